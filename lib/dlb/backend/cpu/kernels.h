@@ -1,0 +1,23 @@
+#pragma once
+/// \file One function for each kernel file: enters its kernels into the operators' tables.
+
+namespace dlb::backend::cpu {
+
+void install_create();
+void install_unary();
+void install_binary();
+void install_reduce();
+void install_shape_ops();
+void install_index();
+void install_matmul();
+void install_conv();
+void install_pool();
+void install_norm();
+void install_softmax();
+void install_loss();
+void install_dropout();
+void install_batch_norm();
+void install_layer_norm();
+void install_group_norm();
+
+}  // namespace dlb::backend::cpu

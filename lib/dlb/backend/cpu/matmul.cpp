@@ -1,0 +1,333 @@
+#include <cblas.h>
+
+#include <algorithm>
+
+#include "dlb/backend/cpu/kernels.h"
+#include "dlb/backend/cpu/layout.h"
+#include "dlb/backend/cpu/onednn.h"
+#include "dlb/backend/cpu/simd.h"
+#include "dlb/ops/matmul_defs.h"
+
+namespace dlb::backend::cpu {
+namespace {
+
+/// Multiply-adds up to which a plain loop beats the call of a library.
+constexpr int64_t kTiny = 8192;
+
+/// One factor: matrices [rows, cols] with batch strides, one of the two matrix strides being 1.
+struct Operand {
+  Tensor tensor;  // keeps a copy alive
+  void* data = nullptr;
+  int64_t row_stride = 0;
+  int64_t col_stride = 0;
+  Strides batch;  // one for each batch dimension of the result, 0 where broadcast
+};
+
+/// Libraries want one of the strides of a matrix to be 1 and the other not to overlap; strides of size-1 dimensions are set to fit.
+bool usable_strides(int64_t rows, int64_t cols, int64_t& row_stride, int64_t& col_stride) {
+  if (cols == 1 && rows == 1) {
+    row_stride = col_stride = 1;
+  } else if (cols == 1) {
+    if (row_stride == 1) {
+      col_stride = rows;
+    } else {
+      col_stride = 1;
+    }
+  } else if (rows == 1) {
+    if (col_stride == 1) {
+      row_stride = cols;
+    } else {
+      row_stride = 1;
+    }
+  }
+  return (col_stride == 1 && row_stride >= cols) || (row_stride == 1 && col_stride >= rows);
+}
+
+Operand operand(const Tensor& t, size_t batch_rank) {
+  Operand o;
+  o.tensor = t;
+  o.row_stride = t.strides()[t.shape().size() - 2];
+  o.col_stride = t.strides().back();
+  if (!usable_strides(t.dim(-2), t.dim(-1), o.row_stride, o.col_stride)) {
+    const NoGrad guard;
+    // contiguous() would return an expanded tensor with zero strides as a fresh copy, which is what is wanted here.
+    o.tensor = contiguous(t);
+    o.row_stride = std::max<int64_t>(t.dim(-1), 1);
+    o.col_stride = 1;
+  }
+  o.data = o.tensor.raw();
+  const size_t own = t.shape().size() - 2;
+  o.batch = Strides(batch_rank, 0);
+  for (size_t i = 0; i < own; ++i) {
+    if (t.shape()[i] != 1) o.batch[batch_rank - own + i] = o.tensor.strides()[i];
+  }
+  return o;
+}
+
+struct Problem {
+  DType dtype = DType::kFloat32;
+  int64_t n = 0, m = 0, k = 0;
+  Shape batch;
+  Operand a, b;
+  Tensor out;
+  Tensor bias;
+
+  int64_t matrices() const { return numel(batch); }
+};
+
+/// Merges batch dimensions that lie in memory like one.
+void merge_batch(Problem& p) {
+  Shape shape;
+  Strides sa;
+  Strides sb;
+  for (size_t i = 0; i < p.batch.size(); ++i) {
+    if (p.batch[i] == 1) continue;
+    if (!shape.empty() && sa.back() == p.a.batch[i] * p.batch[i] && sb.back() == p.b.batch[i] * p.batch[i]) {
+      shape.back() *= p.batch[i];
+      sa.back() = p.a.batch[i];
+      sb.back() = p.b.batch[i];
+      continue;
+    }
+    shape.push_back(p.batch[i]);
+    sa.push_back(p.a.batch[i]);
+    sb.push_back(p.b.batch[i]);
+  }
+  p.batch = shape;
+  p.a.batch = sa;
+  p.b.batch = sb;
+}
+
+/// Calls f(offset in a, offset in b, matrix number) for each matrix of the result, in order.
+template <class F>
+void for_each_matrix(const Problem& p, const F& f) {
+  const int64_t count = p.matrices();
+  for (int64_t i = 0; i < count; ++i) {
+    int64_t rest = i;
+    int64_t offset_a = 0;
+    int64_t offset_b = 0;
+    for (size_t d = p.batch.size(); d-- > 0;) {
+      const int64_t at = rest % p.batch[d];
+      rest /= p.batch[d];
+      offset_a += at * p.a.batch[d];
+      offset_b += at * p.b.batch[d];
+    }
+    f(offset_a, offset_b, i);
+  }
+}
+
+template <class T>
+void multiply_loop(const Problem& p, const T* a, const T* b, T* y, const T* bias) {
+  const int64_t m = p.m;
+  for (int64_t i = 0; i < p.n; ++i) {
+    T* row = y + i * m;
+    if (p.b.col_stride == 1) {
+      for (int64_t j = 0; j < m; ++j) row[j] = bias != nullptr ? bias[j] : T(0);
+      for (int64_t l = 0; l < p.k; ++l) {
+        const T factor = a[i * p.a.row_stride + l * p.a.col_stride];
+        const T* b_row = b + l * p.b.row_stride;
+        for (int64_t j = 0; j < m; ++j) row[j] += factor * b_row[j];
+      }
+    } else {
+      for (int64_t j = 0; j < m; ++j) {
+        T sum = bias != nullptr ? bias[j] : T(0);
+        const T* b_column = b + j * p.b.col_stride;
+        for (int64_t l = 0; l < p.k; ++l) sum += a[i * p.a.row_stride + l * p.a.col_stride] * b_column[l];
+        row[j] = sum;
+      }
+    }
+  }
+}
+
+template <class T>
+void multiply_loops(const Problem& p) {
+  const T* bias = p.bias.defined() ? p.bias.data<T>() : nullptr;
+  T* y = p.out.data<T>();
+  const T* a = static_cast<const T*>(p.a.data);
+  const T* b = static_cast<const T*>(p.b.data);
+  simd([&] {
+    for_each_matrix(p, [&](int64_t offset_a, int64_t offset_b, int64_t i) {
+      multiply_loop<T>(p, a + offset_a, b + offset_b, y + i * p.n * p.m, bias);
+    });
+  });
+}
+
+void multiply_double(const Problem& p) {
+  const double* a = static_cast<const double*>(p.a.data);
+  const double* b = static_cast<const double*>(p.b.data);
+  double* y = p.out.data<double>();
+  const auto side = [](const Operand& o) { return o.col_stride == 1 ? CblasNoTrans : CblasTrans; };
+  const auto leading = [](const Operand& o) {
+    return static_cast<blasint>(o.col_stride == 1 ? o.row_stride : o.col_stride);
+  };
+  const double* bias = p.bias.defined() ? p.bias.data<double>() : nullptr;
+  for_each_matrix(p, [&](int64_t offset_a, int64_t offset_b, int64_t i) {
+    double* c = y + i * p.n * p.m;
+    if (bias != nullptr) {
+      for (int64_t row = 0; row < p.n; ++row) std::copy(bias, bias + p.m, c + row * p.m);
+    }
+    cblas_dgemm(CblasRowMajor, side(p.a), side(p.b), static_cast<blasint>(p.n), static_cast<blasint>(p.m),
+                static_cast<blasint>(p.k), 1.0, a + offset_a, leading(p.a), b + offset_b, leading(p.b),
+                bias != nullptr ? 1.0 : 0.0, c, static_cast<blasint>(p.m));
+  });
+}
+
+dnnl::memory::desc operand_desc(const Problem& p, const Operand& o, int64_t rows, int64_t cols, bool batched) {
+  dnnl::memory::dims dims;
+  dnnl::memory::dims strides;
+  if (batched) {
+    for (size_t i = 0; i < p.batch.size(); ++i) {
+      const bool broadcast = o.batch[i] == 0;
+      dims.push_back(broadcast ? 1 : p.batch[i]);
+      strides.push_back(broadcast ? std::max(rows * cols, std::max(o.row_stride * rows, o.col_stride * cols))
+                                  : o.batch[i]);
+    }
+  }
+  dims.insert(dims.end(), {rows, cols});
+  strides.insert(strides.end(), {o.row_stride, o.col_stride});
+  return {dims, onednn::data_type(p.dtype), strides};
+}
+
+dnnl::memory::desc row_major_desc(const Problem& p, bool batched) {
+  dnnl::memory::dims dims;
+  if (batched) dims.assign(p.batch.begin(), p.batch.end());
+  dims.insert(dims.end(), {p.n, p.m});
+  dnnl::memory::dims strides(dims.size(), 1);
+  for (size_t i = dims.size() - 1; i-- > 0;) strides[i] = strides[i + 1] * dims[i + 1];
+  return {dims, onednn::data_type(p.dtype), strides};
+}
+
+std::shared_ptr<const onednn::Plan> matmul_plan(const Problem& p, bool batched) {
+  onednn::Key key(1);
+  key.add(static_cast<int64_t>(p.dtype));
+  for (const int64_t v : {p.n, p.m, p.k, p.a.row_stride, p.a.col_stride, p.b.row_stride, p.b.col_stride,
+                          int64_t{p.bias.defined()}, int64_t{batched}}) {
+    key.add(v);
+  }
+  if (batched) {
+    key.add(p.batch);
+    key.add(p.a.batch);
+    key.add(p.b.batch);
+  }
+  return onednn::plan(key, [&] {
+    const dnnl::memory::desc a = operand_desc(p, p.a, p.n, p.k, batched);
+    const dnnl::memory::desc b = operand_desc(p, p.b, p.k, p.m, batched);
+    const dnnl::memory::desc y = row_major_desc(p, batched);
+    dnnl::memory::desc bias;
+    if (p.bias.defined()) {
+      dnnl::memory::dims dims(y.dims().size(), 1);
+      dims.back() = p.m;
+      dnnl::memory::dims strides(dims.size(), p.m);
+      strides.back() = 1;
+      bias = {dims, onednn::data_type(p.dtype), strides};
+    }
+    const dnnl::matmul::desc desc =
+        p.bias.defined() ? dnnl::matmul::desc(a, b, bias, y) : dnnl::matmul::desc(a, b, y);
+    const dnnl::matmul::primitive_desc made(desc, onednn::attributes(), onednn::engine());
+    // The reference implementation, which oneDNN falls back to for some batches, is hundreds of times slower.
+    if (batched && std::string_view(made.impl_info_str()).starts_with("ref")) {
+      throw dnnl::error(dnnl_unimplemented, "only the reference implementation");
+    }
+    onednn::Plan plan;
+    plan.primitive = dnnl::matmul(made);
+    plan.scratchpad = made.scratchpad_desc();
+    plan.scratchpad_bytes = plan.scratchpad.get_size();
+    plan.input(DNNL_ARG_SRC, a, a);
+    plan.input(DNNL_ARG_WEIGHTS, b, b);
+    if (p.bias.defined()) plan.input(DNNL_ARG_BIAS, bias, bias);
+    plan.output(DNNL_ARG_DST, y, y);
+    return plan;
+  });
+}
+
+void run_plan(const Problem& p, const onednn::Plan& plan, void* a, void* b, void* y) {
+  if (p.bias.defined()) {
+    onednn::execute(plan, {a, b, p.bias.raw(), y});
+  } else {
+    onednn::execute(plan, {a, b, y});
+  }
+}
+
+/// Whether oneDNN could do it on this processor.
+bool multiply_onednn(const Problem& p) {
+  if (!p.batch.empty()) {
+    if (const auto plan = matmul_plan(p, true)) {
+      run_plan(p, *plan, p.a.data, p.b.data, p.out.raw());
+      return true;
+    }
+  }
+  const auto plan = matmul_plan(p, false);
+  if (!plan) return false;
+  const int64_t size = static_cast<int64_t>(dtype_size(p.dtype));
+  for_each_matrix(p, [&](int64_t offset_a, int64_t offset_b, int64_t i) {
+    run_plan(p, *plan, static_cast<char*>(p.a.data) + offset_a * size, static_cast<char*>(p.b.data) + offset_b * size,
+             static_cast<char*>(p.out.raw()) + i * p.n * p.m * size);
+  });
+  return true;
+}
+
+void multiply(const Tensor& a, const Tensor& b, const Tensor& bias, const Tensor& out);
+
+/// 16-bit types that the processor cannot multiply itself.
+void multiply_as_float(const Tensor& a, const Tensor& b, const Tensor& bias, const Tensor& out) {
+  const Tensor wide = Tensor::empty(out.shape());
+  multiply(as_dtype(a, DType::kFloat32), as_dtype(b, DType::kFloat32),
+           bias.defined() ? as_dtype(bias, DType::kFloat32) : Tensor{}, wide);
+  out.assign(wide);
+}
+
+/// out = a b + bias for any operands of rank 2 and more.
+void multiply(const Tensor& a, const Tensor& b, const Tensor& bias, const Tensor& out) {
+  if (out.numel() == 0) return;
+  if (out.dtype() == DType::kFloat16) return multiply_as_float(a, b, bias, out);
+  Problem p;
+  p.dtype = out.dtype();
+  p.n = a.dim(-2);
+  p.k = a.dim(-1);
+  p.m = b.dim(-1);
+  p.out = out;
+  p.bias = bias.defined() ? row_major(bias) : bias;
+  p.batch = Shape(out.shape().begin(), out.shape().end() - 2);
+  p.a = operand(a, p.batch.size());
+  p.b = operand(b, p.batch.size());
+  merge_batch(p);
+  const bool tiny = p.matrices() * p.n * p.m * std::max<int64_t>(p.k, 1) <= kTiny || p.k == 0;
+  if (p.dtype == DType::kFloat64) {
+    tiny ? multiply_loops<double>(p) : multiply_double(p);
+  } else if (tiny && p.dtype == DType::kFloat32) {
+    multiply_loops<float>(p);
+  } else if ((p.k == 0 && p.dtype == DType::kBFloat16) || !multiply_onednn(p)) {
+    // float32 is supported on every processor, so this ends.
+    DLB_CHECK(p.dtype == DType::kBFloat16);
+    multiply_as_float(a, b, bias, out);
+  }
+}
+
+void matmul_kernel(const KernelArgs& args, const NoAttrs&) { multiply(args.in(0), args.in(1), {}, args.out(0)); }
+
+/// A view of a row-major tensor as [rows, last].
+Tensor rows_of(const Tensor& t) {
+  const int64_t last = t.dim(-1);
+  int64_t rows = 1;
+  for (int i = 0; i + 1 < t.rank(); ++i) rows *= t.dim(i);
+  return Tensor::wrap(t.storage(), t.offset(), {t.dtype(), t.device(), {rows, last}, {std::max<int64_t>(last, 1), 1}});
+}
+
+/// A view of the transposed matrix.
+Tensor transposed(const Tensor& t) {
+  return Tensor::wrap(t.storage(), t.offset(),
+                      {t.dtype(), t.device(), {t.dim(1), t.dim(0)}, {t.strides()[1], t.strides()[0]}});
+}
+
+void linear_kernel(const KernelArgs& args, const NoAttrs&) {
+  multiply(rows_of(row_major(args.in(0))), transposed(args.in(1)), args.has(2) ? args.in(2) : Tensor{},
+           rows_of(args.out(0)));
+}
+
+}  // namespace
+
+void install_matmul() {
+  set_kernel(op::matmul(), DeviceKind::kCpu, matmul_kernel);
+  set_kernel(op::linear(), DeviceKind::kCpu, linear_kernel);
+}
+
+}  // namespace dlb::backend::cpu

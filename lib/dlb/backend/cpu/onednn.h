@@ -1,0 +1,72 @@
+#pragma once
+/// \file oneDNN behind the matrix product and convolution kernels: one engine, cached primitives, memory from our allocator.
+
+#include <oneapi/dnnl/dnnl.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <initializer_list>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "dlb/base/inline_vector.h"
+#include "dlb/tensor/tensor.h"
+
+namespace dlb::backend::cpu::onednn {
+
+/// The CPU engine, made at the first use.
+const dnnl::engine& engine();
+
+/// float32 or bfloat16.
+dnnl::memory::data_type data_type(DType t);
+
+/// What a cached primitive depends on; begins with a number for the kind of primitive. The number of threads is added by plan().
+class Key {
+ public:
+  explicit Key(int64_t kind) { add(kind); }
+  void add(int64_t v) { words_.push_back(v); }
+  void add(std::span<const int64_t> values) {
+    add(static_cast<int64_t>(values.size()));
+    for (const int64_t v : values) add(v);
+  }
+  uint64_t hash() const;
+  friend bool operator==(const Key&, const Key&) = default;
+
+ private:
+  InlineVector<int64_t, 48> words_;
+};
+
+/// A primitive, the layouts in which its arguments come and those it wants; they are converted on the way where the two differ.
+struct Plan {
+  struct Argument {
+    int id = 0;
+    bool output = false;
+    dnnl::memory::desc given;
+    dnnl::memory::desc wanted;
+    dnnl::reorder convert;
+    bool converts = false;
+  };
+  dnnl::primitive primitive;
+  std::vector<Argument> arguments;
+  size_t scratchpad_bytes = 0;
+  dnnl::memory::desc scratchpad;
+
+  void input(int id, const dnnl::memory::desc& given, const dnnl::memory::desc& wanted) { add(id, false, given, wanted); }
+  void output(int id, const dnnl::memory::desc& given, const dnnl::memory::desc& wanted) { add(id, true, given, wanted); }
+
+ private:
+  void add(int id, bool output, const dnnl::memory::desc& given, const dnnl::memory::desc& wanted);
+};
+
+/// Attributes with which every primitive is made: scratch memory comes from us.
+dnnl::primitive_attr attributes();
+
+/// The plan of that key, made by `make` when it is not cached (least recently used ones are dropped beyond a bound). Null when oneDNN does not
+/// support the case on this processor.
+std::shared_ptr<const Plan> plan(Key key, const std::function<Plan()>& make);
+
+/// Runs it on the arguments' memory, in the order in which they were added.
+void execute(const Plan& plan, std::initializer_list<void*> memory);
+
+}  // namespace dlb::backend::cpu::onednn

@@ -1,0 +1,94 @@
+#include "dlb/backend/cpu/philox_block.h"
+
+#include <algorithm>
+
+// Highway compiles what follows once for each instruction set.
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "dlb/backend/cpu/philox_block.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace dlb::backend::cpu {
+namespace HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+/// Each state word of a counter is the lower half of a 64-bit lane: the widening product reads only that half, so the upper half may hold
+/// anything and needs no masking.
+template <class V>
+struct Counters {
+  V c0, c1, c2, c3;
+};
+
+template <class V>
+HWY_INLINE void round_of(Counters<V>& c, V k0, V k1) {
+  const hn::RepartitionToNarrow<hn::DFromV<V>> d32;
+  const auto p0 = hn::MulEven(hn::BitCast(d32, c.c0), hn::Set(d32, 0xD2511F53U));
+  const auto p1 = hn::MulEven(hn::BitCast(d32, c.c2), hn::Set(d32, 0xCD9E8D57U));
+  c.c0 = hn::Xor(hn::Xor(hn::ShiftRight<32>(p1), c.c1), k0);
+  c.c2 = hn::Xor(hn::Xor(hn::ShiftRight<32>(p0), c.c3), k1);
+  c.c1 = p1;
+  c.c3 = p0;
+}
+
+/// Words of even and odd counters side by side.
+template <class V>
+HWY_INLINE auto together(V even, V odd) {
+  const hn::RepartitionToNarrow<hn::DFromV<V>> d32;
+  return hn::OddEven(hn::BitCast(d32, hn::ShiftLeft<32>(odd)), hn::BitCast(d32, even));
+}
+
+/// Fills whole groups of two vectors of counters; returns the number of words written.
+int64_t Fill(const RngKey& key, uint64_t counter, uint32_t* out, int64_t words) {
+  const hn::ScalableTag<uint64_t> d64;
+  const hn::RepartitionToNarrow<decltype(d64)> d32;
+  using V = hn::Vec<decltype(d64)>;
+  const int64_t group = static_cast<int64_t>(4 * hn::Lanes(d32));
+  const auto pairs = hn::Add(hn::Iota(d64, 0), hn::Iota(d64, 0));
+  int64_t done = 0;
+  for (; done + group <= words; done += group) {
+    const uint64_t first = counter + static_cast<uint64_t>(done / 4);
+    Counters<V> even;
+    even.c0 = hn::Add(hn::Set(d64, first), pairs);
+    even.c1 = hn::ShiftRight<32>(even.c0);
+    even.c2 = hn::Set(d64, key.step);
+    even.c3 = hn::Set(d64, key.step >> 32);
+    Counters<V> odd = even;
+    odd.c0 = hn::Add(even.c0, hn::Set(d64, 1));
+    odd.c1 = hn::ShiftRight<32>(odd.c0);
+    uint32_t k0 = static_cast<uint32_t>(key.seed) ^ (static_cast<uint32_t>(key.purpose) * 0x9E3779B9U);
+    uint32_t k1 = static_cast<uint32_t>(key.seed >> 32) ^ key.index;
+    for (int i = 0; i < 10; ++i) {
+      const auto v0 = hn::Set(d64, uint64_t{k0});
+      const auto v1 = hn::Set(d64, uint64_t{k1});
+      round_of(even, v0, v1);
+      round_of(odd, v0, v1);
+      k0 += 0x9E3779B9U;
+      k1 += 0xBB67AE85U;
+    }
+    hn::StoreInterleaved4(together(even.c0, odd.c0), together(even.c1, odd.c1),
+                          together(even.c2, odd.c2), together(even.c3, odd.c3), d32, out + done);
+  }
+  return done;
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace dlb::backend::cpu
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace dlb::backend::cpu {
+
+HWY_EXPORT(Fill);
+
+void philox_fill(const RngKey& key, uint64_t counter, uint32_t* out, int64_t words) {
+  int64_t done = HWY_DYNAMIC_DISPATCH(Fill)(key, counter, out, words);
+  for (; done < words; done += kPhiloxWords) {
+    const std::array<uint32_t, 4> last = philox(key, counter + static_cast<uint64_t>(done / kPhiloxWords));
+    std::copy(last.begin(), last.begin() + std::min(kPhiloxWords, words - done), out + done);
+  }
+}
+
+}  // namespace dlb::backend::cpu
+#endif

@@ -1,0 +1,51 @@
+#pragma once
+/// \file Loops compiled for several instruction sets, chosen when the program runs.
+
+#include <cstdint>
+
+#include "dlb/backend/cpu/convert_element.h"
+
+namespace dlb::backend::cpu {
+
+enum class Isa : uint8_t { kBaseline, kAvx2, kAvx512 };
+/// The widest instruction set of this processor that simd() has code for.
+Isa isa();
+
+namespace detail {
+#if defined(__x86_64__)
+template <class F>
+__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,f16c"), flatten)) void run_avx512(const F& f) {
+  f();
+}
+template <class F>
+__attribute__((target("avx2,f16c"), flatten)) void run_avx2(const F& f) {
+  f();
+}
+#endif
+}  // namespace detail
+
+/// Calls `f()`, compiled with its whole inlinable call tree for the processor's instruction set. Results do not depend on the set as long as
+/// sums are written with a fixed number of partial sums: the compiler neither reorders nor contracts floating-point operations.
+template <class F>
+void simd(const F& f) {
+#if defined(__x86_64__)
+  switch (isa()) {
+    case Isa::kAvx512: return detail::run_avx512(f);
+    case Isa::kAvx2: return detail::run_avx2(f);
+    default: break;
+  }
+#endif
+  f();
+}
+
+/// An element in the type that kernels compute in, and back; both inline and vectorise.
+template <class T>
+DLB_INLINE compute_t<T> load(T value) {
+  return convert_element<compute_t<T>>(value);
+}
+template <class T>
+DLB_INLINE T store(compute_t<T> value) {
+  return convert_element<T>(value);
+}
+
+}  // namespace dlb::backend::cpu

@@ -1,0 +1,99 @@
+#include "dlb/base/cgroup.h"
+
+#include <algorithm>
+#include <fstream>
+#include <sstream>
+#include <string_view>
+#include <vector>
+
+namespace dlb {
+namespace {
+
+/// One mounted cgroup hierarchy that can limit CPU time.
+struct Hierarchy {
+  bool v2 = false;
+  std::string mount_root;   ///< the part of the hierarchy that is mounted
+  std::string mount_point;  ///< where
+};
+
+bool has_item(std::string_view list, std::string_view item) {
+  while (!list.empty()) {
+    const size_t comma = std::min(list.find(','), list.size());
+    if (list.substr(0, comma) == item) return true;
+    list.remove_prefix(std::min(comma + 1, list.size()));
+  }
+  return false;
+}
+
+/// Lines of /proc/self/mountinfo: "id parent major:minor root mount_point options... - type source
+/// super_options".
+std::vector<Hierarchy> hierarchies(const std::string& root) {
+  std::vector<Hierarchy> found;
+  std::ifstream file(root + "/proc/self/mountinfo");
+  for (std::string line; std::getline(file, line);) {
+    const size_t dash = line.find(" - ");
+    if (dash == std::string::npos) continue;
+    std::istringstream before(line.substr(0, dash));
+    std::istringstream after(line.substr(dash + 3));
+    std::string skip, type, options;
+    Hierarchy h;
+    before >> skip >> skip >> skip >> h.mount_root >> h.mount_point;
+    after >> type >> skip >> options;
+    h.v2 = type == "cgroup2";
+    if (h.v2 || (type == "cgroup" && has_item(options, "cpu"))) found.push_back(std::move(h));
+  }
+  return found;
+}
+
+/// The group of this process in a hierarchy; lines are "0::/path" (v2) and "4:cpu,cpuacct:/path" (v1).
+std::string own_group(const std::string& root, bool v2) {
+  std::ifstream file(root + "/proc/self/cgroup");
+  for (std::string line; std::getline(file, line);) {
+    const size_t a = line.find(':');
+    const size_t b = a == std::string::npos ? a : line.find(':', a + 1);
+    if (b == std::string::npos) continue;
+    const std::string controllers = line.substr(a + 1, b - a - 1);
+    if (v2 ? controllers.empty() : has_item(controllers, "cpu")) return line.substr(b + 1);
+  }
+  return "/";
+}
+
+/// The limit that one folder of a hierarchy sets, or 0.
+double folder_quota(const std::string& folder, bool v2) {
+  double quota = 0;
+  double period = 0;
+  if (v2) {
+    std::ifstream file(folder + "/cpu.max");
+    std::string first;
+    if (!(file >> first >> period) || first == "max") return 0;
+    std::istringstream(first) >> quota;
+  } else {
+    std::ifstream(folder + "/cpu.cfs_quota_us") >> quota;
+    std::ifstream(folder + "/cpu.cfs_period_us") >> period;
+  }
+  return quota > 0 && period > 0 ? quota / period : 0;
+}
+
+}  // namespace
+
+double cgroup_cpu_quota(const std::string& root) {
+  double least = 0;
+  for (const Hierarchy& h : hierarchies(root)) {
+    std::string group = own_group(root, h.v2);
+    // Without a cgroup namespace the group's path starts with the part that is mounted; a path outside of it
+    // is not visible.
+    if (h.mount_root != "/") {
+      group = group.starts_with(h.mount_root) ? group.substr(h.mount_root.size()) : std::string();
+    }
+    while (true) {
+      while (!group.empty() && group.back() == '/') group.pop_back();
+      const double quota = folder_quota(root + h.mount_point + group, h.v2);
+      if (quota > 0 && (least == 0 || quota < least)) least = quota;
+      if (group.empty()) break;
+      group.resize(group.rfind('/') == std::string::npos ? 0 : group.rfind('/'));
+    }
+  }
+  return least;
+}
+
+}  // namespace dlb

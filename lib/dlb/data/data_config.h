@@ -1,0 +1,95 @@
+#pragma once
+/// \file The `data:` section: its fields, and the data sets and loaders that come of it.
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "dlb/config/reader.h"
+#include "dlb/data/dataset.h"
+#include "dlb/data/loader.h"
+#include "dlb/data/pipeline.h"
+
+namespace dlb::data {
+
+/// `data.val`: samples held out of a split. One of last, first, fraction; `val: 5000` is last, `val: 0.1` is
+/// fraction.
+struct HoldOut {
+  std::optional<int64_t> last;
+  std::optional<int64_t> first;
+  std::optional<double> fraction;
+  std::string from = "train";
+  static Fields fields();
+};
+
+struct DataConfig {
+  config::Node source;
+  std::string dir;
+  config::Node val;
+  int64_t batch = 64;
+  std::optional<int64_t> eval_batch;
+  config::Node augment;
+  config::Node transforms;
+  bool shuffle = true;
+  bool drop_last = false;
+  std::optional<int64_t> limit_train;
+  std::optional<int64_t> limit_val;
+  std::optional<int64_t> limit_test;
+  int64_t threads = 1;
+  int64_t prefetch = 4;
+  static Fields fields();
+};
+
+/// The data of an experiment: planned from headers, opened when work starts.
+class DataModule {
+ public:
+  /// Reads the section and the headers of its files. Relative paths are relative to the folder of
+  /// `config_file`. Records every error (config, io, data, shape) and then returns nullptr.
+  static std::unique_ptr<DataModule> plan(config::Reader& reader, const config::Node& node,
+                                          const std::string& config_file);
+
+  /// One sample as the model sees it, after the transforms.
+  const SampleSpec& spec() const { return spec_; }
+  const DataConfig& config() const { return config_; }
+  /// "train", "val", "test", as far as there are such.
+  std::vector<std::string> splits() const;
+  bool has(const std::string& split) const { return parts_.contains(split); }
+  int64_t size(const std::string& split) const;
+  int64_t batch() const { return config_.batch; }
+  int64_t eval_batch() const { return config_.eval_batch.value_or(config_.batch); }
+  int64_t steps_per_epoch() const;
+
+  /// Reads and verifies every file, splits side by side. Errors: io, data.
+  void open();
+  /// Batches of a split; `training`: shuffled and augmented as the section says, else in order, all of them.
+  /// open() comes first.
+  std::unique_ptr<Loader> loader(const std::string& split, bool training, uint64_t seed) const;
+  /// What run.json records: path -> checksum of the files that open() has read.
+  std::map<std::string, std::string> checksums() const { return source_->checksums(); }
+  /// Sets $classes (of a classification), $channels, $height, $width (of images), $features (values of a
+  /// sample) and $train_size.
+  void facts(config::Scope& scope) const;
+
+ private:
+  /// A split: samples [begin, end) of a split of the source. What is held out lies at an end, so the rest is
+  /// a range too.
+  struct Part {
+    std::string from;
+    int64_t begin = 0;
+    int64_t end = 0;
+  };
+  DataModule() = default;
+  bool plan_parts(config::Reader& reader, const config::Node& node);
+  bool hold_out(config::Reader& reader, const config::Node& node);
+
+  DataConfig config_;
+  std::unique_ptr<Source> source_;
+  SampleSpec spec_;
+  Pipelines pipelines_;
+  std::map<std::string, Part> parts_;
+  std::map<std::string, std::shared_ptr<const Dataset>> open_;
+};
+
+}  // namespace dlb::data

@@ -1,0 +1,197 @@
+#include <algorithm>
+#include <cmath>
+#include <future>
+#include <limits>
+#include <numeric>
+#include <set>
+
+#include "dlb/base/files.h"
+#include "dlb/data/data_config.h"
+
+namespace dlb::data {
+
+namespace {
+
+const config::Node& key_or(const config::Node& map, std::string_view key) {
+  const config::Node* found = map.is_map() ? map.find(key) : nullptr;
+  return found != nullptr ? *found : map;
+}
+
+/// How many samples `val` asks for, of `size`; records an error and returns nothing when it cannot be.
+std::optional<int64_t> held_out(config::Reader& reader, const config::Node& node, const HoldOut& out,
+                                int64_t size) {
+  const int given = int{out.last.has_value()} + int{out.first.has_value()} + int{out.fraction.has_value()};
+  if (given != 1) {
+    reader.error(node, fmt::format("val needs one of last, first, fraction; found {}", given));
+    return std::nullopt;
+  }
+  const int64_t count = out.fraction ? std::llround(*out.fraction * static_cast<double>(size))
+                        : out.last   ? *out.last
+                                     : *out.first;
+  if (count >= 1 && count < size) return count;
+  const std::string_view key = out.fraction ? "fraction" : out.last ? "last" : "first";
+  reader.error(key_or(node, key),
+               fmt::format("cannot hold {} samples out of the {} of split '{}'; expected 1 to {}", count,
+                           size, out.from, size - 1));
+  return std::nullopt;
+}
+
+}  // namespace
+
+bool DataModule::hold_out(config::Reader& reader, const config::Node& node) {
+  HoldOut out;
+  const config::Node written = key_or(node, "val");
+  config::Node val = written;
+  if (config::is_expression(val)) val = config::evaluate(val, reader.scope());
+  if (val.kind() == config::Kind::kFloat) {
+    // A lone number is the first field, `last`; a share is told by its point.
+    val = config::Node::map({{"fraction", val.mark(), val}}, val.mark());
+  }
+  if (!reader.read(val, HoldOut::fields(), &out, "val")) return false;
+  if (parts_.contains("val") && out.from != "val") {
+    reader.error(written, "the data set has a split 'val' already; nothing can be held out for another");
+    return false;
+  }
+  const auto from = parts_.find(out.from);
+  if (from == parts_.end() || out.from == "val") {
+    std::vector<std::string> valid = splits();
+    std::erase(valid, "val");
+    reader.unknown_name(key_or(written, "from"), out.from, valid, "split");
+    return false;
+  }
+  Part& rest = from->second;
+  const std::optional<int64_t> count = held_out(reader, written, out, rest.end - rest.begin);
+  if (!count) return false;
+  Part taken = rest;
+  if (out.first) {
+    taken.end = rest.begin = *count;
+  } else {
+    taken.begin = rest.end = rest.end - *count;
+  }
+  parts_["val"] = taken;
+  return true;
+}
+
+bool DataModule::plan_parts(config::Reader& reader, const config::Node& node) {
+  for (const std::string& split : source_->splits()) parts_[split] = {split, 0, source_->size(split)};
+  if (!parts_.contains("train")) {
+    reader.error(key_or(node, "source"), "the data set has no split 'train'");
+    return false;
+  }
+  if (!config_.val.is_null() && !hold_out(reader, node)) return false;
+  const std::pair<const char*, std::optional<int64_t>> limits[] = {
+      {"train", config_.limit_train}, {"val", config_.limit_val}, {"test", config_.limit_test}};
+  for (const auto& [split, limit] : limits) {
+    if (!limit) continue;
+    const auto part = parts_.find(split);
+    if (part == parts_.end()) {
+      reader.error(key_or(node, std::string("limit_") + split),
+                   fmt::format("the data has no split '{}' to limit", split));
+      return false;
+    }
+    part->second.end = part->second.begin + std::min(*limit, part->second.end - part->second.begin);
+  }
+  if (steps_per_epoch() == 0) {
+    reader.error(key_or(node, "drop_last"),
+                 fmt::format("the {} training samples make no full batch of {}, and drop_last leaves out the "
+                             "short one: there is nothing to train on",
+                             size("train"), batch()));
+    return false;
+  }
+  return true;
+}
+
+std::unique_ptr<DataModule> DataModule::plan(config::Reader& reader, const config::Node& node,
+                                             const std::string& config_file) {
+  std::unique_ptr<DataModule> module(new DataModule);
+  DataConfig& c = module->config_;
+  bool good = reader.read(node, DataConfig::fields(), &c, "data");
+  if (c.source.is_null()) {
+    if (good) reader.error(node, "data needs a source");
+    return nullptr;
+  }
+  try {
+    if (config::is_expression(c.source)) c.source = config::evaluate(c.source, reader.scope());
+    if (!c.dir.empty()) c.dir = files::join(files::parent(config_file), c.dir);
+    module->source_ = make_source(reader, c.source, {c.dir, config_file});
+    if (module->source_ == nullptr) return nullptr;
+    module->spec_ = module->source_->spec();
+    good = module->plan_parts(reader, node) && good;
+  } catch (Error& e) {
+    reader.errors().add(e.at(c.source.mark().str()));
+    return nullptr;
+  }
+  auto pipelines = make_pipelines(reader, c.augment, c.transforms, module->spec_.input);
+  if (!pipelines || !good) return nullptr;
+  module->pipelines_ = std::move(*pipelines);
+  module->spec_.input = module->pipelines_.evaluation.output;
+  return module;
+}
+
+std::vector<std::string> DataModule::splits() const {
+  std::vector<std::string> names;
+  for (const char* name : {"train", "val", "test"}) {
+    if (has(name)) names.emplace_back(name);
+  }
+  return names;
+}
+
+int64_t DataModule::size(const std::string& split) const {
+  const Part& part = parts_.at(split);
+  return part.end - part.begin;
+}
+
+int64_t DataModule::steps_per_epoch() const {
+  const int64_t n = size("train");
+  return config_.drop_last ? n / batch() : (n - 1) / batch() + 1;
+}
+
+void DataModule::open() {
+  std::set<std::string> needed;
+  for (const auto& [name, part] : parts_) needed.insert(part.from);
+  std::map<std::string, std::future<std::shared_ptr<const Dataset>>> opening;
+  for (const std::string& split : needed) {
+    opening[split] = std::async(std::launch::async, [this, split] { return source_->open(split); });
+  }
+  std::map<std::string, std::shared_ptr<const Dataset>> whole;
+  for (auto& [split, dataset] : opening) whole[split] = dataset.get();
+  for (const auto& [name, part] : parts_) {
+    const auto& dataset = whole.at(part.from);
+    if (part.end > dataset->size())
+      fail(ErrorKind::kData, "split '{}' has shrunk since its headers were read", part.from);
+    if (part.begin == 0 && part.end == dataset->size()) {
+      open_[name] = dataset;
+      continue;
+    }
+    std::vector<int64_t> indices(static_cast<size_t>(part.end - part.begin));
+    std::iota(indices.begin(), indices.end(), part.begin);
+    open_[name] = subset(dataset, std::move(indices));
+  }
+}
+
+std::unique_ptr<Loader> DataModule::loader(const std::string& split, bool training, uint64_t seed) const {
+  DLB_CHECK(open_.contains(split));
+  LoaderOptions options;
+  options.batch = training ? batch() : eval_batch();
+  options.shuffle = training && config_.shuffle;
+  options.drop_last = training && config_.drop_last;
+  options.seed = seed;
+  options.threads = static_cast<int>(config_.threads);
+  options.prefetch = config_.prefetch;
+  return std::make_unique<Loader>(open_.at(split), training ? pipelines_.training : pipelines_.evaluation,
+                                  options);
+}
+
+void DataModule::facts(config::Scope& scope) const {
+  const auto set = [&](const char* name, int64_t value) { scope.set(name, config::Node::integer(value)); };
+  if (spec_.classes > 0) set("classes", spec_.classes);
+  if (spec_.input.rank() == 3) {
+    set("channels", spec_.input.dim(0));
+    set("height", spec_.input.dim(1));
+    set("width", spec_.input.dim(2));
+  }
+  set("features", spec_.input.numel());
+  set("train_size", size("train"));
+}
+
+}  // namespace dlb::data

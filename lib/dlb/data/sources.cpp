@@ -1,0 +1,71 @@
+#include <algorithm>
+
+#include "dlb/base/files.h"
+#include "dlb/data/dataset.h"
+#include "dlb/data/idx_source.h"
+#include "dlb/data/manifest.h"
+#include "dlb/data/synthetic.h"
+
+namespace dlb::data {
+
+std::span<const SourceType> source_types() {
+  static const SourceType list[] = {
+      type_info<Source, IdxSource>("idx",
+                                   "images and labels from IDX files (the format of MNIST), plain or gzip"),
+      type_info<Source, SyntheticSource>("synthetic",
+                                         "made-up samples that a model can learn, for tests and benchmarks"),
+  };
+  return list;
+}
+
+namespace {
+
+bool is_manifest_path(const std::string& name) { return name.ends_with(".yaml") || name.ends_with(".yml"); }
+
+std::unique_ptr<Source> manifest_from_file(config::Reader& reader, const config::Node& node,
+                                           const SourceOptions& options) {
+  const std::string path = files::join(files::parent(options.config_file), node.as_string());
+  constexpr size_t kLimit = 1 << 20;
+  try {
+    std::optional<Manifest> manifest = Manifest::parse(reader.errors(), files::read_all(path, kLimit), path);
+    if (manifest) return std::make_unique<ManifestSource>(std::move(*manifest), options);
+  } catch (Error& e) {
+    reader.errors().add(e.at(node.mark().str()));
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+std::unique_ptr<Source> make_source(config::Reader& reader, const config::Node& node,
+                                    const SourceOptions& options) {
+  if (node.is_string() && is_manifest_path(node.as_string()))
+    return manifest_from_file(reader, node, options);
+  const std::optional<config::Choice> chosen = reader.choice(node, "source");
+  if (!chosen) return nullptr;
+  const std::vector<std::string> manifests = manifest_names();
+  if (std::find(manifests.begin(), manifests.end(), chosen->name) != manifests.end()) {
+    if (!chosen->body.is_null()) {
+      reader.error(chosen->body, fmt::format("data set '{}' has no fields", chosen->name));
+      return nullptr;
+    }
+    return std::make_unique<ManifestSource>(builtin_manifest(chosen->name), options);
+  }
+  if (find_type(source_types(), chosen->name) == nullptr) {
+    std::vector<std::string> valid = type_names(source_types());
+    valid.insert(valid.end(), manifests.begin(), manifests.end());
+    reader.unknown_name(chosen->name_node, chosen->name, valid, "source");
+    return nullptr;
+  }
+  auto source = reader.make<Source>(*chosen, source_types(), "source");
+  if (source == nullptr) return nullptr;
+  try {
+    source->bind(options);
+  } catch (Error& e) {
+    reader.errors().add(e.at(node.mark().str()));
+    return nullptr;
+  }
+  return source;
+}
+
+}  // namespace dlb::data

@@ -1,0 +1,44 @@
+#pragma once
+/// \file `blocks`: reusable steps with typed parameters.
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "dlb/config/reader.h"
+#include "dlb/model/env.h"
+
+namespace dlb::model {
+
+/// One parameter. `c: int` demands a value of that type; `stride: 1` gives a default, whose type a value must
+/// have.
+struct Param {
+  std::string name;
+  config::Kind kind = config::Kind::kNull;  ///< kNull: that of the default, an expression
+  bool required = false;
+  config::Node fallback;
+};
+
+struct Block {
+  std::string name;
+  std::vector<Param> params;
+  config::Node steps;
+  bool valid = true;  ///< false: its definition has errors, so uses are not checked
+};
+using Blocks = std::map<std::string, Block>;
+
+/// Reads `blocks`; records errors: unknown keys, parameters without a type, parameters that no step mentions.
+Blocks read_blocks(config::Reader& reader, const config::Node* node);
+
+/// Sets the block's parameters in `inner` from the arguments of `use: {name: args}` (a lone scalar is the
+/// first one). Keys in `also` are the caller's. Returns false after recording errors; what is wrong is
+/// unknown in `inner` then.
+bool bind_parameters(config::Reader& reader, const Block& block, const config::Node& at,
+                     const config::Node& args, const std::vector<std::string>& also, const Env& caller,
+                     Env& inner);
+
+/// Whether `text` can name a step, value, block or parameter: a letter, then letters, digits and _; at
+/// most 64.
+bool is_identifier(const std::string& text);
+
+}  // namespace dlb::model

@@ -1,0 +1,131 @@
+#pragma once
+/// \file Walks the model's steps, reads their fields, and runs each layer on meta tensors as it goes.
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "dlb/model/blocks.h"
+#include "dlb/model/constructs.h"
+#include "dlb/model/env.h"
+#include "dlb/model/step.h"
+
+namespace dlb::model {
+
+/// Bounds on what a config may expand to.
+inline constexpr int kMaxLayers = 100'000;
+inline constexpr int kMaxDepth = 200;
+inline constexpr size_t kMaxErrors = 200;
+
+/// One pass does all: after an error the value that flows on is unknown, later steps are still read for their
+/// own errors, and only what depends on the unknown value is left out.
+class Builder {
+ public:
+  Builder(config::Reader& reader, const config::Node* blocks, DType dtype);
+  std::unique_ptr<Model> build(const config::Node& node, const std::vector<TensorSpec>& inputs);
+
+ private:
+  /// A value between steps: a slot, or one of the two below.
+  using Value = int;
+  static constexpr Value kUnknown = -1;  ///< an error has been recorded
+  static constexpr Value kNone = -2;     ///< there is no previous step
+
+  /// A list of steps while it is built: what its steps are numbered by and the names they see.
+  struct List {
+    const List* outer = nullptr;  ///< whose value names are visible
+    std::string prefix;
+    int depth = 0;
+    Value current = kNone;
+    std::map<std::string, Value> values;
+    std::map<std::string, int> counters;
+    std::map<std::string, std::string> taken;  ///< step name -> where
+  };
+  /// A step taken apart.
+  struct Item {
+    const config::Node& node;
+    config::Choice choice;
+    std::vector<Value> inputs;
+    bool has_in = false;
+    const config::Node* in = nullptr;
+    const config::Node* as = nullptr;
+    const config::Node* id = nullptr;
+    config::Mark mark() const { return choice.name_node.mark(); }
+  };
+  enum class Status { kGood, kUnknown, kWrong };
+
+  // builder.cpp: lists, names, references
+  void read_inputs(const config::Node* declared, const std::vector<TensorSpec>& inputs, List& list);
+  std::vector<Value> read_outputs(const config::Node* outputs, const List& list);
+  void steps(const config::Node& node, List& list, const Env& env);
+  void step(const config::Node& node, List& list, const Env& env);
+  bool modifiers(Item& item, const config::Node& map, const Env& env);
+  void references(Item& item, const List& list, const Env& env);
+  Value lookup(const config::Node& name, const List& list);
+  std::string name_step(const Item& item, const std::string& type, List& list, const Env& env);
+  void bind_outputs(const Item& item, const std::vector<Value>& outputs, List& list, const Env& env);
+  std::string text_of(const config::Node& node, const Env& env, std::string_view what);
+  void set_facts(Env& env, Value input) const;
+  List inner(const List& list, const std::string& name, std::string_view part, Value input) const;
+
+  // builder_constructs.cpp
+  void construct(Item& item, List& list, const Env& env);
+  void sequential(const Item& item, List& list, const Env& env);
+  void residual(const Item& item, List& list, const Env& env);
+  void parallel(const Item& item, List& list, const Env& env);
+  void repeat(const Item& item, List& list, const Env& env);
+  void foreach (const Item& item, List & list, const Env& env);
+  void when(const Item& item, List& list, const Env& env);
+  void use(Item& item, List& list, const Env& env);
+  bool check_merge(const Item& item, const std::vector<Value>& branches, const Parallel& fields);
+  void required_steps(const config::Node& node, Status status, List& list, const Env& env);
+  void no_modifiers(const Item& item);
+  void index_name(const config::Node& body, const std::string& key, const std::string& name,
+                  const config::Node& steps);
+
+  // builder_layers.cpp
+  void layer(const Item& item, List& list, const Env& env);
+  std::vector<Value> emit(std::unique_ptr<nn::Layer> layer, const std::vector<Value>& inputs, size_t row,
+                          const Item& item);
+  size_t add_row(const Item& item, const std::string& name, const std::string& type, int depth);
+  void finish_row(size_t row, Value output);
+  Status read_fields(const config::Node& body, Fields fields, void* object, std::string_view what,
+                     const Env& env);
+
+  /// Runs `f` with a reader over `scope` and records what it complains about, except at `ignored` places.
+  template <class F>
+  auto reading(const config::Scope& scope, F f, const std::set<std::string>& ignored = {}) {
+    ErrorList list;
+    config::Reader reader(list, scope);
+    auto result = f(reader);
+    for (const Error& e : list.errors()) {
+      if (!ignored.contains(e.where)) record(e);
+    }
+    return result;
+  }
+  void record(Error error);
+  bool spend(const config::Node& node);
+  bool known(const std::vector<Value>& values) const;
+  const Tensor& meta(Value value) const { return metas_[static_cast<size_t>(value)]; }
+  Value new_value(Tensor meta);
+  std::vector<std::string> frames(const Item& item) const;
+
+  config::Reader& reader_;
+  Blocks blocks_;
+  DType dtype_;
+  std::unique_ptr<Model> model_;
+  std::vector<Tensor> metas_;        ///< by slot
+  std::vector<std::string> chain_;   ///< uses of blocks around the current step, outermost first
+  std::vector<std::string> in_use_;  ///< names of those blocks
+  std::set<std::string> blocks_used_;
+  nn::Context context_;
+  int64_t parameters_ = 0;
+  int spent_ = 0;
+  int depth_ = 0;
+  size_t recorded_ = 0;
+  bool names_lost_ = false;  ///< a step could not be taken apart: unknown value names are no news
+  bool stopped_ = false;     ///< a bound was reached: nothing more is read
+};
+
+}  // namespace dlb::model

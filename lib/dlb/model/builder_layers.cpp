@@ -1,0 +1,217 @@
+// Leaf layers: fields, variables, and the run on meta tensors that gives shapes and costs.
+
+#include <fmt/format.h>
+
+#include "dlb/model/builder.h"
+
+namespace dlb::model {
+
+using config::Node;
+
+namespace {
+
+const std::vector<std::string> kModifiers = {"in", "as", "id"};
+
+/// Adds up the work and the new memory of the operators that a layer applies.
+class CostObserver : public Observer {
+ public:
+  CostObserver() : previous_(set_observer(this)) {}
+  ~CostObserver() override { set_observer(previous_); }
+  CostObserver(const CostObserver&) = delete;
+  CostObserver& operator=(const CostObserver&) = delete;
+
+  void before(const OpDef& /*op*/, Inputs /*inputs*/, const void* /*attrs*/) override {}
+  void after(const OpDef& op, Inputs inputs, std::span<const Tensor> outputs, const void* attrs) override {
+    if (op.cost != nullptr)
+      flops += op.attrs->call_cost(op.cost, inputs, Inputs(outputs.data(), outputs.size()), attrs).flops;
+    for (const Infer::Output& out : infer(op, inputs, attrs)) {
+      size_t size = dtype_size(out.spec.dtype);
+      bool overflow = out.offset >= 0;  // a view takes no memory
+      for (const int64_t s : out.spec.shape)
+        overflow = overflow || __builtin_mul_overflow(size, static_cast<size_t>(s), &size);
+      if (!overflow) bytes += size;
+    }
+  }
+
+  double flops = 0;
+  size_t bytes = 0;
+
+ private:
+  Observer* previous_;
+};
+
+bool has_expression(const Node& node) {
+  if (config::is_expression(node)) return true;
+  if (node.is_list()) {
+    for (const Node& item : node.items()) {
+      if (has_expression(item)) return true;
+    }
+  } else if (node.is_map()) {
+    for (const Node::Entry& entry : node.entries()) {
+      if (has_expression(entry.value)) return true;
+    }
+  }
+  return false;
+}
+
+/// Replaces expressions of unknown value in and below `node` by a number, whose complaints are to be ignored
+/// at `places`.
+Node replaced(const Node& node, const Env& env, std::set<std::string>& places) {
+  if (env.unknown(node)) {
+    places.insert(node.mark().str());
+    return Node::integer(1).placed_at(node);
+  }
+  if (node.is_list()) {
+    std::vector<Node> items;
+    for (const Node& item : node.items()) items.push_back(replaced(item, env, places));
+    return Node::list(std::move(items)).placed_at(node);
+  }
+  if (node.is_map()) {
+    std::vector<Node::Entry> entries = node.entries();
+    for (Node::Entry& entry : entries) entry.value = replaced(entry.value, env, places);
+    return Node::map(std::move(entries)).placed_at(node);
+  }
+  return node;
+}
+
+/// Whether the reader evaluates a field's value; steps in a construct see other names and are left alone.
+bool is_value(const Field& field) { return field.type != FieldType::kNode || field.evaluated; }
+
+/// A body of fields with its unknown values replaced.
+Node prepared(const Node& body, Fields fields, const Env& env, std::set<std::string>& places) {
+  if (!has_expression(body)) return body;
+  if (!body.is_map()) return !fields.empty() && is_value(fields.front()) ? replaced(body, env, places) : body;
+  std::vector<Node::Entry> entries = body.entries();
+  for (Node::Entry& entry : entries) {
+    for (const Field& field : fields) {
+      if (field.name == entry.key && is_value(field)) entry.value = replaced(entry.value, env, places);
+    }
+  }
+  return Node::map(std::move(entries)).placed_at(body);
+}
+
+}  // namespace
+
+Builder::Status Builder::read_fields(const Node& body, Fields fields, void* object, std::string_view what,
+                                     const Env& env) {
+  std::set<std::string> places;
+  const Node values = prepared(body, fields, env, places);
+  const size_t before = recorded_;
+  reading(
+      env.scope(), [&](config::Reader& r) { return r.read(values, fields, object, what, kModifiers); },
+      places);
+  if (recorded_ > before) return Status::kWrong;
+  return places.empty() ? Status::kGood : Status::kUnknown;
+}
+
+void Builder::layer(const Item& item, List& list, const Env& env) {
+  const std::string& type_name = item.choice.name;
+  const nn::LayerType* type = find_type(nn::layer_types(), type_name);
+  if (type == nullptr) {
+    if (blocks_.contains(type_name)) {
+      record(item.choice.name_node.error(fmt::format("unknown layer '{}'", type_name),
+                                         fmt::format("it is a block: write `use: {}`", type_name)));
+    } else {
+      std::vector<std::string> valid = type_names(nn::layer_types());
+      for (const Described& construct : construct_types()) valid.push_back(construct.name);
+      reading(env.scope(), [&](config::Reader& r) {
+        r.unknown_name(item.choice.name_node, type_name, valid, "layer");
+        return true;
+      });
+    }
+    return bind_outputs(item, {kUnknown}, list, env);
+  }
+  const std::string name = name_step(item, type_name, list, env);
+  Env inner(&env);
+  set_facts(inner, item.inputs.front());
+  auto made = type->make();
+  const Status status = read_fields(item.choice.body, type->fields(), made.fields_base, type_name, inner);
+
+  const auto [least, most] = made.object->inputs_allowed();
+  const auto count = static_cast<int>(std::min<size_t>(item.inputs.size(), 1 << 24));
+  if (count < least || count > most) {
+    const Node& at = item.in != nullptr ? *item.in : item.choice.name_node;
+    const std::string range = least == most ? fmt::format("{}", least)
+                                            : fmt::format("{} {}", count < least ? "at least" : "at most",
+                                                          count < least ? least : most);
+    record(
+        at.error(fmt::format("{} takes {} input{}, got {}", type_name, range,
+                             (count < least ? least : most) == 1 ? "" : "s", count),
+                 count < least ? "name them with `in: [a, b]`; a step's output gets a name by `as: a`" : ""));
+    return bind_outputs(item, {kUnknown}, list, env);
+  }
+  if (status != Status::kGood || !known(item.inputs)) return bind_outputs(item, {kUnknown}, list, env);
+  const size_t row = add_row(item, name, type_name, list.depth);
+  bind_outputs(item, emit(std::move(made.object), item.inputs, row, item), list, env);
+}
+
+std::vector<Builder::Value> Builder::emit(std::unique_ptr<nn::Layer> layer, const std::vector<Value>& inputs,
+                                          size_t row, const Item& item) {
+  Outputs outputs;
+  LayerReport& report = model_->report_[row];
+  try {
+    InlineVector<Tensor, 4> args;
+    std::vector<TensorSpec> specs;
+    for (const Value v : inputs) {
+      args.push_back(meta(v));
+      specs.push_back(meta(v).spec());
+    }
+    nn::Build build(std::move(specs), dtype_);
+    layer->build(build);
+    for (nn::Variable& v : build.variables()) {
+      if (v.trainable) {
+        int64_t& total = parameters_;
+        if (__builtin_add_overflow(total, v.value.numel(), &total))
+          fail(ErrorKind::kShape, "the model has too many parameters to count");
+        report.params += v.value.numel();
+      }
+      v.name = report.name + "." + v.name;
+      model_->variables_.push_back(std::move(v));
+    }
+    const NoGrad no_grad;
+    CostObserver cost;
+    outputs = layer->run(context_, args);
+    report.flops = cost.flops;
+    report.activation_bytes = cost.bytes;
+  } catch (Error& e) {
+    if (e.where.empty() && !item.node.path().empty()) e.in("in " + item.node.path());
+    e.at(item.mark().str());
+    record(std::move(e));
+    return {kUnknown};
+  }
+  DLB_CHECK(!outputs.empty());
+  Model::Step step;
+  step.layer = layer.get();
+  model_->layers_.push_back(std::move(layer));
+  for (const Value v : inputs) step.args.push_back({v, false});
+  std::vector<Value> values;
+  for (Tensor& out : outputs) {
+    values.push_back(new_value(std::move(out)));
+    step.outs.push_back(values.back());
+  }
+  step.row = row;
+  step.place = item.mark().str();
+  step.frames = frames(item);
+  model_->steps_.push_back(std::move(step));
+  finish_row(row, values.front());
+  return values;
+}
+
+size_t Builder::add_row(const Item& item, const std::string& name, const std::string& type, int depth) {
+  const config::Mark mark = item.mark();
+  LayerReport row;
+  row.name = name;
+  row.type = type;
+  row.where = mark.source == nullptr ? ""
+              : mark.line > 0        ? fmt::format("{}:{}", *mark.source, mark.line)
+                                     : *mark.source;
+  row.depth = depth;
+  model_->report_.push_back(std::move(row));
+  return model_->report_.size() - 1;
+}
+
+void Builder::finish_row(size_t row, Value output) {
+  if (output >= 0) model_->report_[row].output = shape_text(meta(output).shape());
+}
+
+}  // namespace dlb::model

@@ -1,0 +1,14 @@
+#pragma once
+/// \file Declared types of a model's inputs, such as "int[N, T]".
+
+#include "dlb/config/node.h"
+#include "dlb/tensor/tensor.h"
+
+namespace dlb::model {
+
+/// Checks that the data's `spec` is of the declared type: int, float or bool, then sizes in brackets. A
+/// number is an exact size, a name stands for any size. Raises a config error when the text is no type, a
+/// shape error when the data differs.
+void check_input_type(const std::string& name, const config::Node& type, const TensorSpec& spec);
+
+}  // namespace dlb::model

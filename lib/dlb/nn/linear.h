@@ -1,0 +1,24 @@
+#pragma once
+/// \file Fully connected layers.
+
+#include "dlb/nn/layer.h"
+
+namespace dlb::nn {
+
+/// Fully connected layer, y = x W^T + b. Shapes: [*, in] -> [*, out]; weight [out, in], bias [out].
+struct Linear : Layer {
+  int64_t out = 0;
+  bool bias = true;
+  std::string init = "default";
+  double init_std = 0.02;
+  std::string bias_init = "default";
+  static Fields fields();
+
+  void build(Build& b) override;
+  Tensor forward(Context& c, const Tensor& x) override;
+
+ private:
+  Tensor weight_, bias_;
+};
+
+}  // namespace dlb::nn

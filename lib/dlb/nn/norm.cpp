@@ -1,0 +1,108 @@
+#include "dlb/nn/norm.h"
+
+#include "dlb/nn/init.h"
+#include "dlb/ops/binary.h"
+#include "dlb/ops/norm.h"
+
+namespace dlb::nn {
+
+Fields BatchNorm::fields() {
+  static const Field list[] = {
+      field<&BatchNorm::eps>("eps", "added to the variance", positive()),
+      field<&BatchNorm::momentum>("momentum", "weight of the newest batch in the running statistics",
+                                  between(0, 1)),
+      field<&BatchNorm::affine>("affine", "learn a scale and a shift for each channel"),
+      field<&BatchNorm::track_running_stats>("track_running_stats",
+                                             "keep running statistics and use them outside training"),
+  };
+  return list;
+}
+
+void BatchNorm::build(Build& b) {
+  b.expect(b.input().rank() >= 2, "batch_norm", "[N, C, ...]");
+  const Shape channels = {b.input().dim(1)};
+  if (affine) {
+    weight_ = b.parameter("weight", channels, constant_init(1));
+    bias_ = b.parameter("bias", channels, constant_init(0));
+  }
+  if (track_running_stats) {
+    running_mean_ = b.buffer("running_mean", channels, 0);
+    running_var_ = b.buffer("running_var", channels, 1);
+  }
+}
+
+Tensor BatchNorm::forward(Context& c, const Tensor& x) {
+  if (!c.training && track_running_stats)
+    return batch_norm_eval(x, running_mean_, running_var_, weight_, bias_, eps);
+  int64_t count = x.dim(0);
+  for (int i = 2; i < x.rank(); ++i) count *= x.dim(i);
+  if (count == 1 && c.training) {
+    fail(ErrorKind::kShape, "batch_norm needs more than one value per channel while training, got input {}",
+         shape_text(x.shape()));
+  }
+  BatchNormResult r = batch_norm_train(x, weight_, bias_, eps);
+  if (c.training && track_running_stats && !r.mean.is_meta()) track(r.mean, r.var, count);
+  return std::move(r.y);
+}
+
+void BatchNorm::track(const Tensor& mean, const Tensor& var, int64_t count) const {
+  if (count == 0) return;
+  const NoGrad no_grad;
+  const auto n = static_cast<double>(count);
+  running_mean_.assign(running_mean_ * (1 - momentum) + mean.detach() * momentum);
+  running_var_.assign(running_var_ * (1 - momentum) + var.detach() * (momentum * n / (n - 1)));
+}
+
+Fields LayerNorm::fields() {
+  static const Field list[] = {
+      field<&LayerNorm::eps>("eps", "added to the variance", positive()),
+      field<&LayerNorm::dims>("dims", "number of last dimensions to normalise over", positive()),
+      field<&LayerNorm::affine>("affine", "learn a scale and a shift for each element"),
+      field<&LayerNorm::bias>("bias", "with `affine`: learn the shift as well"),
+  };
+  return list;
+}
+
+void LayerNorm::build(Build& b) {
+  const int rank = b.input().rank();
+  if (dims > rank) {
+    fail(ErrorKind::kShape, "layer_norm over the last {} dimensions got input {}", dims,
+         shape_text(b.input().shape));
+  }
+  if (!affine) return;
+  Shape shape;
+  for (int64_t i = rank - dims; i < rank; ++i) shape.push_back(b.input().dim(i));
+  weight_ = b.parameter("weight", shape, constant_init(1));
+  if (bias) bias_ = b.parameter("bias", shape, constant_init(0));
+}
+
+Tensor LayerNorm::forward(Context& /*c*/, const Tensor& x) {
+  return layer_norm(x, dims, weight_, bias_, eps);
+}
+
+Fields GroupNorm::fields() {
+  static const Field list[] = {
+      required<&GroupNorm::groups>("groups", "number of channel groups", positive()),
+      field<&GroupNorm::eps>("eps", "added to the variance", positive()),
+      field<&GroupNorm::affine>("affine", "learn a scale and a shift for each channel"),
+  };
+  return list;
+}
+
+void GroupNorm::build(Build& b) {
+  b.expect(b.input().rank() >= 2, "group_norm", "[N, C, ...]");
+  const int64_t channels = b.input().dim(1);
+  if (channels % groups != 0) {
+    fail(ErrorKind::kShape, "group_norm with groups {} needs channels divisible by it, got {}", groups,
+         channels);
+  }
+  if (!affine) return;
+  weight_ = b.parameter("weight", {channels}, constant_init(1));
+  bias_ = b.parameter("bias", {channels}, constant_init(0));
+}
+
+Tensor GroupNorm::forward(Context& /*c*/, const Tensor& x) {
+  return group_norm(x, groups, weight_, bias_, eps);
+}
+
+}  // namespace dlb::nn

@@ -1,0 +1,60 @@
+#pragma once
+/// \file Normalisation layers: y = (x - mean) / sqrt(var + eps) * weight + bias.
+
+#include "dlb/nn/layer.h"
+
+namespace dlb::nn {
+
+/// Batch normalisation: statistics per channel over the batch and space while training, running ones
+/// otherwise.
+///   running <- (1 - momentum) running + momentum batch, with the sample variance (n - 1), as in PyTorch
+/// Shapes: [N, C, *] -> same; weight, bias, running_mean, running_var [C].
+/// Errors: shape when a channel has a single value while training.
+/// **Source**: Ioffe & Szegedy, "Batch Normalization", ICML 2015.
+struct BatchNorm : Layer {
+  double eps = 1e-5;
+  double momentum = 0.1;
+  bool affine = true;
+  bool track_running_stats = true;
+  static Fields fields();
+
+  void build(Build& b) override;
+  Tensor forward(Context& c, const Tensor& x) override;
+
+ private:
+  void track(const Tensor& mean, const Tensor& var, int64_t count) const;
+  Tensor weight_, bias_, running_mean_, running_var_;
+};
+
+/// Over the last `dims` dimensions of each sample. Shapes: [*, D...] -> same; weight, bias [D...].
+/// **Source**: Ba, Kiros & Hinton, "Layer Normalization", 2016.
+struct LayerNorm : Layer {
+  double eps = 1e-5;
+  int64_t dims = 1;
+  bool affine = true;
+  bool bias = true;
+  static Fields fields();
+
+  void build(Build& b) override;
+  Tensor forward(Context& c, const Tensor& x) override;
+
+ private:
+  Tensor weight_, bias_;
+};
+
+/// Over groups of channels and space of each sample. Shapes: [N, C, *] -> same; weight, bias [C].
+/// **Source**: Wu & He, "Group Normalization", ECCV 2018.
+struct GroupNorm : Layer {
+  int64_t groups = 1;
+  double eps = 1e-5;
+  bool affine = true;
+  static Fields fields();
+
+  void build(Build& b) override;
+  Tensor forward(Context& c, const Tensor& x) override;
+
+ private:
+  Tensor weight_, bias_;
+};
+
+}  // namespace dlb::nn

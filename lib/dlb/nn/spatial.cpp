@@ -1,0 +1,15 @@
+#include "dlb/nn/spatial.h"
+
+#include "dlb/base/error.h"
+
+namespace dlb::nn {
+
+Dims per_dimension(const std::vector<int64_t>& values, size_t spatial, std::string_view layer,
+                   std::string_view option) {
+  if (values.size() == spatial) return Dims(values.begin(), values.end());
+  if (values.size() == 1) return Dims(spatial, values[0]);
+  fail(ErrorKind::kConfig, "{}.{} takes {}, got {}", layer, option,
+       spatial == 1 ? "1 number" : "1 or 2 numbers", values.size());
+}
+
+}  // namespace dlb::nn

@@ -1,0 +1,30 @@
+#pragma once
+/// \file The operators behind conv.h, for backends. Images are channels-last in memory, weights row-major.
+
+#include "dlb/ops/conv.h"
+
+namespace dlb {
+
+/// Attributes of the gradients: those of the convolution and the size of what is computed.
+struct ConvGradAttrs {
+  ConvAttrs conv;
+  Shape shape;        ///< conv_input_grad: of x; conv_weight_grad: of the weight
+  bool bias = false;  ///< conv_weight_grad: whether the bias gradient is wanted
+};
+
+/// d/dx: the transposed convolution of g with the weight. Shapes: g [N, O, *out], weight -> `shape`.
+Tensor conv_input_grad(const Tensor& g, const Tensor& weight, const ConvGradAttrs& attrs);
+
+namespace op {
+
+/// (x, weight, bias or undefined) -> y.
+const OpDef& conv();
+/// As conv, with y = max(y, 0).
+const OpDef& conv_relu();
+/// (g, weight) -> gradient of x.
+const OpDef& conv_input_grad();
+/// (g, x) -> gradient of the weight, and of the bias when it is wanted.
+const OpDef& conv_weight_grad();
+
+}  // namespace op
+}  // namespace dlb

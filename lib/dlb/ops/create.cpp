@@ -1,0 +1,147 @@
+#include "dlb/ops/create.h"
+
+#include <cmath>
+
+#include "dlb/ops/create_defs.h"
+#include "dlb/ops/elementwise.h"
+#include "dlb/ops/families.h"
+
+namespace dlb {
+
+Fields FullAttrs::fields() {
+  static const Field list[] = {field<&FullAttrs::fill_value>("fill_value", "value of every element")};
+  return list;
+}
+Fields ArangeAttrs::fields() {
+  static const Field list[] = {field<&ArangeAttrs::start>("start", "first value"),
+                               field<&ArangeAttrs::step>("step", "difference of neighbours")};
+  return list;
+}
+Fields UniformAttrs::fields() {
+  static const Field list[] = {field<&UniformAttrs::low>("low", "smallest value"),
+                               field<&UniformAttrs::high>("high", "limit that is not reached")};
+  return list;
+}
+Fields NormalAttrs::fields() {
+  static const Field list[] = {field<&NormalAttrs::mean>("mean", "mean"),
+                               field<&NormalAttrs::std>("std", "standard deviation", non_negative())};
+  return list;
+}
+Fields BernoulliAttrs::fields() {
+  static const Field list[] = {field<&BernoulliAttrs::p>("p", "probability of 1", between(0, 1))};
+  return list;
+}
+
+namespace {
+
+/// Of every definition here: the spec is given, and nothing is differentiable because there are no inputs.
+template <class A>
+void infer_given(Infer& c, const A& a) {
+  c.output(a.spec);
+}
+
+void infer_uniform(Infer& c, const UniformAttrs& a) {
+  if (!is_floating(a.spec.dtype)) c.fail_dtype("expects a floating dtype, got {}", dtype_name(a.spec.dtype));
+  c.output(a.spec);
+}
+void infer_normal(Infer& c, const NormalAttrs& a) {
+  if (!is_floating(a.spec.dtype)) c.fail_dtype("expects a floating dtype, got {}", dtype_name(a.spec.dtype));
+  c.output(a.spec);
+}
+
+template <class A>
+Definition<A> creation(std::string_view name, std::string_view doc, OnnxMapping onnx = {}) {
+  Definition<A> d;
+  d.name = name;
+  d.doc = doc;
+  d.infer = infer_given<A>;
+  d.saves = Saves::kNothing;
+  d.cost = per_element<0, A>;
+  d.onnx = onnx;
+  return d;
+}
+template <class A>
+Definition<A> random_creation(std::string_view name, std::string_view doc, void (*infer)(Infer&, const A&)) {
+  Definition<A> d = creation<A>(name, doc);
+  d.infer = infer;
+  d.cost = per_element<20, A>;
+  d.random = true;
+  return d;
+}
+
+Tensor full_like_spec(const TensorSpec& like, double value) {
+  FullAttrs attrs{like, value};
+  if (!is_dense(like.shape, like.strides)) attrs.spec.strides = contiguous_strides(like.shape);
+  return apply1(op::full(), {}, attrs);
+}
+
+}  // namespace
+
+const OpDef& op::full() {
+  static const OpDef op = define(creation<FullAttrs>("full", "a constant", {"ConstantOfShape", 9}));
+  return op;
+}
+const OpDef& op::arange() {
+  static const OpDef op = define(creation<ArangeAttrs>("arange", "start, start + step, ...", {"Range", 11}));
+  return op;
+}
+const OpDef& op::eye() {
+  static const OpDef op = define(creation<EyeAttrs>("eye", "identity matrix", {"EyeLike", 9}));
+  return op;
+}
+const OpDef& op::uniform() {
+  static const OpDef op =
+      define(random_creation<UniformAttrs>("uniform", "uniform in [low, high)", infer_uniform));
+  return op;
+}
+const OpDef& op::normal() {
+  static const OpDef op =
+      define(random_creation<NormalAttrs>("normal", "normally distributed", infer_normal));
+  return op;
+}
+const OpDef& op::bernoulli() {
+  static const OpDef op =
+      define(random_creation<BernoulliAttrs>("bernoulli", "1 with probability p", infer_given));
+  return op;
+}
+
+std::span<const OpDef* const> create_ops() {
+  static const OpDef* const ops[] = {&op::full(),    &op::arange(), &op::eye(),
+                                     &op::uniform(), &op::normal(), &op::bernoulli()};
+  return ops;
+}
+
+Tensor full(Shape shape, double value, DType dtype, Device device) {
+  return apply1<FullAttrs>(op::full(), {}, {make_spec(std::move(shape), dtype, device), value});
+}
+Tensor zeros(Shape shape, DType dtype, Device device) { return full(std::move(shape), 0, dtype, device); }
+Tensor ones(Shape shape, DType dtype, Device device) { return full(std::move(shape), 1, dtype, device); }
+Tensor zeros_like(const Tensor& x) { return full_like_spec(x.spec(), 0); }
+Tensor ones_like(const Tensor& x) { return full_like_spec(x.spec(), 1); }
+Tensor full_like(const Tensor& x, double value) { return full_like_spec(x.spec(), value); }
+
+Tensor arange(double start, double end, double step, DType dtype, Device device) {
+  const double count = std::ceil((end - start) / step);
+  if (step == 0 || !std::isfinite(count) || count > 0x1p52) {
+    fail(ErrorKind::kShape, "arange cannot go from {} to {} in steps of {}", start, end, step);
+  }
+  const Shape shape{count > 0 ? static_cast<int64_t>(count) : 0};
+  return apply1<ArangeAttrs>(op::arange(), {}, {make_spec(shape, dtype, device), start, step});
+}
+Tensor eye(int64_t n, DType dtype, Device device) {
+  return apply1<EyeAttrs>(op::eye(), {}, {make_spec({n, n}, dtype, device)});
+}
+
+Tensor uniform(Shape shape, double low, double high, const RngKey& key, DType dtype, Device device) {
+  return apply1<UniformAttrs>(op::uniform(), {},
+                              {make_spec(std::move(shape), dtype, device), key, low, high});
+}
+Tensor normal(Shape shape, double mean, double stddev, const RngKey& key, DType dtype, Device device) {
+  return apply1<NormalAttrs>(op::normal(), {},
+                             {make_spec(std::move(shape), dtype, device), key, mean, stddev});
+}
+Tensor bernoulli(Shape shape, double p, const RngKey& key, DType dtype, Device device) {
+  return apply1<BernoulliAttrs>(op::bernoulli(), {}, {make_spec(std::move(shape), dtype, device), key, p});
+}
+
+}  // namespace dlb

@@ -1,0 +1,23 @@
+#pragma once
+/// \file The operators of each family file; together they are all_ops().
+
+#include <span>
+
+#include "dlb/ops/op.h"
+
+namespace dlb {
+
+std::span<const OpDef* const> create_ops();
+std::span<const OpDef* const> unary_ops();
+std::span<const OpDef* const> binary_ops();
+std::span<const OpDef* const> reduce_ops();
+std::span<const OpDef* const> shape_ops();
+std::span<const OpDef* const> index_ops();
+std::span<const OpDef* const> matmul_ops();
+std::span<const OpDef* const> conv_ops();
+std::span<const OpDef* const> pool_ops();
+std::span<const OpDef* const> norm_ops();
+std::span<const OpDef* const> softmax_ops();
+std::span<const OpDef* const> loss_ops();
+
+}  // namespace dlb

@@ -1,0 +1,13 @@
+#pragma once
+/// \file The operators behind matmul.h, for backends.
+
+#include "dlb/ops/op.h"
+
+namespace dlb::op {
+
+/// (a, b) -> y. Shapes: [*, n, k] x [*, k, m] -> [*, n, m], batch dimensions broadcast, rank at least 2.
+const OpDef& matmul();
+/// (x, weight, bias or undefined) -> y. Shapes: [*, in], [out, in], [out] -> [*, out]; x is row-major.
+const OpDef& linear();
+
+}  // namespace dlb::op

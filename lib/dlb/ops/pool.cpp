@@ -1,0 +1,304 @@
+#include "dlb/ops/pool.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "dlb/ops/conv.h"
+#include "dlb/ops/families.h"
+#include "dlb/ops/pool_defs.h"
+#include "dlb/ops/shape_ops.h"
+
+namespace dlb {
+
+PoolWindows pool_windows(const PoolOpAttrs& a, size_t d) {
+  PoolWindows w;
+  const int64_t in = a.input[d];
+  if (!a.adaptive.empty()) {
+    const int64_t out = a.adaptive[d];
+    for (int64_t o = 0; o < out; ++o) {
+      const int64_t start = o * in / out;
+      const int64_t count = ((o + 1) * in + out - 1) / out - start;
+      w.start.push_back(start);
+      w.count.push_back(count);
+      w.largest = std::max(w.largest, count);
+    }
+    w.first.assign(w.start.size(), 0);
+    w.divisor = w.count;
+    return w;
+  }
+  const int64_t kernel = a.window.kernel[d];
+  const int64_t stride = a.window.stride[d];
+  const int64_t pad = a.window.padding[d];
+  w.step = a.window.dilation[d];
+  w.largest = kernel;
+  const int64_t out = window_output_size(in, kernel, stride, pad, pad, w.step, a.window.ceil_mode);
+  for (int64_t o = 0; o < out; ++o) {
+    const int64_t begin = o * stride - pad;
+    const int64_t first = begin < 0 ? (-begin + w.step - 1) / w.step : 0;
+    const int64_t start = begin + first * w.step;
+    const int64_t fitting = start < in ? (in - 1 - start) / w.step + 1 : 0;
+    const int64_t count = std::clamp<int64_t>(kernel - first, 0, fitting);
+    w.first.push_back(first);
+    w.start.push_back(start);
+    w.count.push_back(count);
+    // Positions of ceil_mode beyond the padding never count.
+    w.divisor.push_back(a.window.count_include_pad ? std::min(begin + kernel, in + pad) - begin : count);
+  }
+  return w;
+}
+
+namespace {
+
+constexpr int64_t kLargest = int64_t{1} << 30;
+
+std::string name_of(std::string_view kind, size_t spatial) { return fmt::format("{}{}d", kind, spatial); }
+
+void check_input(const TensorSpec& x, size_t spatial, const std::string& name) {
+  if (spatial != 1 && spatial != 2) {
+    fail(ErrorKind::kShape, "{}: 1 or 2 spatial dimensions are supported, got {}", name, spatial);
+  }
+  if (x.rank() != static_cast<int>(spatial) + 2) {
+    fail(ErrorKind::kShape, "{} expects input [N, C, {}], got {}", name, spatial == 1 ? "L" : "H, W", shape_text(x.shape));
+  }
+  if (!is_floating(x.dtype)) {
+    fail(ErrorKind::kDtype, "{} expects a floating dtype, got {}", name, dtype_name(x.dtype));
+  }
+}
+
+void check_range(const Dims& values, int64_t least, const std::string& name, const char* what) {
+  for (const int64_t v : values) {
+    if (v < least || v > kLargest) {
+      fail(ErrorKind::kShape, "{}: {} must be from {} to {}, got {}", name, what, least, kLargest, v);
+    }
+  }
+}
+
+/// Sizes of the output; raises every error of windows that do not fit.
+Dims pooled_sizes(const PoolOpAttrs& a, const std::string& name) {
+  if (!a.adaptive.empty()) {
+    check_range(a.adaptive, 1, name, "output size");
+    for (const int64_t in : a.input) {
+      if (in < 1) fail(ErrorKind::kShape, "{}: the input has a spatial size of 0", name);
+    }
+    return a.adaptive;
+  }
+  const PoolAttrs& w = a.window;
+  check_range(w.kernel, 1, name, "kernel");
+  check_range(w.stride, 1, name, "stride");
+  check_range(w.padding, 0, name, "padding");
+  check_range(w.dilation, 1, name, "dilation");
+  Dims out;
+  for (size_t i = 0; i < a.input.size(); ++i) {
+    if (2 * w.padding[i] > w.kernel[i]) {
+      fail(ErrorKind::kShape, "{}: padding {} is more than half the kernel {}", name, w.padding[i], w.kernel[i]);
+    }
+    const int64_t reach = w.dilation[i] * (w.kernel[i] - 1) + 1;
+    if (a.input[i] < 1 || reach > a.input[i] + 2 * w.padding[i]) {
+      fail(ErrorKind::kShape, "{}: kernel {} (dilation {}) is larger than the padded input: {} > {}", name, w.kernel[i],
+           w.dilation[i], reach, a.input[i] + 2 * w.padding[i]);
+    }
+    out.push_back(window_output_size(a.input[i], w.kernel[i], w.stride[i], w.padding[i], w.padding[i], w.dilation[i],
+                                     w.ceil_mode));
+  }
+  return out;
+}
+
+Shape image_shape(const TensorSpec& like, const Dims& spatial) {
+  Shape shape{like.dim(0), like.dim(1)};
+  for (const int64_t s : spatial) shape.push_back(s);
+  return shape;
+}
+
+void output_image(Infer& c, const Shape& shape, DType dtype) {
+  static_cast<void>(numel(shape));
+  c.output(TensorSpec{dtype, c.input(0).device, shape, channels_last_strides(shape)});
+}
+
+int64_t largest_window(const PoolOpAttrs& a) {
+  int64_t elements = 1;
+  for (size_t i = 0; i < a.input.size(); ++i) elements *= pool_windows(a, i).largest;
+  return elements;
+}
+
+void infer_max_pool(Infer& c, const PoolOpAttrs& a) {
+  const std::string name = name_of("max_pool", a.input.size());
+  check_input(c.input(0), a.input.size(), name);
+  const Shape out = image_shape(c.input(0), pooled_sizes(a, name));
+  const int64_t window = largest_window(a);
+  if (window > std::numeric_limits<int32_t>::max()) {
+    fail(ErrorKind::kShape, "{}: a window of {} elements is too large", name, window);
+  }
+  output_image(c, out, c.input(0).dtype);
+  output_image(c, out, window <= 256 ? DType::kUInt8 : DType::kInt32);
+}
+
+void infer_avg_pool(Infer& c, const PoolOpAttrs& a) {
+  const std::string name = name_of("avg_pool", a.input.size());
+  check_input(c.input(0), a.input.size(), name);
+  output_image(c, image_shape(c.input(0), pooled_sizes(a, name)), c.input(0).dtype);
+}
+
+/// The gradient's input has the shape of the pooling's output.
+void infer_spread(Infer& c, const PoolOpAttrs& a) {
+  const std::string name = name_of("pool_grad", a.input.size());
+  check_input(c.input(0), a.input.size(), name);
+  const Shape pooled = image_shape(c.input(0), pooled_sizes(a, name));
+  if (!(pooled == c.input(0).shape) || (c.has(1) && !(pooled == c.input(1).shape))) {
+    fail(ErrorKind::kShape, "{} expects gradient {}, got {}", name, shape_text(pooled), shape_text(c.input(0).shape));
+  }
+  output_image(c, image_shape(c.input(0), a.input), c.input(0).dtype);
+}
+
+void infer_gather(Infer& c, const PoolOpAttrs& a) {
+  const std::string name = name_of("max_pool_gather", a.input.size());
+  check_input(c.input(0), a.input.size(), name);
+  const Shape pooled = image_shape(c.input(0), pooled_sizes(a, name));
+  if (!(pooled == c.input(1).shape)) {
+    fail(ErrorKind::kShape, "{} expects index {}, got {}", name, shape_text(pooled), shape_text(c.input(1).shape));
+  }
+  output_image(c, pooled, c.input(0).dtype);
+}
+
+Tensor channels_last(const Tensor& x) { return contiguous(x, Layout::kChannelsLast); }
+
+Tensor run(const OpDef& def, const Tensor& x, const PoolOpAttrs& a) { return apply1(def, {channels_last(x)}, a); }
+
+Tensor run(const OpDef& def, const Tensor& x, const Tensor& index, const PoolOpAttrs& a) {
+  return apply1(def, {channels_last(x), index}, a);
+}
+
+void vjp_max_pool(Vjp& c, const PoolOpAttrs& a) {
+  if (c.needs(0)) c.input_grad(0, run(op::max_pool_grad(), c.grad(0), c.output(1), a));
+}
+void vjp_max_pool_grad(Vjp& c, const PoolOpAttrs& a) {
+  if (c.needs(0)) c.input_grad(0, run(op::max_pool_gather(), c.grad(0), c.input(1), a));
+}
+void vjp_max_pool_gather(Vjp& c, const PoolOpAttrs& a) {
+  if (c.needs(0)) c.input_grad(0, run(op::max_pool_grad(), c.grad(0), c.input(1), a));
+}
+void vjp_avg_pool(Vjp& c, const PoolOpAttrs& a) {
+  if (c.needs(0)) c.input_grad(0, run(op::avg_pool_grad(), c.grad(0), a));
+}
+void vjp_avg_pool_grad(Vjp& c, const PoolOpAttrs& a) {
+  if (c.needs(0)) c.input_grad(0, run(op::avg_pool(), c.grad(0), a));
+}
+
+/// One comparison or addition for each element of each window.
+Cost cost_pool(Inputs in, Inputs out, const PoolOpAttrs& a) {
+  double visited = static_cast<double>(out[0].dim(0) * out[0].dim(1));
+  for (size_t i = 0; i < a.input.size(); ++i) {
+    const PoolWindows w = pool_windows(a, i);
+    double positions = 0;
+    for (const int64_t n : w.count) positions += static_cast<double>(n);
+    visited *= positions;
+  }
+  double bytes = 0;
+  for (const Tensor& t : in) bytes += static_cast<double>(t.spec().bytes());
+  for (const Tensor& t : out) bytes += static_cast<double>(t.spec().bytes());
+  return {visited, bytes};
+}
+
+OpDef pooling(std::string_view name, std::string_view doc, void (*infer)(Infer&, const PoolOpAttrs&),
+              void (*vjp)(Vjp&, const PoolOpAttrs&), Saves saves, OnnxMapping onnx = {}) {
+  return define<PoolOpAttrs>(
+      {.name = name, .doc = doc, .infer = infer, .vjp = vjp, .saves = saves, .cost = cost_pool, .onnx = onnx});
+}
+
+}  // namespace
+
+namespace op {
+
+const OpDef& max_pool() {
+  static const OpDef def = pooling("max_pool", "largest value in each window", infer_max_pool, vjp_max_pool,
+                                   Saves::kOutputs, {"MaxPool", 12});
+  return def;
+}
+const OpDef& adaptive_max_pool() {
+  static const OpDef def = pooling("adaptive_max_pool", "largest value in windows that give a fixed output size",
+                                   infer_max_pool, vjp_max_pool, Saves::kOutputs);
+  return def;
+}
+const OpDef& max_pool_grad() {
+  static const OpDef def =
+      pooling("max_pool_grad", "gradient of max_pool's input", infer_spread, vjp_max_pool_grad, Saves::kInputs);
+  return def;
+}
+const OpDef& max_pool_gather() {
+  static const OpDef def = pooling("max_pool_gather", "elements at the positions that max_pool chose", infer_gather,
+                                   vjp_max_pool_gather, Saves::kInputs);
+  return def;
+}
+const OpDef& avg_pool() {
+  static const OpDef def = pooling("avg_pool", "mean of each window", infer_avg_pool, vjp_avg_pool, Saves::kNothing,
+                                   {"AveragePool", 11});
+  return def;
+}
+const OpDef& adaptive_avg_pool() {
+  static const OpDef def = pooling("adaptive_avg_pool", "mean of windows that give a fixed output size", infer_avg_pool,
+                                   vjp_avg_pool, Saves::kNothing);
+  return def;
+}
+const OpDef& avg_pool_grad() {
+  static const OpDef def =
+      pooling("avg_pool_grad", "gradient of avg_pool's input", infer_spread, vjp_avg_pool_grad, Saves::kNothing);
+  return def;
+}
+
+}  // namespace op
+
+std::span<const OpDef* const> pool_ops() {
+  static const OpDef* const list[] = {&op::max_pool(),        &op::adaptive_max_pool(), &op::max_pool_grad(),
+                                      &op::max_pool_gather(), &op::avg_pool(),          &op::adaptive_avg_pool(),
+                                      &op::avg_pool_grad()};
+  return list;
+}
+
+namespace {
+
+Dims spatial_sizes(const Tensor& x, size_t spatial) {
+  Dims sizes;
+  // With another rank the sizes do not matter: infer() rejects it.
+  for (size_t i = 0; i < spatial; ++i) sizes.push_back(i + 2 < x.shape().size() ? x.shape()[i + 2] : 1);
+  return sizes;
+}
+
+Dims filled(const Dims& values, const Dims& defaults, const char* what) {
+  if (values.empty()) return defaults;
+  Dims out = values;
+  while (values.size() == 1 && out.size() < defaults.size()) out.push_back(values[0]);
+  if (out.size() != defaults.size()) {
+    fail(ErrorKind::kShape, "pooling expects {} numbers for {}, got {}", defaults.size(), what, values.size());
+  }
+  return out;
+}
+
+PoolOpAttrs complete(const Tensor& x, const PoolAttrs& a) {
+  // A single kernel size stands for all dimensions of the input.
+  const size_t spatial = a.kernel.size() == 1 && x.rank() == 4 ? 2 : a.kernel.size();
+  PoolOpAttrs full{a, {}, spatial_sizes(x, spatial)};
+  full.window.kernel = filled(a.kernel, Dims(spatial, 1), "kernel");
+  full.window.stride = filled(a.stride, full.window.kernel, "stride");
+  full.window.padding = filled(a.padding, Dims(spatial, 0), "padding");
+  full.window.dilation = filled(a.dilation, Dims(spatial, 1), "dilation");
+  return full;
+}
+
+}  // namespace
+
+Tensor max_pool(const Tensor& x, const PoolAttrs& attrs) { return run(op::max_pool(), x, complete(x, attrs)); }
+
+Tensor avg_pool(const Tensor& x, const PoolAttrs& attrs) {
+  PoolOpAttrs full = complete(x, attrs);
+  full.window.dilation = Dims(full.window.kernel.size(), 1);
+  return run(op::avg_pool(), x, full);
+}
+
+Tensor adaptive_avg_pool(const Tensor& x, Dims output) {
+  return run(op::adaptive_avg_pool(), x, {{}, output, spatial_sizes(x, output.size())});
+}
+
+Tensor adaptive_max_pool(const Tensor& x, Dims output) {
+  return run(op::adaptive_max_pool(), x, {{}, output, spatial_sizes(x, output.size())});
+}
+
+}  // namespace dlb

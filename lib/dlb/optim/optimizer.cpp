@@ -1,0 +1,31 @@
+#include "dlb/optim/optimizer.h"
+
+#include "dlb/config/reader.h"
+#include "dlb/ops/op.h"
+#include "dlb/ops/unary.h"
+#include "dlb/optim/groups.h"
+
+namespace dlb::optim {
+
+void Optimizer::attach(std::vector<Param> params) {
+  for (const Param& p : params) {
+    if (p.value.dtype() != DType::kFloat32 && p.value.dtype() != DType::kFloat64) {
+      fail(ErrorKind::kUnsupported, "optimizers update float32 and float64 parameters, '{}' is {}", p.name,
+           dtype_name(p.value.dtype()));
+    }
+  }
+  params_ = std::move(params);
+  assign_groups(groups, params_);
+  steps_ = 0;
+  make_state();
+}
+
+void clip_grad_value(std::span<const Param> params, double limit) {
+  const NoGrad no_grad;
+  for (const Param& p : params) {
+    const Tensor g = p.value.grad();
+    if (g.defined()) p.value.set_grad(clamp(g, -limit, limit));
+  }
+}
+
+}  // namespace dlb::optim

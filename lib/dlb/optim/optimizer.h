@@ -1,0 +1,67 @@
+#pragma once
+/// \file Optimizers: a described struct with an update rule, fused over all parameters.
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "dlb/base/fields.h"
+#include "dlb/config/node.h"
+#include "dlb/tensor/tensor.h"
+
+namespace dlb::optim {
+
+/// One parameter as an optimizer sees it.
+struct Param {
+  std::string name;
+  Tensor value;              ///< a leaf; its grad() is read, its data updated in place
+  double lr_scale = 1;       ///< of its group
+  double weight_decay = -1;  ///< of its group; < 0: the optimizer's own
+};
+
+/// A named tensor of the optimizer's state, for checkpoints ("exp_avg/conv1.weight").
+struct State {
+  std::string name;
+  Tensor value;
+};
+
+/// An optimizer. `groups` and `lr` are described fields common to all: see optimizer_types().
+class Optimizer {
+ public:
+  virtual ~Optimizer() = default;
+  double lr = 1e-3;
+  config::Node groups;  ///< list of {match: pattern or list, lr_scale, weight_decay}; the first match wins
+
+  /// Takes the parameters, assigns groups, makes zeroed state. Errors: config for a group that matches
+  /// nothing.
+  void attach(std::vector<Param> params);
+  /// One update with the learning rate `lr_now` (the schedule's) and gradients in grad(); a parameter without
+  /// gradient is left. `scale` multiplies each gradient as it is read (accumulation divisor and clipping,
+  /// without a pass of its own).
+  virtual void step(double lr_now, double scale) = 0;
+  /// State tensors by stable names; the step counter is steps().
+  virtual std::vector<State> state() const = 0;
+  int64_t steps() const { return steps_; }
+  void set_steps(int64_t n) { steps_ = n; }
+  const std::vector<Param>& params() const { return params_; }
+
+ protected:
+  /// Called by attach() after params_ is set.
+  virtual void make_state() = 0;
+  std::vector<Param> params_;
+  int64_t steps_ = 0;
+};
+
+using OptimizerType = TypeInfo<Optimizer>;
+/// sgd, adam, adamw, rmsprop
+std::span<const OptimizerType> optimizer_types();
+
+/// sqrt(sum of squares of all gradients), in float64, in a fixed order.
+double grad_norm(std::span<const Param> params);
+/// Limits each gradient element to [-limit, limit], in place.
+void clip_grad_value(std::span<const Param> params, double limit);
+/// Glob match with * and ? over full parameter names.
+bool matches(const std::string& pattern, const std::string& name);
+
+}  // namespace dlb::optim

@@ -1,0 +1,53 @@
+#pragma once
+/// \file Memory of tensors and the caching allocator behind it.
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "dlb/base/ref_counted.h"
+#include "dlb/tensor/device.h"
+
+namespace dlb {
+
+/// A block of memory owned by reference counting, 64-byte aligned.
+class Storage final : public RefCounted {
+ public:
+  /// Uninitialised memory from the device's caching allocator. Errors: device, with the bytes asked for, when there is none.
+  static Ref<Storage> allocate(size_t bytes, Device device);
+  /// Memory owned by somebody else, who must outlive the storage (a mapped file, an embedded array).
+  static Ref<Storage> borrow(void* data, size_t bytes, Device device);
+  ~Storage() override;
+
+  void* data() const { return data_; }
+  size_t bytes() const { return bytes_; }
+  Device device() const { return device_; }
+  /// Counts in-place assignments to the memory, so that a backward pass can refuse a saved value that has changed since.
+  uint32_t version() const { return version_.load(std::memory_order_relaxed); }
+  void bump_version() { version_.fetch_add(1, std::memory_order_relaxed); }
+
+ private:
+  Storage(void* data, size_t bytes, Device device, bool owned) : data_(data), bytes_(bytes), device_(device), owned_(owned) {}
+  void* data_;
+  size_t bytes_;
+  size_t capacity_ = 0;  ///< of the block, for the allocator
+  Device device_;
+  bool owned_;
+  std::atomic<uint32_t> version_{0};
+};
+
+/// What the CPU's caching allocator holds.
+struct AllocatorStats {
+  size_t live_bytes = 0;      ///< in use by storages
+  size_t peak_bytes = 0;      ///< most in use at a time since the last reset
+  size_t reserved_bytes = 0;  ///< obtained from the system, in use or cached
+  uint64_t allocations = 0;   ///< requests served
+};
+AllocatorStats cpu_allocator_stats();
+void reset_cpu_allocator_peak();
+/// Returns cached free memory to the system.
+void trim_cpu_allocator();
+/// Test hook: the n-th allocation from now (1-based) fails; 0 turns it off.
+void fail_cpu_allocation(uint64_t n);
+
+}  // namespace dlb

@@ -1,0 +1,72 @@
+#include "dlb/train/experiment.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "dlb/base/files.h"
+#include "dlb/base/log.h"
+#include "dlb/train/loading.h"
+
+namespace dlb::train {
+
+std::unique_ptr<Experiment> Experiment::load(const std::string& file, const std::vector<std::string>& overrides) {
+  return load(config::Document::load(file, overrides));
+}
+
+std::unique_ptr<Experiment> Experiment::load(config::Document document) {
+  auto experiment = std::make_unique<Experiment>();
+  experiment->document = std::move(document);
+  Loading(*experiment).run();
+  return experiment;
+}
+
+std::vector<std::string> Experiment::metric_names() const {
+  std::vector<std::string> names = {"loss"};
+  for (const NamedMetric& m : metrics) names.push_back(m.name);
+  return names;
+}
+
+bool Experiment::higher_is_better(const std::string& metric) const {
+  const auto it = std::find_if(metrics.begin(), metrics.end(), [&](const NamedMetric& m) { return m.name == metric; });
+  return it != metrics.end() && it->metric->higher_is_better();
+}
+
+namespace {
+
+/// Whether the config names files by paths that may be relative to it.
+bool has_paths(const config::Node& root) {
+  if (root.find("weights") != nullptr) return true;
+  const config::Node* data = root.find("data");
+  if (data == nullptr || !data->is_map()) return false;
+  const config::Node* source = data->find("source");
+  if (data->find("dir") != nullptr || source == nullptr) return true;
+  return !source->is_string() || source->as_string().find('/') != std::string::npos;
+}
+
+}  // namespace
+
+std::string resolved_yaml(const Experiment& e) {
+  const config::Node& root = e.document.root();
+  std::vector<config::Node::Entry> entries;
+  for (const config::Node::Entry& entry : root.entries()) {
+    if (entry.key != "base") entries.push_back(entry);
+  }
+  if (has_paths(root)) {
+    const std::string base = std::filesystem::absolute(e.base.empty() ? "." : e.base).lexically_normal().string();
+    entries.push_back({"base", {}, config::Node::string(base)});
+  }
+  return config::to_yaml(config::Node::map(std::move(entries)));
+}
+
+void load_initial_weights(Experiment& e) {
+  if (e.weights.from.empty()) return;
+  model::LoadOptions options;
+  options.strict = e.weights.strict;
+  options.prefix = e.weights.prefix;
+  for (const config::Node::Entry& entry : e.weights.map.entries()) options.names[entry.key] = entry.value.as_string();
+  const std::string path = files::join(e.base, e.weights.from);
+  const model::LoadReport report = model::load_weights(*e.model, io::read_safetensors(path), options);
+  log::info("{} of {} tensors from '{}'", report.loaded, e.model->variables().size(), path);
+}
+
+}  // namespace dlb::train

@@ -1,0 +1,186 @@
+#include "dlb/train/training.h"
+
+#include <cmath>
+
+#include "dlb/base/log.h"
+#include "dlb/train/evaluator.h"
+#include "dlb/train/signals.h"
+
+namespace dlb::train {
+
+Training::Training(Experiment& experiment, RunFolder& folder, const TrainOptions& options, RunRecord record,
+                   std::optional<Checkpoint> from)
+    : experiment_(experiment),
+      folder_(folder),
+      options_(options),
+      record_(std::move(record)),
+      from_(std::move(from)),
+      start_(std::chrono::steady_clock::now()) {}
+
+RunResult Training::run() {
+  try {
+    prepare();
+    write_record("running");
+    return loop();
+  } catch (const std::exception& e) {
+    progress_.reset();
+    record_.error = e.what();
+    try {
+      write_record("failed");
+    } catch (const std::exception& second) {
+      log::warning("{}", second.what());
+    }
+    throw;
+  }
+}
+
+RunResult Training::loop() {
+  const SignalScope signals;
+  const int64_t per_epoch = experiment_.totals.steps_per_epoch;
+  progress_ = std::make_unique<Progress>(experiment_.totals.steps, (experiment_.totals.steps + per_epoch - 1) / per_epoch, state_.step);
+  while (true) {
+    if (SignalScope::stop_requested()) return interrupted();
+    if (evaluation_due() && !evaluate()) return interrupted();
+    if (checkpoint_due()) save();
+    if (finished()) break;
+    if (options_.max_steps >= 0 && state_.step >= options_.max_steps) {
+      if (unsaved_) save();
+      break;
+    }
+    update();
+  }
+  return finish();
+}
+
+void Training::update() {
+  const int64_t accumulate = experiment_.train.accumulate;
+  const int64_t batches = train_loader_->batches();
+  const bool ends_epoch = state_.batch + accumulate >= batches;
+  const bool logs = (state_.step + 1) % experiment_.train.log_every == 0 || ends_epoch || state_.step + 1 == experiment_.totals.steps;
+  if (!epoch_started_) train_loader_->start(state_.epoch, state_.batch);
+  epoch_started_ = true;
+  if (logs) {
+    for (NamedMetric& m : experiment_.metrics) m.metric->reset();
+  }
+  const std::optional<UpdateResult> done = updater_->update(*train_loader_, state_.micro_steps, logs);
+  DLB_CHECK(done.has_value());
+  const int64_t epoch = state_.epoch;
+  unsaved_ = true;
+  ++state_.step;
+  state_.optimizer_steps = experiment_.optimizer->steps();
+  state_.batch += done->batches;
+  state_.micro_steps += done->batches;
+  state_.window.loss_sum += done->loss_sum;
+  state_.window.loss_count += done->loss_count;
+  if (ends_epoch) {
+    ++state_.epoch;
+    state_.batch = 0;
+    epoch_started_ = false;
+  }
+  progress_->update(state_.step, epoch + 1, done->samples, done->loss(), done->lr);
+  if (logs) {
+    Record record{state_.step, epochs_done(), "train", {{"loss", state_.window.loss_sum / state_.window.loss_count}}, done->lr,
+                  done->grad_norm, progress_->samples_per_s()};
+    for (const NamedMetric& m : experiment_.metrics) record.values[m.name] = m.metric->value();
+    metrics_log_->write(record);
+    state_.window = {};
+  }
+  if (options_.on_update) options_.on_update(state_.step, done->loss());
+}
+
+bool Training::evaluation_due() const {
+  return monitor_loader_ && state_.step > 0 && state_.evaluated != state_.step &&
+         (state_.step % eval_every_ == 0 || state_.step >= experiment_.totals.steps);
+}
+
+bool Training::evaluate() {
+  progress_->pause();
+  const AverageScope average(updater_->average());
+  const double train_loss = progress_->smoothed_loss();
+  const MetricValues values = measure(experiment_, *monitor_loader_, &SignalScope::stop_requested);
+  if (values.empty()) return false;
+  unsaved_ = true;
+  state_.evaluated = state_.step;
+  state_.monitored = values;
+  metrics_log_->write({state_.step, epochs_done(), experiment_.monitor_split, values, {}, {}, {}});
+  judge(values);
+  log::info("epoch {:.4g}  step {}/{}  train loss {:.4f}  {}  {}{}", epochs_done(), state_.step, experiment_.totals.steps, train_loss,
+            metrics_text(experiment_.monitor_split, values), duration_text(seconds()), improved_ ? "  (best)" : "");
+  if (state_.stopped) {
+    log::info("early stopping: no better {} for {} evaluations, best {:.6g} at step {}", experiment_.train.early_stopping.metric,
+              state_.evaluations_without_improvement, state_.early.value, state_.early.step);
+  }
+  progress_->resume();
+  return true;
+}
+
+void Training::judge(const MetricValues& values) {
+  const auto better = [](double value, const RunState::Best& best, bool higher, double margin) {
+    if (std::isnan(value)) return false;
+    return best.step == 0 || (higher ? value > best.value + margin : value < best.value - margin);
+  };
+  const std::string& best = experiment_.train.checkpoint.keep.best;
+  improved_ = !best.empty() && better(values.at(best), state_.best, experiment_.higher_is_better(best), 0);
+  if (improved_) state_.best = {state_.step, values.at(best)};
+
+  const EarlyStoppingSettings& early = experiment_.train.early_stopping;
+  if (early.patience > 0) {
+    const bool higher = early.mode == "auto" ? experiment_.higher_is_better(early.metric) : early.mode == "max";
+    if (better(values.at(early.metric), state_.early, higher, early.min_delta)) {
+      state_.early = {state_.step, values.at(early.metric)};
+      state_.evaluations_without_improvement = 0;
+    } else if (++state_.evaluations_without_improvement >= early.patience) {
+      state_.stopped = true;
+    }
+  }
+  const std::string watched = watched_metric();
+  experiment_.schedule->observe(values.at(watched), experiment_.higher_is_better(watched));
+}
+
+/// What a plateau schedule listens to: the metric that the run is judged by.
+std::string Training::watched_metric() const {
+  if (experiment_.train.early_stopping.patience > 0) return experiment_.train.early_stopping.metric;
+  return experiment_.train.checkpoint.keep.best.empty() ? "loss" : experiment_.train.checkpoint.keep.best;
+}
+
+bool Training::checkpoint_due() const {
+  return unsaved_ && (state_.step % checkpoint_every_ == 0 || improved_ || finished());
+}
+
+RunResult Training::interrupted() {
+  if (unsaved_) save();
+  progress_.reset();
+  const AverageScope average(updater_->average());
+  write_record("interrupted");
+  log::info("interrupted at step {}; `--resume` goes on from there", state_.step);
+  return record_.result;
+}
+
+RunResult Training::finish() {
+  const AverageScope average(updater_->average());
+  const auto add = [&](const std::string& split, data::Loader& loader) {
+    final_metrics_[split] = measure(experiment_, loader, &SignalScope::stop_requested);
+    if (final_metrics_[split].empty()) return false;
+    metrics_log_->write({state_.step, epochs_done(), split, final_metrics_[split], {}, {}, {}});
+    return true;
+  };
+  progress_->clear();
+  bool complete = true;
+  if (monitor_loader_ && state_.evaluated != state_.step) complete = add(experiment_.monitor_split, *monitor_loader_);
+  if (complete && test_loader_) complete = add("test", *test_loader_);
+  if (!complete) final_metrics_.clear();
+  progress_.reset();
+  metrics_log_->sync();
+  write_record(complete ? "done" : "interrupted");
+  return record_.result;
+}
+
+double Training::seconds() const {
+  return seconds_before_ + std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+}
+
+double Training::epochs_done() const {
+  return static_cast<double>(state_.epoch) + static_cast<double>(state_.batch) / static_cast<double>(train_loader_->batches());
+}
+
+}  // namespace dlb::train

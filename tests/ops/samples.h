@@ -1,0 +1,52 @@
+#pragma once
+/// \file Samples of every operator for the registry-driven sweep: calls of public functions with small
+/// inputs.
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "dlb/autograd/grad_check.h"
+#include "dlb/ops/op.h"
+
+namespace dlb::testing {
+
+/// One call of one operator. Floating inputs are float64; the sweep converts them to the other types.
+struct Sample {
+  std::vector<Tensor> inputs = {};
+  /// A public function of the inputs; must not use random state and must give the same for the same inputs.
+  TensorFunction call = {};
+  /// Check gradients with respect to all float64 inputs (operators without a vjp are never checked). Turn it
+  /// off for inputs at kinks.
+  bool gradient = true;
+  bool second_order = true;
+  /// dtypes of the floating inputs for which the call must raise a dtype error. All other dtypes must work or
+  /// raise one.
+  std::vector<DType> rejects = {};
+  /// Factor on the tolerances with which float32, bfloat16 and float16 must agree with float64.
+  double tolerance = 1;
+  /// Whether results in bfloat16 and float16 are compared at all (not for functions that jump).
+  bool compare_16_bit = true;
+  /// Large enough for several threads: results and gradients must be the same bits with 1 and 2. Nothing else
+  /// is checked.
+  bool large = false;
+  /// The header documents that the last bits may depend on the number of threads.
+  bool thread_dependent = false;
+};
+
+/// Operator name -> samples. Each operator needs at least one, and one with a zero-size input or output.
+using SampleTable = std::map<std::string, std::vector<Sample>, std::less<>>;
+
+void add_create_samples(SampleTable& table);
+void add_unary_samples(SampleTable& table);
+void add_binary_samples(SampleTable& table);
+void add_reduce_samples(SampleTable& table);
+void add_shape_samples(SampleTable& table);
+void add_index_samples(SampleTable& table);
+/// matmul, conv, pool, norm, softmax, loss: samples_network.cpp.
+void add_network_samples(SampleTable& table);
+
+/// float64 values from a fixed pseudo-random stream, uniform in [low, high).
+Tensor values(Shape shape, double low = -2, double high = 2, uint32_t stream = 0);
+
+}  // namespace dlb::testing
