@@ -17,6 +17,9 @@ from safetensors.torch import save_file
 from torch import nn
 
 STEPS = 20
+TRIALS = 24      # nudged runs that must agree
+NUDGE = 5e-7     # relative standard deviation of the nudge, some eight roundings of float32
+SPREAD = 2e-6    # by which they may differ; tests ask for 1e-5
 
 
 class Residual(nn.Module):
@@ -100,32 +103,57 @@ def train(model, optimizer, loss, inputs, targets):
     return torch.tensor(losses, dtype=torch.float64)
 
 
-def record(name, make, make_optimizer, loss, data, seed):
-    torch.manual_seed(seed)
-    model = make()
-    start = {key: value.clone() for key, value in model.state_dict().items()}
+def spread(run, start, losses):
+    """How far PyTorch is from itself when the initial weights move by a few roundings: the largest difference of a loss."""
+    worst = 0.0
+    for trial in range(TRIALS):
+        generator = torch.Generator().manual_seed(trial)
+        moved = {key: value * (1 + NUDGE * torch.randn(value.shape, generator=generator)) if value.is_floating_point() else value
+                 for key, value in start.items()}
+        worst = max(worst, (run(moved, torch.float32)[0] - losses).abs().max().item())
+        if worst > SPREAD:
+            break
+    return worst
+
+
+def record(name, make, make_optimizer, loss, data):
+    """Takes the first seed whose run is well conditioned. A relu input so near 0 that rounding decides its sign changes the
+    gradient by a visible amount, and two correct float32 programs then part ways; which seeds are free of that is decided by
+    PyTorch alone."""
+    for seed in range(1, 1000):
+        torch.manual_seed(seed)
+        model = make()
+        start = {key: value.clone() for key, value in model.state_dict().items()}
+        inputs, targets = data(torch.Generator().manual_seed(seed))
+
+        def run(weights, dtype):
+            trained = make().to(dtype)
+            trained.load_state_dict(weights)
+            return train(trained, make_optimizer(trained.parameters()), loss, inputs.to(dtype), targets), trained.state_dict()
+
+        losses, final = run(start, torch.float32)
+        losses64, _ = run(start, torch.float64)
+        gap = (losses - losses64).abs().max().item()
+        apart = spread(run, start, losses) if gap <= SPREAD else gap
+        if apart <= SPREAD:
+            break
+    else:
+        raise SystemExit(f"{name}: no seed gives a well-conditioned run")
+
     names = dict(our_names(model))
-    inputs, targets = data(torch.Generator().manual_seed(seed))
-    losses = train(model, make_optimizer(model.parameters()), loss, inputs, targets)
-    final = model.state_dict()
-
-    exact = make().double()
-    exact.load_state_dict(start)
-    losses64 = train(exact, make_optimizer(exact.parameters()), loss, inputs.double(), targets)
-
     tensors = {"inputs": inputs, "targets": targets, "losses": losses, "losses64": losses64}
     for ours, theirs in names.items():
         tensors[f"init.{ours}"] = start[theirs].clone()
         tensors[f"final.{ours}"] = final[theirs].clone()
     path = FOLDER / f"train_{name}.safetensors"
     save_file({key: value.contiguous() for key, value in tensors.items()}, path)
-    gap = (losses - losses64).abs().max().item()
-    print(f"{name}: losses {losses[0]:.4f} ... {losses[-1]:.4f}; float32 and float64 differ by {gap:.1e}; "
-          f"{path.stat().st_size} bytes; {', '.join(names)}")
+    path.chmod(0o644)
+    print(f"{name}: seed {seed}, losses {losses[0]:.4f} ... {losses[-1]:.4f}; from float64 {gap:.1e}, from nudged runs {apart:.1e}; "
+          f"{path.stat().st_size} bytes", flush=True)
 
 
-record("cnn", cnn, lambda p: torch.optim.Adam(p, 1e-3), F.cross_entropy, lambda g: images(g, 16, 1, 28, 10), 1)
+record("cnn", cnn, lambda p: torch.optim.Adam(p, 1e-3), F.cross_entropy, lambda g: images(g, 16, 1, 28, 10))
 record("resnet", resnet, lambda p: torch.optim.SGD(p, 0.05, momentum=0.9, nesterov=True, weight_decay=1e-4), F.cross_entropy,
-       lambda g: images(g, 8, 3, 16, 5), 2)
+       lambda g: images(g, 8, 3, 16, 5))
 record("mlp", mlp, lambda p: torch.optim.AdamW(p, 1e-2, weight_decay=0.05),
-       lambda x, t: F.cross_entropy(x, t, label_smoothing=0.1), lambda g: vectors(g, 16, 12, 6), 3)
+       lambda x, t: F.cross_entropy(x, t, label_smoothing=0.1), lambda g: vectors(g, 16, 12, 6))

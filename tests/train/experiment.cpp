@@ -54,7 +54,7 @@ TEST_CASE("model, loss, metrics and data are checked against each other") {
   CHECK_THAT(report("  [flatten, linear: 9]", kOptimizer),
              Catch::Contains("cross_entropy gets 9 scores per sample from the model, but the data has 10 classes") &&
                  Catch::Contains("linear: $classes"));
-  CHECK_THAT(report("  [linear: 10]", kOptimizer), Catch::Contains("a.yaml:11:"));
+  CHECK_THAT(report("  [linear: 10]", kOptimizer), Catch::Contains("a.yaml:12:7") && Catch::Contains("[16, 1, 8, 10]"));
   CHECK_THAT(report("  [flatten, conv2d: {out: 4, kernel: 3}]", kOptimizer), Catch::Contains("conv2d"));
   CHECK_THAT(report(kMlp, kOptimizer + "train: {checkpoint: {keep: {best: acuracy}}}\n"),
              Catch::Contains("unknown metric 'acuracy'") && Catch::Contains("did you mean 'accuracy'"));
@@ -64,6 +64,16 @@ TEST_CASE("model, loss, metrics and data are checked against each other") {
              Catch::Contains("nothing.*"));
   CHECK_THAT(report(kMlp, kOptimizer + "vars: {width: 3}\n"), Catch::Contains("variable 'width' is never used"));
   CHECK_THAT(report(kMlp, kOptimizer + "weights: {from: none.safetensors}\n"), Catch::Contains("there is no file"));
+}
+
+TEST_CASE("a variable hides the data's fact of the same name") {
+  const TempFolder tmp;
+  const std::string model = "  [flatten, linear: $width, linear: $classes]";
+  const auto params = [&](const std::string& vars) {
+    return Experiment::load(tmp.write("a.yaml", digits_config(model, kOptimizer + vars)))->totals.params;
+  };
+  CHECK(params("") == 65 * 8 + 9 * 10);
+  CHECK(params("vars: {width: 3}\n") == 65 * 3 + 4 * 10);
 }
 
 TEST_CASE("totals are known before the run") {

@@ -166,7 +166,9 @@ TEST_CASE("a run that turns into NaN fails, says where, and leaves no checkpoint
   CHECK(run["status"] == "failed");
   CHECK_THAT(run["error"].get<std::string>(), Catch::Contains("not finite"));
   CHECK(checkpoint_steps(tmp.file("run/checkpoints")).back() == updates);
-  for (const io::NamedTensor& t : newest_checkpoint(tmp.file("run/checkpoints"))->model.tensors) {
+  const std::optional<Checkpoint> newest = newest_checkpoint(tmp.file("run/checkpoints"));
+  REQUIRE(newest);
+  for (const io::NamedTensor& t : newest->model.tensors) {
     for (const float v : t.value.to_vector<float>()) CHECK(std::isfinite(v));
   }
 }

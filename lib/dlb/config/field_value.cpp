@@ -40,7 +40,7 @@ std::optional<Duration> duration_value(const Node& node) {
 }
 
 bool in_range(double value, const Constraint& c) {
-  if (std::isnan(value)) return std::isinf(c.min) && std::isinf(c.max);
+  if (!std::isfinite(value)) return std::isinf(c.min) && std::isinf(c.max);
   return (c.min_open ? value > c.min : value >= c.min) && (c.max_open ? value < c.max : value <= c.max);
 }
 

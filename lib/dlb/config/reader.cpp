@@ -137,7 +137,8 @@ bool Reader::read_value(const Node& written, const Field& field, void* object, s
       return false;
     }
   }
-  const std::string name = fmt::format("{}.{}", what, field.name);
+  // "the config" and "the manifest" are whole files: what stands in them needs no prefix.
+  const std::string name = what.starts_with("the ") ? field.name : fmt::format("{}.{}", what, field.name);
   if (field.type == FieldType::kStruct) return read(written, field.nested(), at, name);
   const auto value_of = [&](const Node& node) -> std::optional<Node> {
     try {

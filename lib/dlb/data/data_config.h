@@ -71,6 +71,8 @@ class DataModule {
   /// Sets $classes (of a classification), $channels, $height, $width (of images), $features (values of a
   /// sample) and $train_size.
   void facts(config::Scope& scope) const;
+  /// All names that facts() may set.
+  static const std::vector<std::string>& fact_names();
 
  private:
   /// A split: samples [begin, end) of a split of the source. What is held out lies at an end, so the rest is

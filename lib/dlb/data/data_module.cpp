@@ -182,6 +182,12 @@ std::unique_ptr<Loader> DataModule::loader(const std::string& split, bool traini
                                   options);
 }
 
+const std::vector<std::string>& DataModule::fact_names() {
+  static const std::vector<std::string> names = {"classes", "channels", "height",
+                                                 "width",   "features", "train_size"};
+  return names;
+}
+
 void DataModule::facts(config::Scope& scope) const {
   const auto set = [&](const char* name, int64_t value) { scope.set(name, config::Node::integer(value)); };
   if (spec_.classes > 0) set("classes", spec_.classes);

@@ -80,6 +80,9 @@ Fields TopK::fields() {
 }
 
 void TopK::update(const Tensor& prediction, const Tensor& target) {
+  if (prediction.rank() >= 2 && k > prediction.dim(1)) {
+    fail(ErrorKind::kConfig, "top_k.k is {}, but there are {} classes", k, prediction.dim(1));
+  }
   if (!check(prediction, target, "top_k")) return;
   const std::vector<float> scores = prediction.to_vector<float>();
   const std::vector<int64_t> actual = target.to_vector<int64_t>();

@@ -24,6 +24,11 @@ std::unique_ptr<Model> Model::build(config::Reader& reader, const Node& model, c
   return Builder(reader, blocks, dtype).build(model, inputs);
 }
 
+void Model::check_steps(config::Reader& reader, const Node& model, const Node* blocks,
+                        const std::vector<std::string>& facts) {
+  Builder(reader, blocks, DType::kFloat32).check(model, facts);
+}
+
 Builder::Builder(config::Reader& reader, const Node* blocks, DType dtype) : reader_(reader), dtype_(dtype) {
   const size_t before = reader.errors().size();
   blocks_ = read_blocks(reader, blocks);
@@ -34,7 +39,8 @@ Builder::Builder(config::Reader& reader, const Node* blocks, DType dtype) : read
 
 std::unique_ptr<Model> Builder::build(const Node& node, const std::vector<TensorSpec>& inputs) {
   model_.reset(new Model);
-  const Env root(reader_.scope());
+  Env root(reader_.scope());
+  lose_facts(root);
   List top;
   const Node* body = &node;
   const Node* declared = nullptr;
@@ -55,7 +61,7 @@ std::unique_ptr<Model> Builder::build(const Node& node, const std::vector<Tensor
   for (size_t i = 0; i < inputs.size(); ++i) input_slots.push_back(static_cast<int>(i));
   if (body != nullptr) steps(*body, top, root);
   const std::vector<Value> results = read_outputs(outputs, top);
-  if (recorded_ == 0 && model_->steps_.empty()) record(node.error("the model has no steps"));
+  if (!blind_ && recorded_ == 0 && model_->steps_.empty()) record(node.error("the model has no steps"));
 
   for (const auto& [name, block] : blocks_) {
     if (blocks_used_.contains(name)) continue;
@@ -63,7 +69,7 @@ std::unique_ptr<Model> Builder::build(const Node& node, const std::vector<Tensor
     for (const Param& param : block.params) names.erase(param.name);
     for (const std::string& used : names) reader_.scope().find(used);
   }
-  if (recorded_ > 0) {
+  if (recorded_ > 0 || blind_) {
     mark_used(node,
               reader_.scope());  // parts may not have been read: no complaints about unused variables on top
     return nullptr;
@@ -75,7 +81,19 @@ std::unique_ptr<Model> Builder::build(const Node& node, const std::vector<Tensor
   return std::move(model_);
 }
 
+void Builder::check(const Node& node, std::vector<std::string> facts) {
+  blind_ = true;
+  lost_facts_ = std::move(facts);
+  build(node, {});
+}
+
 void Builder::read_inputs(const Node* declared, const std::vector<TensorSpec>& inputs, List& list) {
+  if (blind_) {
+    list.current = list.values["input"] = kUnknown;
+    if (declared == nullptr || !declared->is_map()) return;
+    for (const Node::Entry& entry : declared->entries()) list.values[entry.key] = kUnknown;
+    return;
+  }
   std::vector<Value> values;
   for (TensorSpec spec : inputs) {
     spec.device = kMeta;
@@ -309,6 +327,10 @@ void Builder::set_facts(Env& env, Value input) const {
   env.set("in.rank", Node::integer(spec.rank()));
   env.set("in.channels", spec.rank() >= 2 ? Node::integer(spec.dim(1)) : Node());
   env.set("in.features", spec.rank() >= 1 ? Node::integer(spec.dim(-1)) : Node());
+}
+
+void Builder::lose_facts(Env& env) const {
+  for (const std::string& name : lost_facts_) env.set_unknown(name);
 }
 
 Builder::List Builder::inner(const List& list, const std::string& name, std::string_view part,

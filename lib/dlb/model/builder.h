@@ -25,6 +25,8 @@ class Builder {
  public:
   Builder(config::Reader& reader, const config::Node* blocks, DType dtype);
   std::unique_ptr<Model> build(const config::Node& node, const std::vector<TensorSpec>& inputs);
+  /// As build(), without inputs and without the values of `facts`: only errors come of it.
+  void check(const config::Node& node, std::vector<std::string> facts);
 
  private:
   /// A value between steps: a slot, or one of the two below.
@@ -67,6 +69,7 @@ class Builder {
   void bind_outputs(const Item& item, const std::vector<Value>& outputs, List& list, const Env& env);
   std::string text_of(const config::Node& node, const Env& env, std::string_view what);
   void set_facts(Env& env, Value input) const;
+  void lose_facts(Env& env) const;
   List inner(const List& list, const std::string& name, std::string_view part, Value input) const;
 
   // builder_constructs.cpp
@@ -124,6 +127,8 @@ class Builder {
   int spent_ = 0;
   int depth_ = 0;
   size_t recorded_ = 0;
+  bool blind_ = false;  ///< the input is not known
+  std::vector<std::string> lost_facts_;
   bool names_lost_ = false;  ///< a step could not be taken apart: unknown value names are no news
   bool stopped_ = false;     ///< a bound was reached: nothing more is read
 };

@@ -258,6 +258,7 @@ void Builder::use(Item& item, List& list, const Env& env) {
   Env facts(&env);
   set_facts(facts, item.inputs[0]);
   Env parameters(reader_.scope());
+  lose_facts(parameters);
   const bool bound = reading(facts.scope(), [&](config::Reader& r) {
     return bind_parameters(r, block, item.choice.name_node, item.choice.body, {"in", "as", "id"}, facts,
                            parameters);

@@ -174,6 +174,9 @@ std::vector<Builder::Value> Builder::emit(std::unique_ptr<nn::Layer> layer, cons
     report.flops = cost.flops;
     report.activation_bytes = cost.bytes;
   } catch (Error& e) {
+    if (e.kind == ErrorKind::kDtype && e.hint.empty() && meta(inputs[0]).dtype() == DType::kUInt8) {
+      e.hint = "the data are bytes: add `to_float` to data.transforms";
+    }
     if (e.where.empty() && !item.node.path().empty()) e.in("in " + item.node.path());
     e.at(item.mark().str());
     record(std::move(e));

@@ -51,6 +51,10 @@ class Model {
                                       DType dtype = DType::kFloat32) {
     return build(reader, model, blocks, std::vector<TensorSpec>{input}, dtype);
   }
+  /// Records what is wrong with the steps themselves, where the input is not known because the data has
+  /// errors. `facts` are names of values that the data would have given.
+  static void check_steps(config::Reader& reader, const config::Node& model, const config::Node* blocks,
+                          const std::vector<std::string>& facts);
   ~Model();
 
   /// Runs all layers; each value is dropped after its last use. An Error gets the layer's place and path.

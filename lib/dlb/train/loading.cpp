@@ -104,8 +104,9 @@ void Loading::read_data() {
 }
 
 void Loading::read_model() {
-  if (sections_.model.is_null() || !e_.data) return;
+  if (sections_.model.is_null()) return;
   const Node* blocks = sections_.blocks.is_null() ? nullptr : &sections_.blocks;
+  if (!e_.data) return model::Model::check_steps(reader_, sections_.model, blocks, data::DataModule::fact_names());
   guarded(sections_.model, [&] {
     e_.model = model::Model::build(reader_, sections_.model, blocks, data::batch_spec(e_.data->spec().input, e_.data->batch()));
   });
@@ -121,7 +122,9 @@ void Loading::read_loss() {
   if (!e_.loss || !e_.model) return;
   const int64_t classes = e_.data->spec().classes;
   const TensorSpec& out = e_.model->output_spec();
-  if ((choice->name == "cross_entropy" || choice->name == "nll") && classes > 0 && out.rank() >= 2 && out.dim(1) < classes) {
+  // Where the ranks do not go together the loss itself says what it expects.
+  const bool scores = out.rank() >= 2 && out.rank() == target().rank() + 1;
+  if ((choice->name == "cross_entropy" || choice->name == "nll") && classes > 0 && scores && out.dim(1) < classes) {
     errors_.add(sections_.loss.error(
         fmt::format("{} gets {} scores per sample from the model, but the data has {} classes", choice->name, out.dim(1), classes),
         "end the model with `- linear: $classes`"));
@@ -140,7 +143,9 @@ void Loading::read_metrics() {
     if (!choice) continue;
     NamedMetric metric{choice->name, reader_.make(*choice, metrics::metric_types(), "metric", std::span(&as, 1))};
     if (!metric.metric) continue;
-    if (const Node* name = item.is_map() ? item.find(as) : nullptr) {
+    const Node* name = item.is_map() ? item.find(as) : nullptr;
+    if (name == nullptr && choice->body.is_map()) name = choice->body.find(as);
+    if (name != nullptr) {
       if (!name->is_string()) {
         reader_.error(*name, "`as` names the metric in records: expected text");
         continue;

@@ -14,7 +14,7 @@ namespace dlb::train {
 /// Fills an experiment from its document. Goes on after errors as far as what follows can still be judged, and reports all of them.
 class Loading {
  public:
-  explicit Loading(Experiment& experiment) : e_(experiment), facts_(&vars_), errors_(), reader_(errors_, facts_) {}
+  explicit Loading(Experiment& experiment) : e_(experiment), vars_(&facts_), reader_(errors_, vars_) {}
   void run();
 
  private:
@@ -42,8 +42,8 @@ class Loading {
 
   Experiment& e_;
   ConfigSections sections_;
+  config::Scope facts_;  ///< of the data; a variable of the same name hides one
   config::Scope vars_;
-  config::Scope facts_;
   ErrorList errors_;
   config::Reader reader_;
 };

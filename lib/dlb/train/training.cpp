@@ -95,6 +95,8 @@ bool Training::evaluation_due() const {
 
 bool Training::evaluate() {
   progress_->pause();
+  // Training and evaluation want blocks of different sizes: what one has cached is of no use to the other.
+  trim_cpu_allocator();
   const AverageScope average(updater_->average());
   const double train_loss = progress_->smoothed_loss();
   const MetricValues values = measure(experiment_, *monitor_loader_, &SignalScope::stop_requested);
@@ -110,6 +112,7 @@ bool Training::evaluate() {
     log::info("early stopping: no better {} for {} evaluations, best {:.6g} at step {}", experiment_.train.early_stopping.metric,
               state_.evaluations_without_improvement, state_.early.value, state_.early.step);
   }
+  trim_cpu_allocator();
   progress_->resume();
   return true;
 }
@@ -157,6 +160,7 @@ RunResult Training::interrupted() {
 }
 
 RunResult Training::finish() {
+  trim_cpu_allocator();
   const AverageScope average(updater_->average());
   const auto add = [&](const std::string& split, data::Loader& loader) {
     final_metrics_[split] = measure(experiment_, loader, &SignalScope::stop_requested);

@@ -9,12 +9,28 @@ namespace {
 
 using dnnl::memory;
 
-/// A convolution as oneDNN sees it: the three tensors in our memory order, and in whatever order it chooses itself.
+/// A convolution as oneDNN sees it: the three tensors in our memory order, and in whatever order it chooses
+/// itself.
 struct Geometry {
   memory::desc x, weight, bias, y;
   memory::desc x_any, weight_any, bias_any, y_any;
   memory::dims strides, dilates, before, after;
+  bool winograd = false;
 };
+
+/// Whether Winograd's minimal filtering, F(4x4, 3x3), is tried: it needs a quarter of the multiplications of
+/// a direct 3x3 convolution, which pays for reordering the images when there is much to multiply. Its
+/// rounding error is several times larger (some 1e-6 of the largest output), as in every library that uses
+/// it.
+bool suits_winograd(const Shape& w, const Shape& y, const ConvAttrs& a, DType dtype) {
+  if (dtype != DType::kFloat32 || a.groups != 1 || w.size() != 4 || w[2] != 3 || w[3] != 3) return false;
+  for (size_t i = 0; i < 2; ++i) {
+    if (a.stride[i] != 1 || a.dilation[i] != 1 || y[i + 2] < 8) return false;
+  }
+  constexpr double kLeastMultiplications = 1e8;
+  return w[0] % 16 == 0 && w[1] % 16 == 0 &&
+         static_cast<double>(numel(w)) * static_cast<double>(y[0] * y[2] * y[3]) >= kLeastMultiplications;
+}
 
 memory::dims dims_of(const Dims& d) { return {d.begin(), d.end()}; }
 
@@ -44,12 +60,14 @@ Geometry geometry(const Shape& x, const Shape& w, const Shape& y, const ConvAttr
   g.before = dims_of(a.padding);
   g.after = dims_of(a.padding_after);
   for (const int64_t d : a.dilation) g.dilates.push_back(d - 1);
+  g.winograd = suits_winograd(w, y, a, dtype);
   return g;
 }
 
 enum KeyKind : int64_t { kForward = 2, kInputGrad, kWeightGrad };
 
-onednn::Key conv_key(KeyKind kind, const Shape& x, const Shape& w, const ConvAttrs& a, DType dtype, bool bias) {
+onednn::Key conv_key(KeyKind kind, const Shape& x, const Shape& w, const ConvAttrs& a, DType dtype,
+                     bool bias) {
   onednn::Key key(kind);
   for (const int64_t v : {static_cast<int64_t>(dtype), a.groups, int64_t{a.relu}, int64_t{bias}}) key.add(v);
   for (const Dims* d : {&x, &w, &a.stride, &a.padding, &a.padding_after, &a.dilation}) key.add(*d);
@@ -58,12 +76,21 @@ onednn::Key conv_key(KeyKind kind, const Shape& x, const Shape& w, const ConvAtt
 
 bool is_reference(const char* implementation) { return std::string_view(implementation).starts_with("ref"); }
 
-/// With images in our order if there is a fast implementation for it, else in the order that oneDNN chooses.
+/// Winograd's algorithm where it suits and oneDNN has it; else directly with images in our order if there is
+/// a fast implementation for it, else in the order that oneDNN chooses.
 template <class Make>
 auto best_of(const Geometry& g, const Make& make) {
-  auto ours = make(g.x, g.y);
+  using dnnl::algorithm;
+  if (g.winograd) {
+    try {
+      return make(algorithm::convolution_winograd, g.x_any, g.y_any);
+    } catch (const dnnl::error& e) {
+      if (e.status != dnnl_unimplemented) throw;
+    }
+  }
+  auto ours = make(algorithm::convolution_direct, g.x, g.y);
   if (!is_reference(ours.impl_info_str())) return ours;
-  auto theirs = make(g.x_any, g.y_any);
+  auto theirs = make(algorithm::convolution_direct, g.x_any, g.y_any);
   return is_reference(theirs.impl_info_str()) ? ours : theirs;
 }
 
@@ -74,14 +101,14 @@ dnnl::convolution_forward::primitive_desc forward_desc(const Geometry& g, bool b
     ops.append_eltwise(1.0F, dnnl::algorithm::eltwise_relu, 0.0F, 0.0F);
     attr.set_post_ops(ops);
   }
-  return best_of(g, [&](const memory::desc& x, const memory::desc& y) {
+  return best_of(g, [&](dnnl::algorithm algorithm, const memory::desc& x, const memory::desc& y) {
     using dnnl::convolution_forward;
     const auto kind = dnnl::prop_kind::forward_training;
-    const auto algorithm = dnnl::algorithm::convolution_direct;
     const convolution_forward::desc desc =
-        bias ? convolution_forward::desc(kind, algorithm, x, g.weight_any, g.bias_any, y, g.strides, g.dilates,
-                                         g.before, g.after)
-             : convolution_forward::desc(kind, algorithm, x, g.weight_any, y, g.strides, g.dilates, g.before, g.after);
+        bias ? convolution_forward::desc(kind, algorithm, x, g.weight_any, g.bias_any, y, g.strides,
+                                         g.dilates, g.before, g.after)
+             : convolution_forward::desc(kind, algorithm, x, g.weight_any, y, g.strides, g.dilates, g.before,
+                                         g.after);
     return convolution_forward::primitive_desc(desc, attr, onednn::engine());
   });
 }
@@ -107,10 +134,10 @@ onednn::Plan forward_plan(const Geometry& g, bool bias, bool relu) {
 
 onednn::Plan input_grad_plan(const Geometry& g) {
   const auto hint = forward_desc(g, false, false);
-  const auto made = best_of(g, [&](const memory::desc& x, const memory::desc& y) {
+  const auto made = best_of(g, [&](dnnl::algorithm algorithm, const memory::desc& x, const memory::desc& y) {
     using dnnl::convolution_backward_data;
-    const convolution_backward_data::desc desc(dnnl::algorithm::convolution_direct, x, g.weight_any, y, g.strides,
-                                               g.dilates, g.before, g.after);
+    const convolution_backward_data::desc desc(algorithm, x, g.weight_any, y, g.strides, g.dilates, g.before,
+                                               g.after);
     return convolution_backward_data::primitive_desc(desc, onednn::attributes(), onednn::engine(), hint);
   });
   onednn::Plan plan = start_plan<dnnl::convolution_backward_data>(made);
@@ -122,14 +149,13 @@ onednn::Plan input_grad_plan(const Geometry& g) {
 
 onednn::Plan weight_grad_plan(const Geometry& g, bool bias) {
   const auto hint = forward_desc(g, bias, false);
-  const auto made = best_of(g, [&](const memory::desc& x, const memory::desc& y) {
+  const auto made = best_of(g, [&](dnnl::algorithm algorithm, const memory::desc& x, const memory::desc& y) {
     using dnnl::convolution_backward_weights;
-    const auto algorithm = dnnl::algorithm::convolution_direct;
     const convolution_backward_weights::desc desc =
-        bias ? convolution_backward_weights::desc(algorithm, x, g.weight_any, g.bias_any, y, g.strides, g.dilates,
-                                                  g.before, g.after)
-             : convolution_backward_weights::desc(algorithm, x, g.weight_any, y, g.strides, g.dilates, g.before,
-                                                  g.after);
+        bias ? convolution_backward_weights::desc(algorithm, x, g.weight_any, g.bias_any, y, g.strides,
+                                                  g.dilates, g.before, g.after)
+             : convolution_backward_weights::desc(algorithm, x, g.weight_any, y, g.strides, g.dilates,
+                                                  g.before, g.after);
     return convolution_backward_weights::primitive_desc(desc, onednn::attributes(), onednn::engine(), hint);
   });
   onednn::Plan plan = start_plan<dnnl::convolution_backward_weights>(made);
@@ -213,9 +239,10 @@ void weight_grad(const KernelArgs& args, const ConvGradAttrs& a) {
   const Tensor x = channels_last(args.in(1));
   const Tensor db = a.bias ? args.out(1) : Tensor{};
   if (dw.dtype() == DType::kFloat64) return conv_weight_grad_im2col(g, x, dw, db, a.conv);
-  const auto plan = onednn::plan(conv_key(kWeightGrad, x.shape(), dw.shape(), a.conv, dw.dtype(), a.bias), [&] {
-    return weight_grad_plan(geometry(x.shape(), dw.shape(), g.shape(), a.conv, dw.dtype()), a.bias);
-  });
+  const auto plan =
+      onednn::plan(conv_key(kWeightGrad, x.shape(), dw.shape(), a.conv, dw.dtype(), a.bias), [&] {
+        return weight_grad_plan(geometry(x.shape(), dw.shape(), g.shape(), a.conv, dw.dtype()), a.bias);
+      });
   if (!plan) {
     DLB_CHECK(dw.dtype() == DType::kBFloat16);
     return through_float(args, a, weight_grad);

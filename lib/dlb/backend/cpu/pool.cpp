@@ -84,35 +84,84 @@ void zero(const Tensor& t) {
   std::fill(t.data<T>(), t.data<T>() + t.numel(), T());
 }
 
+/// Up to four elements of a window for each channel: rows of the input and their positions within the window.
+template <class T>
+struct Four {
+  const T* row[4];
+  int32_t position[4];
+};
+
+/// Largest of four and of what is already in best, and its position. Repeating a row is harmless: equals never replace.
+template <bool kFirst, class T, class A = compute_t<T>>
+DLB_INLINE void largest_of_four(const Four<T>& f, int64_t n, A* __restrict best, int32_t* __restrict where) {
+  const T* __restrict r0 = f.row[0];
+  const T* __restrict r1 = f.row[1];
+  const T* __restrict r2 = f.row[2];
+  const T* __restrict r3 = f.row[3];
+  const int32_t p0 = f.position[0], p1 = f.position[1], p2 = f.position[2], p3 = f.position[3];
+  for (int64_t c = 0; c < n; ++c) {
+    A m = kFirst ? load(r0[c]) : best[c];
+    int32_t w = kFirst ? p0 : where[c];
+    const auto step = [&](A v, int32_t position) {
+      // Kept by what is not larger, and once it is a NaN. As a mask of integers, since GCC does not vectorise a bool here.
+      const int32_t keep = -static_cast<int32_t>(v <= m) | -static_cast<int32_t>(m != m);
+      w = keep != 0 ? w : position;
+      m = keep != 0 ? m : v;
+    };
+    if (!kFirst) step(load(r0[c]), p0);
+    step(load(r1[c]), p1);
+    step(load(r2[c]), p2);
+    step(load(r3[c]), p3);
+    best[c] = m;
+    where[c] = w;
+  }
+}
+
+template <class T, class I>
+DLB_INLINE void store_largest(const compute_t<T>* __restrict best, const int32_t* __restrict where, int64_t n,
+                              T* __restrict y, I* __restrict index) {
+  for (int64_t c = 0; c < n; ++c) y[c] = store<T>(best[c]);
+  for (int64_t c = 0; c < n; ++c) index[c] = static_cast<I>(where[c]);
+}
+
 template <class T, class I>
 void max_forward(const Geometry& g, const T* x, T* y, I* index) {
   using A = compute_t<T>;
+  const int64_t channels = g.channels;
   g.parallel_windows([&](int64_t n, int64_t oh, int64_t ow) {
     const int64_t out = g.pooled_pixel(n, oh, ow);
-    for (int64_t c0 = 0; c0 < g.channels; c0 += kBlock) {
-      const int64_t count = std::min(kBlock, g.channels - c0);
+    for (int64_t c0 = 0; c0 < channels; c0 += kBlock) {
+      const int64_t count = std::min(kBlock, channels - c0);
       A best[kBlock];
       int32_t where[kBlock];
-      for (int64_t c = 0; c < kBlock; ++c) best[c] = -std::numeric_limits<A>::infinity();
-      for (int64_t c = 0; c < kBlock; ++c) where[c] = -1;
-      g.each_in_window(n, oh, ow, [&](int64_t from, int64_t position) {
-        const T* row = x + from + c0;
-        const int32_t here = static_cast<int32_t>(position);
-        const auto step = [&](int64_t c) {
-          const A v = load(row[c]);
-          // The first element always replaces; then a larger one, or a NaN unless there is one already.
-          const bool better = (where[c] < 0) | (v > best[c]) | ((v != v) & (best[c] == best[c]));
-          best[c] = better ? v : best[c];
-          where[c] = better ? here : where[c];
-        };
-        if (count == kBlock) {
-          for (int64_t c = 0; c < kBlock; ++c) step(c);
-        } else {
-          for (int64_t c = 0; c < count; ++c) step(c);
+      Four<T> four;
+      int filled = 0;
+      bool first = true;
+      const auto flush = [&] {
+        if (filled == 0) return;
+        for (int i = filled; i < 4; ++i) {
+          four.row[i] = four.row[filled - 1];
+          four.position[i] = four.position[filled - 1];
         }
+        if (first) {
+          largest_of_four<true>(four, count, best, where);
+        } else {
+          largest_of_four<false>(four, count, best, where);
+        }
+        first = false;
+        filled = 0;
+      };
+      g.each_in_window(n, oh, ow, [&](int64_t from, int64_t position) {
+        four.row[filled] = x + from + c0;
+        four.position[filled] = static_cast<int32_t>(position);
+        if (++filled == 4) flush();
       });
-      for (int64_t c = 0; c < count; ++c) y[out + c0 + c] = store<T>(best[c]);
-      for (int64_t c = 0; c < count; ++c) index[out + c0 + c] = static_cast<I>(where[c]);
+      flush();
+      if (first) {  // a dilated window may lie in the padding altogether
+        std::fill(best, best + kBlock, -std::numeric_limits<A>::infinity());
+        std::fill(where, where + kBlock, 0);
+      }
+      store_largest(best, where, count, y + out + c0, index + out + c0);
     }
   });
 }

@@ -46,7 +46,9 @@ DLB_INLINE A row_sum(int64_t n, const F& value) {
 /// Larger of two, a NaN if there is one.
 template <class A>
 DLB_INLINE A larger(A a, A b) {
-  return (a > b) | (a != a) ? a : b;
+  // As a mask of integers, since GCC does not vectorise a bool here.
+  const int32_t keep = -static_cast<int32_t>(a > b) | -static_cast<int32_t>(a != a);
+  return keep != 0 ? a : b;
 }
 
 /// Largest element; NaN wins.

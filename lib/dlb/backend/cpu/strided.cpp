@@ -81,8 +81,8 @@ void copy_rows(char* dst, size_t dst_size, const char* src, size_t src_size, con
 /// The innermost dimension of dst is not that of src, where the latter, `across`, has stride 1: by tiles.
 template <class T>
 void copy_transposed(T* dst, const T* src, const Nest<2>& original, int across) {
-  constexpr int64_t kTile = 64 / static_cast<int64_t>(sizeof(T)) * 4;
-  Nest<2> nest = original;  // with `across` moved next to the last
+  constexpr int64_t kTile = 32;  // both sides of a tile fit in the first-level cache
+  Nest<2> nest = original;       // with `across` moved next to the last
   const auto move = [&](InlineVector<int64_t, 8>& v) {
     const int64_t item = v[static_cast<size_t>(across)];
     v.erase(static_cast<size_t>(across));
