@@ -36,18 +36,21 @@ void print_table(const train::Experiment& e) {
     output_width = std::max(output_width, l.output.size());
   }
   print("{} ({})\n", e.name, e.file);
-  print("{:<{}}  {:<{}}  {:>10}  {:>9}  {:>11}  {}\n", "layer", name_width, "output", output_width, "params", "FLOPs",
-             "activations", "where");
+  print("{:<{}}  {:<{}}  {:>10}  {:>9}  {:>11}  {}\n", "layer", name_width, "output", output_width, "params",
+        "FLOPs", "activations", "where");
   for (const auto& l : layers) {
-    print("{:<{}}  {:<{}}  {:>10}  {:>9}  {:>11}  {}\n", l.name + (l.fused ? " (fused)" : ""), name_width, l.output,
-               output_width, l.params, amount(l.flops), mebibytes(static_cast<double>(l.activation_bytes)), l.where);
+    print("{:<{}}  {:<{}}  {:>10}  {:>9}  {:>11}  {}\n", l.name + (l.fused ? " (fused)" : ""), name_width,
+          l.output, output_width, l.params, amount(l.flops),
+          mebibytes(static_cast<double>(l.activation_bytes)), l.where);
   }
   const train::Totals& t = e.totals;
-  print("parameters {}  FLOPs per step {}  activations {}  peak memory about {}\n", t.params, amount(t.step_flops),
-             mebibytes(static_cast<double>(t.activation_bytes)), mebibytes(static_cast<double>(t.peak_bytes)));
+  print("parameters {}  FLOPs per step {}  activations {}  peak memory about {}\n", t.params,
+        amount(t.step_flops), mebibytes(static_cast<double>(t.activation_bytes)),
+        mebibytes(static_cast<double>(t.peak_bytes)));
   std::string sizes;
   for (const char* split : {"train", "val", "test"}) {
-    if (e.data->has(split)) sizes += fmt::format("{}{} {}", sizes.empty() ? "" : ", ", split, e.data->size(split));
+    if (e.data->has(split))
+      sizes += fmt::format("{}{} {}", sizes.empty() ? "" : ", ", split, e.data->size(split));
   }
   print("data {}; {} steps per epoch, {} in all\n", sizes, t.steps_per_epoch, t.steps);
 }
@@ -55,17 +58,31 @@ void print_table(const train::Experiment& e) {
 nlohmann::ordered_json to_json(const train::Experiment& e) {
   nlohmann::ordered_json layers = nlohmann::ordered_json::array();
   for (const auto& l : e.model->report()) {
-    layers.push_back({{"name", l.name}, {"type", l.type}, {"where", l.where}, {"output", l.output}, {"params", l.params},
-                      {"flops", l.flops}, {"activation_bytes", l.activation_bytes}, {"fused", l.fused}});
+    layers.push_back({{"name", l.name},
+                      {"type", l.type},
+                      {"where", l.where},
+                      {"output", l.output},
+                      {"params", l.params},
+                      {"flops", l.flops},
+                      {"activation_bytes", l.activation_bytes},
+                      {"fused", l.fused}});
   }
   nlohmann::ordered_json data = nlohmann::ordered_json::object();
   for (const char* split : {"train", "val", "test"}) {
     if (e.data->has(split)) data[split] = e.data->size(split);
   }
   const train::Totals& t = e.totals;
-  return {{"config", e.file}, {"name", e.name}, {"layers", layers}, {"data", data}, {"params", t.params},
-          {"forward_flops", t.forward_flops}, {"flops_per_step", t.step_flops}, {"activation_bytes", t.activation_bytes},
-          {"peak_bytes", t.peak_bytes}, {"steps_per_epoch", t.steps_per_epoch}, {"steps", t.steps}};
+  return {{"config", e.file},
+          {"name", e.name},
+          {"layers", layers},
+          {"data", data},
+          {"params", t.params},
+          {"forward_flops", t.forward_flops},
+          {"flops_per_step", t.step_flops},
+          {"activation_bytes", t.activation_bytes},
+          {"peak_bytes", t.peak_bytes},
+          {"steps_per_epoch", t.steps_per_epoch},
+          {"steps", t.steps}};
 }
 
 void explain(const CheckOptions& options, const Globals& globals) {
@@ -76,7 +93,8 @@ void explain(const CheckOptions& options, const Globals& globals) {
     for (size_t i = 0; i < chain.size(); ++i) {
       origins.push_back({{"config", file}, {"where", chain[i].mark.str()}, {"value", chain[i].value}});
       if (globals.json) continue;
-      print("{}: {} = {}{}\n", chain[i].mark.str(), options.explain, chain[i].value, i + 1 == chain.size() ? "" : "  (overridden)");
+      print("{}: {} = {}{}\n", chain[i].mark.str(), options.explain, chain[i].value,
+            i + 1 == chain.size() ? "" : "  (overridden)");
     }
   }
   if (globals.json) out_json({{"key", options.explain}, {"origins", origins}});
@@ -107,9 +125,12 @@ void check(const CheckOptions& options, const Globals& globals) {
 }  // namespace
 
 void add_check(CLI::App& app, Globals& globals) {
-  CLI::App* command = app.add_subcommand("check", "Check configs completely: fields, data headers, shapes, sizes");
+  CLI::App* command =
+      app.add_subcommand("check", "Check configs completely: fields, data headers, shapes, sizes");
   auto options = std::make_shared<CheckOptions>();
-  command->add_option("configs", options->configs, "experiments, YAML files")->required()->type_name("CONFIG...");
+  command->add_option("configs", options->configs, "experiments, YAML files")
+      ->required()
+      ->type_name("CONFIG...");
   add_set_option(*command, options->overrides);
   command->add_option("--explain", options->explain, "show what set the value at KEY")->type_name("KEY");
   add_output_flags(*command, globals);

@@ -67,7 +67,8 @@ nlohmann::ordered_json examine() {
 void print_report(const nlohmann::ordered_json& report) {
   for (const auto& [key, value] : report.items()) {
     if (value.is_object()) {
-      for (const auto& [name, text] : value.items()) print("{:<21}{}\n", key + " " + name, text.get<std::string>());
+      for (const auto& [name, text] : value.items())
+        print("{:<21}{}\n", key + " " + name, text.get<std::string>());
     } else if (value.is_array()) {
       std::string joined;
       for (const auto& item : value) joined += (joined.empty() ? "" : " ") + item.get<std::string>();
@@ -81,7 +82,8 @@ void print_report(const nlohmann::ordered_json& report) {
 }  // namespace
 
 void add_doctor(CLI::App& app, Globals& globals) {
-  CLI::App* command = app.add_subcommand("doctor", "Show what this machine offers: processor, libraries, data sets");
+  CLI::App* command =
+      app.add_subcommand("doctor", "Show what this machine offers: processor, libraries, data sets");
   add_output_flags(*command, globals);
   command->callback([&globals] {
     const nlohmann::ordered_json report = examine();

@@ -9,9 +9,12 @@ namespace dlb::app {
 void add_eval(CLI::App& app, Globals& globals) {
   CLI::App* command = app.add_subcommand("eval", "Measure a trained model on a split");
   auto options = std::make_shared<train::EvalOptions>();
-  command->add_option("target", options->target, "a run folder, a checkpoint folder or a config")->required()->type_name("CONFIG|RUN");
+  command->add_option("target", options->target, "a run folder, a checkpoint folder or a config")
+      ->required()
+      ->type_name("CONFIG|RUN");
   add_set_option(*command, options->overrides);
-  command->add_option("--weights", options->weights, "a safetensors file or a checkpoint folder")->type_name("FILE");
+  command->add_option("--weights", options->weights, "a safetensors file or a checkpoint folder")
+      ->type_name("FILE");
   command->add_option("--split", options->split, "val, test or train (default: test, else val)")
       ->type_name("SPLIT")
       ->check(name_among({"val", "test", "train"}));

@@ -8,7 +8,8 @@ namespace dlb::app {
 
 namespace {
 
-constexpr std::string_view kOverview = R"(dlbench trains, evaluates and inspects deep learning models described by YAML configs.
+constexpr std::string_view kOverview =
+    R"(dlbench trains, evaluates and inspects deep learning models described by YAML configs.
 
   dlbench new [FILE]              write a commented config to start from
   dlbench check CONFIG...         check everything: fields, data headers, shapes, parameters, FLOPs, memory
@@ -48,8 +49,8 @@ std::vector<std::string> names_of(const train::Category& category) {
 }
 
 /// "unknown WHAT 'NAME'" with the nearest valid name, or all of them.
-[[noreturn]] void unknown(std::string_view what, const std::string& name, const std::vector<std::string>& valid,
-                          const std::vector<std::string>& shown) {
+[[noreturn]] void unknown(std::string_view what, const std::string& name,
+                          const std::vector<std::string>& valid, const std::vector<std::string>& shown) {
   Error e(ErrorKind::kConfig, fmt::format("unknown {} '{}'", what, name));
   if (const std::string near = nearest_name(name, valid); !near.empty()) {
     e.message += fmt::format("; did you mean '{}'?", near);
@@ -83,7 +84,8 @@ void print_word(const CLI::App& app, const std::string& word) {
     out(config::help_text(*type));
     found = true;
   }
-  for (const CLI::App* command : app.get_subcommands([&](const CLI::App* c) { return c->get_name() == word; })) {
+  for (const CLI::App* command :
+       app.get_subcommands([&](const CLI::App* c) { return c->get_name() == word; })) {
     if (found) {
       print("\n`dlbench {0} --help` shows the options of the command {0}.\n", word);
     } else {
@@ -129,7 +131,8 @@ void add_help(CLI::App& app, Globals& globals) {
   auto word = std::make_shared<std::string>();
   auto name = std::make_shared<std::string>();
   auto markdown = std::make_shared<bool>(false);
-  command->add_option("category", *word, "layer, optimizer, loss, ..., or the name of anything in them")->type_name("CATEGORY");
+  command->add_option("category", *word, "layer, optimizer, loss, ..., or the name of anything in them")
+      ->type_name("CATEGORY");
   command->add_option("name", *name, "one of the category")->type_name("NAME");
   command->add_flag("--markdown", *markdown, "the whole reference as Markdown");
   command->add_flag("--quiet", globals.quiet, "print warnings and errors only");

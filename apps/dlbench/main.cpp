@@ -46,8 +46,10 @@ int report(const Error& e, const Globals& globals) {
 
 /// An argument as it would have to be typed.
 std::string shell_word(std::string_view argument) {
-  constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./:,@%";
-  if (!argument.empty() && argument.find_first_not_of(kPlain) == std::string_view::npos) return std::string(argument);
+  constexpr std::string_view kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./:,@%";
+  if (!argument.empty() && argument.find_first_not_of(kPlain) == std::string_view::npos)
+    return std::string(argument);
   std::string word = "'";
   for (const char c : argument) word += c == '\'' ? std::string("'\\''") : std::string(1, c);
   return word + "'";
@@ -63,7 +65,8 @@ int run(int argc, char** argv) {
   Globals globals;
   for (int i = 0; i < argc; ++i) {
     globals.command += (i > 0 ? " " : "") + shell_word(argv[i]);
-    if (std::string_view(argv[i]) == "--json") globals.json = true;  // known before parsing, for errors of parsing
+    if (std::string_view(argv[i]) == "--json")
+      globals.json = true;  // known before parsing, for errors of parsing
     if (std::string_view(argv[i]) == "--quiet") log::set_level(log::Level::kWarning);
   }
   if (argc <= 1) {
@@ -100,7 +103,8 @@ int run(int argc, char** argv) {
   }
 }
 
-/// Opens what of stdin, stdout and stderr is closed, lest the next file that is opened becomes one of them and gets our messages.
+/// Opens what of stdin, stdout and stderr is closed, lest the next file that is opened becomes one of them
+/// and gets our messages.
 void occupy_standard_streams() {
   for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
     if (::fcntl(fd, F_GETFD) != -1 || errno != EBADF) continue;
@@ -119,7 +123,8 @@ int main(int argc, char** argv) {
   dlb::backend::cpu::install();
   int code = dlb::app::run(argc, argv);
   if (const int failure = dlb::app::finish_output(); failure != 0) {
-    dlb::log::write(dlb::log::Level::kError, fmt::format("error: cannot write the result to stdout: {}", std::strerror(failure)));
+    dlb::log::write(dlb::log::Level::kError,
+                    fmt::format("error: cannot write the result to stdout: {}", std::strerror(failure)));
     if (code == 0) code = 1;
   }
   return code;

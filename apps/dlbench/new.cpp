@@ -11,7 +11,8 @@ namespace dlb::app {
 
 namespace {
 
-constexpr std::string_view kMlp = R"(model:                            # a list of layers; each one's input is the previous one's output
+constexpr std::string_view kMlp =
+    R"(model:                            # a list of layers; each one's input is the previous one's output
   - flatten
   - linear: 128                   # a lone value is the first field: linear: {out: 128}
   - relu
@@ -19,7 +20,8 @@ constexpr std::string_view kMlp = R"(model:                            # a list 
   - linear: $classes              # known from the data
 )";
 
-constexpr std::string_view kCnn = R"(model:                            # a list of layers; each one's input is the previous one's output
+constexpr std::string_view kCnn =
+    R"(model:                            # a list of layers; each one's input is the previous one's output
   - conv2d: {out: 32, kernel: 3, padding: 1}
   - relu
   - conv2d: {out: 64, kernel: 3, padding: 1}
@@ -94,7 +96,9 @@ void create(const NewOptions& options, const Globals& globals) {
   if (!file.ends_with(".yaml") && !file.ends_with(".yml")) file += ".yaml";
   const std::string base = files::base_name(file);
   const std::string name = base.substr(0, base.rfind('.'));
-  if (name.empty() || name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.") != std::string::npos) {
+  if (name.empty() ||
+      name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.") !=
+          std::string::npos) {
     fail(ErrorKind::kConfig, "'{}' cannot name an experiment; use letters, digits, '-', '_' and '.'", name);
   }
   if (files::exists(file)) fail(ErrorKind::kIo, "{} exists already; it is left as it is", file);
@@ -112,7 +116,8 @@ void add_new(CLI::App& app, Globals& globals) {
   CLI::App* command = app.add_subcommand("new", "Write a commented config to start from");
   auto options = std::make_shared<NewOptions>();
   options->file = "experiment.yaml";
-  command->add_option("file", options->file, "the file to write (default experiment.yaml)")->type_name("FILE");
+  command->add_option("file", options->file, "the file to write (default experiment.yaml)")
+      ->type_name("FILE");
   command->add_option("--kind", options->kind, "mlp, cnn or resnet (default cnn)")
       ->type_name("KIND")
       ->check(name_among({"mlp", "cnn", "resnet"}));

@@ -10,7 +10,8 @@
 
 namespace dlb::app {
 
-/// Appends to stdout. A failure is remembered for finish_output(), so that a result that cannot be shown ends no run.
+/// Appends to stdout. A failure is remembered for finish_output(), so that a result that cannot be shown ends
+/// no run.
 void out(std::string_view text);
 
 template <class... Args>
@@ -21,8 +22,8 @@ void print(fmt::format_string<Args...> format, Args&&... args) {
 /// Appends one JSON document on a line of its own. Bytes that are no UTF-8, as paths may have, are replaced.
 void out_json(const nlohmann::ordered_json& document);
 
-/// Flushes stdout; returns the errno of the first write that failed, 0 when all is written. A reader that has gone away (EPIPE) has seen
-/// all that it wanted and is no failure.
+/// Flushes stdout; returns the errno of the first write that failed, 0 when all is written. A reader that has
+/// gone away (EPIPE) has seen all that it wanted and is no failure.
 int finish_output();
 
 }  // namespace dlb::app

@@ -8,12 +8,16 @@ std::string run_text(const train::RunResult& result) {
   std::string out;
   for (const auto& [split, values] : result.metrics) {
     out += fmt::format("{:<6}", split);
-    for (const auto& [name, value] : values) out += fmt::format("  {} {:.4f}", name, value);
+    if (const auto loss = values.find("loss"); loss != values.end())
+      out += fmt::format("  loss {:.4f}", loss->second);
+    for (const auto& [name, value] : values) {
+      if (name != "loss") out += fmt::format("  {} {:.4f}", name, value);
+    }
     out += '\n';
   }
-  out += fmt::format("{} after {} step{} ({} epoch{}) in {:.1f} s, parameters {}\n", result.status, result.steps,
-                     result.steps == 1 ? "" : "s", result.epochs, result.epochs == 1 ? "" : "s", result.seconds,
-                     result.params_hash.substr(0, 16));
+  out += fmt::format("{} after {} step{} ({} epoch{}) in {:.1f} s, parameters {}\n", result.status,
+                     result.steps, result.steps == 1 ? "" : "s", result.epochs, result.epochs == 1 ? "" : "s",
+                     result.seconds, result.params_hash.substr(0, 16));
   if (!result.run.empty()) out += fmt::format("run folder: {}\n", result.run);
   return out;
 }

@@ -7,7 +7,7 @@
 
 namespace dlb::app {
 
-/// "test accuracy 98.51 %, loss 0.0462": one line per split, then steps, time, hash and folder.
+/// "test    loss 0.0462  accuracy 0.9851": one line per split, then steps, time, hash and folder.
 std::string run_text(const train::RunResult& result);
 
 }  // namespace dlb::app

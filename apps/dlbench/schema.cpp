@@ -5,7 +5,8 @@
 namespace dlb::app {
 
 void add_schema(CLI::App& app, Globals& globals) {
-  CLI::App* command = app.add_subcommand("schema", "Print the JSON schema of configs, for completion and checks in editors");
+  CLI::App* command =
+      app.add_subcommand("schema", "Print the JSON schema of configs, for completion and checks in editors");
   add_output_flags(*command, globals);
   command->callback([] { out(config::to_json(train::config_schema()) + "\n"); });
 }

@@ -11,8 +11,8 @@ namespace dlb::app {
 
 namespace {
 
-/// Sorts out what is the config and what is resumed: `--resume` takes the word after it, which may be the config, and a run to resume
-/// brings its own config.
+/// Sorts out what is the config and what is resumed: `--resume` takes the word after it, which may be the
+/// config, and a run to resume brings its own config.
 void settle_paths(train::TrainOptions& o) {
   const auto is_file = [](const std::string& path) { return files::exists(path) && !files::is_folder(path); };
   if (o.config.empty() && !files::is_folder(o.resume_from)) std::swap(o.config, o.resume_from);
@@ -20,8 +20,8 @@ void settle_paths(train::TrainOptions& o) {
   if (o.resume && o.resume_from.empty() && train::is_run_folder(o.config)) std::swap(o.config, o.resume_from);
   if (!o.config.empty()) return;
   const std::string& from = o.resume_from;
-  const std::string run = train::is_checkpoint_folder(from) ? files::join(from, "../..") : from;
-  if (!from.empty() && train::is_run_folder(run)) {
+  const std::string run = train::is_checkpoint_folder(from) ? train::run_of_checkpoint(from) : from;
+  if (!run.empty() && train::is_run_folder(run)) {
     o.config = files::join(run, "config.yaml");
   } else {
     throw Error(ErrorKind::kConfig, "`train` needs CONFIG", {}, "see `dlbench train --help`");
@@ -36,13 +36,16 @@ void add_train(CLI::App& app, Globals& globals) {
   command->add_option("config", options->config, "the experiment, a YAML file")->type_name("CONFIG");
   add_set_option(*command, options->overrides);
   command->add_option("--out", options->out, "run folder (default runs/NAME-N)")->type_name("DIR");
-  CLI::Option* resume =
-      command->add_option("--resume", options->resume_from, "go on with the newest run, or with this run or checkpoint folder")
-          ->type_name("[CKPT]")
-          ->expected(0, 1);
+  CLI::Option* resume = command
+                            ->add_option("--resume", options->resume_from,
+                                         "go on with the newest run, or with this run or checkpoint folder")
+                            ->type_name("[CKPT]")
+                            ->expected(0, 1);
   command->add_flag("--extend", options->extend, "with --resume: train.epochs and train.steps may differ");
   add_device_options(*command, options->device, options->threads);
-  command->add_option("--max-steps", options->max_steps, "stop after that many steps in all; the run can be resumed")
+  command
+      ->add_option("--max-steps", options->max_steps,
+                   "stop after that many steps in all; the run can be resumed")
       ->type_name("N")
       ->check(whole_number(0, INT64_MAX));
   add_output_flags(*command, globals);

@@ -119,7 +119,9 @@ TEST_CASE("a chain of 300,000 nodes neither recurses nor leaks", "[autograd]") {
 
 TEST_CASE("grad_check finds a wrong gradient", "[autograd]") {
   // detach() hides half of the dependence: value x^2, gradient x.
-  const auto wrong = [](const std::vector<Tensor>& in) { return std::vector<Tensor>{in[0] * in[0].detach()}; };
+  const auto wrong = [](const std::vector<Tensor>& in) {
+    return std::vector<Tensor>{in[0] * in[0].detach()};
+  };
   CHECK_THAT(grad_check(wrong, {leaf({2, 3}, {2})}), Catch::Contains("first gradient of input 0 element 0"));
   const auto right = [](const std::vector<Tensor>& in) { return std::vector<Tensor>{in[0] * in[0] * in[1]}; };
   CHECK(grad_check(right, {leaf({2, 3}, {2}), leaf({4, 5}, {2})}).empty());

@@ -14,7 +14,8 @@ namespace {
 /// Records names and shapes, and answers with tensors that have no data.
 class NameRecorder final : public Recorder {
  public:
-  Outputs record(const OpDef& op, Inputs inputs, const void*, std::span<const Infer::Output> outputs) override {
+  Outputs record(const OpDef& op, Inputs inputs, const void*,
+                 std::span<const Infer::Output> outputs) override {
     nodes.push_back(std::string(op.name) + "/" + std::to_string(inputs.size()));
     Outputs out;
     for (const Infer::Output& o : outputs) {

@@ -40,7 +40,9 @@ struct Naive {
   int64_t stride[2], pad[2], dilation[2];
 
   Naive(const Case& k, const Shape& y) {
-    const auto at = [](const Dims& d, size_t i) { return d.size() == 1 ? (i == 0 ? int64_t{-1} : d[0]) : d[i]; };
+    const auto at = [](const Dims& d, size_t i) {
+      return d.size() == 1 ? (i == 0 ? int64_t{-1} : d[0]) : d[i];
+    };
     const bool flat = k.x.size() == 3;
     n = k.x[0], c = k.x[1], h = flat ? 1 : k.x[2], w = k.x.back();
     o = k.w[0], cg = k.w[1], kh = flat ? 1 : k.w[2], kw = k.w.back();
@@ -108,7 +110,9 @@ TEST_CASE("conv and its gradients follow the formula for every dtype and layout"
       // 16-bit inputs are exact in float64, so that one reference serves them too.
       for (const DType dtype : {DType::kFloat64, DType::kFloat32, DType::kBFloat16, DType::kFloat16}) {
         INFO("case " << i << " relu " << relu << " " << dtype_name(dtype));
-        const auto round = [&](const Tensor& t) { return cast(cast(t, dtype), DType::kFloat64).to_vector<double>(); };
+        const auto round = [&](const Tensor& t) {
+          return cast(cast(t, dtype), DType::kFloat64).to_vector<double>();
+        };
         const std::vector<double> xv = round(x), wv = round(w), bv = round(b);
         std::vector<double> gv = round(g);
         const Naive naive(k, out);
@@ -175,6 +179,25 @@ TEST_CASE("one number of threads gives the same bits each time; forward does not
   CHECK(first[0].dx.to_vector<float>() == first[1].dx.to_vector<float>());
 }
 
+TEST_CASE("a convolution's cost is its multiplications and additions") {
+  const Tensor x = Tensor::empty({8, 6, 10, 12}, DType::kFloat32, kMeta);
+  const Tensor w = Tensor::empty({4, 3, 3, 5}, DType::kFloat32, kMeta);
+  const ConvAttrs a{{2, 1}, {1, 0}, {1, 0}, {1, 1}, 2, false};
+  const Tensor y = conv(x, w, {}, a);
+  REQUIRE(shape_text(y.shape()) == "[8, 4, 5, 8]");
+  const double flops = 2.0 * (8 * 4 * 5 * 8) * (3 * 3 * 5);
+  const auto cost = [](const OpDef& op, std::vector<Tensor> in, std::vector<Tensor> out, const void* attrs) {
+    return op.attrs->call_cost(op.cost, in, out, attrs);
+  };
+  CHECK(cost(op::conv(), {x, w, {}}, {y}, &a).flops == flops);
+  CHECK(cost(op::conv(), {x, w, {}}, {y}, &a).bytes ==
+        4.0 * (8 * 6 * 10 * 12 + 4 * 3 * 3 * 5 + 8 * 4 * 5 * 8));
+  const ConvGradAttrs to_x{a, x.shape(), false};
+  const ConvGradAttrs to_w{a, w.shape(), false};
+  CHECK(cost(op::conv_input_grad(), {y, w}, {x}, &to_x).flops == flops);
+  CHECK(cost(op::conv_weight_grad(), {y, x}, {w}, &to_w).flops == flops);
+}
+
 std::string error_of(const std::function<void()>& f) {
   try {
     f();
@@ -189,24 +212,38 @@ TEST_CASE("conv errors say what was expected") {
   const Tensor x = values({32, 1, 28, 28});
   const Tensor w = values({4, 3, 3, 3});
   CHECK(error_of([&] { conv2d(x, w); }) == "conv2d expects input [N, 3, H, W], got [32, 1, 28, 28]");
-  CHECK(error_of([&] { conv2d(values({3, 28, 28}), w); }) == "conv2d expects input [N, 3, H, W], got [3, 28, 28]");
-  CHECK(error_of([&] { conv1d(values({2, 5, 8}), values({4, 3, 3})); }) ==
-        "conv1d expects input [N, 3, L], got [2, 5, 8]");
-  CHECK(error_of([&] { conv2d(values({1, 3, 2, 9}), w); }) ==
-        "conv2d: kernel 3 (dilation 1) is larger than the padded input: 3 > 2 in dimension 2 of [1, 3, 2, 9]");
-  CHECK(error_of([&] { conv2d(values({1, 3, 9, 9}), w, values({5})); }) == "conv2d expects bias [4], got [5]");
-  CHECK(error_of([&] { conv2d(values({1, 6, 9, 9}), values({5, 3, 3, 3}), {}, {1}, {0}, {1}, 2); }) ==
-        "conv2d: 5 output channels cannot be divided into 2 groups");
-  CHECK(error_of([&] { conv2d(values({1, 3, 9, 9}), w, {}, {0}); }) ==
-        "conv2d: stride must be from 1 to 1073741824, got 0");
-  CHECK(error_of([&] { conv2d(values({1, 3, 9, 9}), w, {}, {1}, {INT64_MAX}); }) ==
-        "conv2d: padding must be from 0 to 1073741824, got 9223372036854775807");
-  CHECK(error_of([&] { conv2d(values({1, 3, 9, 9}), w, {}, {1, 1, 1}); }) ==
-        "conv2d expects 1 or 2 numbers for stride, got 3");
-  CHECK(error_of([&] { conv2d(cast(values({1, 3, 9, 9}), DType::kInt64), cast(w, DType::kInt64)); }) ==
-        "conv2d expects a floating dtype, got int64");
-  CHECK(error_of([&] { conv2d(cast(values({1, 3, 9, 9}), DType::kFloat32), w); }) ==
-        "conv2d expects one dtype, got float32 and float64");
+  CHECK(error_of([&] {
+          conv2d(values({3, 28, 28}), w);
+        }) == "conv2d expects input [N, 3, H, W], got [3, 28, 28]");
+  CHECK(error_of([&] {
+          conv1d(values({2, 5, 8}), values({4, 3, 3}));
+        }) == "conv1d expects input [N, 3, L], got [2, 5, 8]");
+  CHECK(
+      error_of([&] {
+        conv2d(values({1, 3, 2, 9}), w);
+      }) ==
+      "conv2d: kernel 3 (dilation 1) is larger than the padded input: 3 > 2 in dimension 2 of [1, 3, 2, 9]");
+  CHECK(error_of([&] {
+          conv2d(values({1, 3, 9, 9}), w, values({5}));
+        }) == "conv2d expects bias [4], got [5]");
+  CHECK(error_of([&] {
+          conv2d(values({1, 6, 9, 9}), values({5, 3, 3, 3}), {}, {1}, {0}, {1}, 2);
+        }) == "conv2d: 5 output channels cannot be divided into 2 groups");
+  CHECK(error_of([&] {
+          conv2d(values({1, 3, 9, 9}), w, {}, {0});
+        }) == "conv2d: stride must be from 1 to 1073741824, got 0");
+  CHECK(error_of([&] {
+          conv2d(values({1, 3, 9, 9}), w, {}, {1}, {INT64_MAX});
+        }) == "conv2d: padding must be from 0 to 1073741824, got 9223372036854775807");
+  CHECK(error_of([&] {
+          conv2d(values({1, 3, 9, 9}), w, {}, {1, 1, 1});
+        }) == "conv2d expects 1 or 2 numbers for stride, got 3");
+  CHECK(error_of([&] {
+          conv2d(cast(values({1, 3, 9, 9}), DType::kInt64), cast(w, DType::kInt64));
+        }) == "conv2d expects a floating dtype, got int64");
+  CHECK(error_of([&] {
+          conv2d(cast(values({1, 3, 9, 9}), DType::kFloat32), w);
+        }) == "conv2d expects one dtype, got float32 and float64");
 }
 
 }  // namespace

@@ -1,4 +1,6 @@
 // Losses against their formulas.
+#include "dlb/ops/loss.h"
+
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <limits>
@@ -7,7 +9,6 @@
 #include "dlb/autograd/grad_check.h"
 #include "dlb/ops/binary.h"
 #include "dlb/ops/create.h"
-#include "dlb/ops/loss.h"
 #include "dlb/ops/reduce.h"
 #include "dlb/ops/shape_ops.h"
 #include "dlb/ops/softmax.h"
@@ -36,8 +37,8 @@ Expected naive(const std::vector<double>& x, const std::vector<int64_t>& t, int6
       for (int64_t k = 0; k < c; ++k) total += std::exp(x[at(i, k, j)]);
       double coefficients = 0;
       for (int64_t k = 0; k < c; ++k) {
-        const double a =
-            w[static_cast<size_t>(k)] * ((k == label ? 1 - smoothing : 0) + smoothing / static_cast<double>(c));
+        const double a = w[static_cast<size_t>(k)] *
+                         ((k == label ? 1 - smoothing : 0) + smoothing / static_cast<double>(c));
         e.sum -= a * std::log(std::exp(x[at(i, k, j)]) / total);
         e.dx[at(i, k, j)] -= a;
         coefficients += a;
@@ -64,8 +65,9 @@ TEST_CASE("cross_entropy: weights, ignored targets, smoothing, more dimensions, 
           Tensor in = contiguous(cast(x, dtype), layout).detach().set_requires_grad(true);
           const Tensor class_weight = cast(w, dtype == DType::kFloat64 ? dtype : DType::kFloat32);
           const LossSum loss = cross_entropy(in, t, weighted ? class_weight : Tensor{}, -7, smoothing);
-          const Expected e = naive(in.to_vector<double>(), labels, n, c, s,
-                                   weighted ? class_weight.to_vector<double>() : std::vector<double>(5, 1.0), -7, smoothing);
+          const Expected e =
+              naive(in.to_vector<double>(), labels, n, c, s,
+                    weighted ? class_weight.to_vector<double>() : std::vector<double>(5, 1.0), -7, smoothing);
           const double tolerance = dtype == DType::kFloat64 ? 1e-12 : 1e-5;
           CHECK(loss.sum.item() == Approx(e.sum).epsilon(tolerance));
           CHECK(loss.count.item() == Approx(e.count).epsilon(tolerance));
@@ -98,7 +100,8 @@ TEST_CASE("nll_loss of log_softmax is cross_entropy") {
 TEST_CASE("cross_entropy of extreme scores stays finite and accurate") {
   const Tensor x = Tensor::from(std::vector<float>{1000, 0, -1000, 0, 0, 0}, {2, 3});
   CHECK(cross_entropy(x, Tensor::from(std::vector<int64_t>{0, 1}, {2})).sum.item() == Approx(std::log(3)));
-  CHECK(cross_entropy(x, Tensor::from(std::vector<int64_t>{2, 1}, {2})).sum.item() == Approx(2000 + std::log(3)));
+  CHECK(cross_entropy(x, Tensor::from(std::vector<int64_t>{2, 1}, {2})).sum.item() ==
+        Approx(2000 + std::log(3)));
 }
 
 TEST_CASE("a target outside the classes is named") {
@@ -130,14 +133,18 @@ TEST_CASE("loss errors say what was expected") {
     return "no error";
   };
   const Tensor t = Tensor::from(std::vector<int64_t>{0, 1}, {2});
-  CHECK(message([&] { cross_entropy(values({3, 4}), t); }) ==
-        "cross_entropy expects target [3] for input [3, 4], got [2]");
-  CHECK(message([&] { cross_entropy(values({2, 4}), values({2})); }) ==
-        "cross_entropy expects target of int64, got float64");
-  CHECK(message([&] { cross_entropy(values({2, 4}), t, values({3})); }) ==
-        "cross_entropy expects class weights [4], got [3]");
-  CHECK(message([&] { cross_entropy(values({2, 4}), t, {}, -100, 1.5); }) ==
-        "cross_entropy expects label_smoothing from 0 to 1, got 1.5");
+  CHECK(message([&] {
+          cross_entropy(values({3, 4}), t);
+        }) == "cross_entropy expects target [3] for input [3, 4], got [2]");
+  CHECK(message([&] {
+          cross_entropy(values({2, 4}), values({2}));
+        }) == "cross_entropy expects target of int64, got float64");
+  CHECK(message([&] {
+          cross_entropy(values({2, 4}), t, values({3}));
+        }) == "cross_entropy expects class weights [4], got [3]");
+  CHECK(message([&] {
+          cross_entropy(values({2, 4}), t, {}, -100, 1.5);
+        }) == "cross_entropy expects label_smoothing from 0 to 1, got 1.5");
   CHECK(message([&] { mse_loss(values({2, 4}), values({2})); }) == "mse_loss expects target [2, 4], got [2]");
   CHECK(message([&] { huber_loss(values({2}), values({2}), 0); }) == "huber_loss expects delta > 0, got 0");
 }
@@ -165,7 +172,9 @@ TEST_CASE("elementwise losses: values and first and second gradients") {
       {"smooth l1", [](const Tensor& a, const Tensor& b) { return smooth_l1_loss(a, b, 0.7); },
        [&](double a, double b) { return huber(a - b, 0.7) / 0.7; }},
       {"bce", [](const Tensor& a, const Tensor& b) { return bce_with_logits(a, b); },
-       [](double a, double b) { return -b * std::log(1 / (1 + std::exp(-a))) - (1 - b) * std::log(1 / (1 + std::exp(a))); }},
+       [](double a, double b) {
+         return -b * std::log(1 / (1 + std::exp(-a))) - (1 - b) * std::log(1 / (1 + std::exp(a)));
+       }},
   };
   const std::vector<double> xv = x.to_vector<double>();
   const std::vector<double> tv = t.to_vector<double>();
@@ -177,14 +186,17 @@ TEST_CASE("elementwise losses: values and first and second gradients") {
     CHECK(got.sum.item() == Approx(expected).epsilon(1e-12));
     CHECK(got.count.item() == 21);
     CHECK(loss.call(cast(x, DType::kBFloat16), cast(t, DType::kBFloat16)).sum.dtype() == DType::kFloat32);
-    const auto call = [&](const std::vector<Tensor>& in) { return std::vector<Tensor>{loss.call(in[0], in[1]).sum}; };
+    const auto call = [&](const std::vector<Tensor>& in) {
+      return std::vector<Tensor>{loss.call(in[0], in[1]).sum};
+    };
     std::vector<Tensor> inputs{x.detach().set_requires_grad(true), t.detach().set_requires_grad(true)};
     CHECK(grad_check(call, inputs, {.eps = 1e-5, .rtol = 2e-5, .atol = 2e-7}) == "");
   }
   const std::vector<double> wv = w.to_vector<double>();
   double expected = 0;
   for (size_t i = 0; i < xv.size(); ++i) {
-    expected -= wv[i % 7] * tv[i] * std::log(1 / (1 + std::exp(-xv[i]))) + (1 - tv[i]) * std::log(1 / (1 + std::exp(xv[i])));
+    expected -= wv[i % 7] * tv[i] * std::log(1 / (1 + std::exp(-xv[i]))) +
+                (1 - tv[i]) * std::log(1 / (1 + std::exp(xv[i])));
   }
   CHECK(bce_with_logits(x, t, w).sum.item() == Approx(expected).epsilon(1e-12));
 }

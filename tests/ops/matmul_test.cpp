@@ -1,10 +1,11 @@
 // Matrix products against loops, with every combination of layouts and broadcasting.
+#include "dlb/ops/matmul.h"
+
 #include <catch2/catch.hpp>
 #include <cmath>
 
 #include "dlb/base/threads.h"
 #include "dlb/ops/binary.h"
-#include "dlb/ops/matmul.h"
 #include "dlb/ops/reduce.h"
 #include "dlb/ops/shape_ops.h"
 #include "dlb/ops/unary.h"
@@ -14,7 +15,9 @@ namespace dlb::testing {
 namespace {
 
 /// sum_k a[..., n, k, 1] b[..., 1, k, m]: the product without a matrix product.
-Tensor by_sums(const Tensor& a, const Tensor& b) { return sum(mul(unsqueeze(a, -1), unsqueeze(b, -3)), {-2}); }
+Tensor by_sums(const Tensor& a, const Tensor& b) {
+  return sum(mul(unsqueeze(a, -1), unsqueeze(b, -3)), {-2});
+}
 
 void check_close(const Tensor& got, const Tensor& expected, double tolerance) {
   REQUIRE(shape_text(got.shape()) == shape_text(expected.shape()));
@@ -39,9 +42,18 @@ Tensor in_memory_order(const Tensor& x, int order) {
 
 TEST_CASE("matmul broadcasts batches in any memory order") {
   const std::pair<Shape, Shape> shapes[] = {
-      {{3, 4}, {4, 5}},          {{30, 70}, {70, 20}},           {{1, 64}, {64, 200}},      {{200, 64}, {64, 1}},
-      {{1, 300}, {300, 1}},      {{4, 20, 30}, {4, 30, 25}},     {{4, 20, 30}, {30, 25}},   {{20, 30}, {4, 30, 25}},
-      {{2, 1, 9, 40}, {5, 40, 33}}, {{2, 3, 20, 30}, {1, 3, 30, 20}}, {{2, 3, 4, 5}, {2, 3, 5, 6}}, {{1, 3, 20, 30}, {4, 1, 30, 20}},
+      {{3, 4}, {4, 5}},
+      {{30, 70}, {70, 20}},
+      {{1, 64}, {64, 200}},
+      {{200, 64}, {64, 1}},
+      {{1, 300}, {300, 1}},
+      {{4, 20, 30}, {4, 30, 25}},
+      {{4, 20, 30}, {30, 25}},
+      {{20, 30}, {4, 30, 25}},
+      {{2, 1, 9, 40}, {5, 40, 33}},
+      {{2, 3, 20, 30}, {1, 3, 30, 20}},
+      {{2, 3, 4, 5}, {2, 3, 5, 6}},
+      {{1, 3, 20, 30}, {4, 1, 30, 20}},
   };
   for (const auto& [a, b] : shapes) {
     for (const DType dtype : {DType::kFloat64, DType::kFloat32, DType::kBFloat16, DType::kFloat16}) {
@@ -50,7 +62,8 @@ TEST_CASE("matmul broadcasts batches in any memory order") {
       const Tensor expected = by_sums(cast(x, DType::kFloat64), cast(y, DType::kFloat64));
       for (int i = 0; i < 4; ++i) {
         for (int j = 0; j < 4; ++j) {
-          INFO(shape_text(a) << " x " << shape_text(b) << " " << dtype_name(dtype) << " orders " << i << " " << j);
+          INFO(shape_text(a) << " x " << shape_text(b) << " " << dtype_name(dtype) << " orders " << i << " "
+                             << j);
           check_close(matmul(in_memory_order(x, i), in_memory_order(y, j)), expected, tolerance_of(dtype));
         }
       }
@@ -62,7 +75,8 @@ TEST_CASE("an expanded operand is read as what it stands for") {
   const Tensor a = cast(values({1, 40}, -1, 1, 1), DType::kFloat32);
   const Tensor b = cast(values({40, 30}, -1, 1, 2), DType::kFloat32);
   check_close(matmul(expand(a, {50, 40}), b), by_sums(expand(a, {50, 40}), b), 2e-5);
-  check_close(matmul(expand(a, {3, 50, 40}), expand(b, {3, 40, 30})), by_sums(expand(a, {3, 50, 40}), b), 2e-5);
+  check_close(matmul(expand(a, {3, 50, 40}), expand(b, {3, 40, 30})), by_sums(expand(a, {3, 50, 40}), b),
+              2e-5);
 }
 
 TEST_CASE("an empty sum is zero, or the bias") {
@@ -75,7 +89,8 @@ TEST_CASE("an empty sum is zero, or the bias") {
 }
 
 TEST_CASE("linear is x W^T + b for every dtype and size") {
-  for (const auto& [rows, in, out] : {std::array<int64_t, 3>{4, 2, 16}, {1, 16, 1}, {64, 700, 128}, {33, 129, 10}}) {
+  for (const auto& [rows, in, out] :
+       {std::array<int64_t, 3>{4, 2, 16}, {1, 16, 1}, {64, 700, 128}, {33, 129, 10}}) {
     for (const DType dtype : {DType::kFloat64, DType::kFloat32, DType::kBFloat16, DType::kFloat16}) {
       const Tensor x = cast(values({rows, in}, -1, 1, 1), dtype);
       const Tensor w = cast(values({out, in}, -1, 1, 2), dtype);
@@ -96,6 +111,23 @@ TEST_CASE("a product repeats bit for bit") {
   for (int i = 0; i < 10; ++i) CHECK(matmul(a, b).to_vector<float>() == first);
 }
 
+TEST_CASE("a product's cost is its multiplications and additions") {
+  struct Count : Observer {
+    double flops = 0;
+    void before(const OpDef&, Inputs, const void*) override {}
+    void after(const OpDef& op, Inputs in, std::span<const Tensor> out, const void* attrs) override {
+      if (op.name == "matmul" || op.name == "linear")
+        flops += op.attrs->call_cost(op.cost, in, out, attrs).flops;
+    }
+  } count;
+  Observer* const before = set_observer(&count);
+  static_cast<void>(matmul(values({5, 2, 3}), values({5, 3, 7})));
+  CHECK(count.flops == 2.0 * 5 * 2 * 3 * 7);
+  static_cast<void>(linear(values({4, 6, 9}), values({10, 9}), values({10})));
+  CHECK(count.flops == 2.0 * 5 * 2 * 3 * 7 + 2.0 * 4 * 6 * 9 * 10);
+  set_observer(before);
+}
+
 std::string error_of(const std::function<void()>& f) {
   try {
     f();
@@ -107,14 +139,21 @@ std::string error_of(const std::function<void()>& f) {
 }
 
 TEST_CASE("matmul and linear errors say what was expected") {
-  CHECK(error_of([] { matmul(values({2, 3}), values({4, 5})); }) == "matmul: inner sizes differ: [2, 3] x [4, 5]");
+  CHECK(error_of([] {
+          matmul(values({2, 3}), values({4, 5}));
+        }) == "matmul: inner sizes differ: [2, 3] x [4, 5]");
   CHECK(error_of([] { matmul(values({3}), values({4})); }) == "matmul: inner sizes differ: [3] x [4]");
-  CHECK(error_of([] { matmul(values({}), values({4})); }) == "matmul expects at least 1 dimension, got [] x [4]");
-  CHECK(error_of([] { matmul(values({2, 3, 4}), values({3, 4, 5})); }) ==
-        "matmul: batch sizes do not broadcast: [2, 3, 4] x [3, 4, 5]");
-  CHECK(error_of([] { linear(values({64, 100}), values({10, 784})); }) ==
-        "linear expects input [..., 784], got [64, 100]");
-  CHECK(error_of([] { linear(values({4, 3}), values({2, 3}), values({3})); }) == "linear expects bias [2], got [3]");
+  CHECK(error_of([] { matmul(values({}), values({4})); }) ==
+        "matmul expects at least 1 dimension, got [] x [4]");
+  CHECK(error_of([] {
+          matmul(values({2, 3, 4}), values({3, 4, 5}));
+        }) == "matmul: batch sizes do not broadcast: [2, 3, 4] x [3, 4, 5]");
+  CHECK(error_of([] {
+          linear(values({64, 100}), values({10, 784}));
+        }) == "linear expects input [..., 784], got [64, 100]");
+  CHECK(error_of([] {
+          linear(values({4, 3}), values({2, 3}), values({3}));
+        }) == "linear expects bias [2], got [3]");
 }
 
 }  // namespace

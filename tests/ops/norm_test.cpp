@@ -1,11 +1,12 @@
 // Normalisations against the formula in float64, and what large means and thread counts must not change.
+#include "dlb/ops/norm.h"
+
 #include <catch2/catch.hpp>
 #include <cmath>
 
 #include "dlb/autograd/autograd.h"
 #include "dlb/base/threads.h"
 #include "dlb/ops/binary.h"
-#include "dlb/ops/norm.h"
 #include "dlb/ops/reduce.h"
 #include "dlb/ops/shape_ops.h"
 #include "dlb/ops/unary.h"
@@ -36,7 +37,8 @@ void check_close(const Tensor& got, const std::vector<double>& expected, double 
   const std::vector<double> v = got.to_vector<double>();
   REQUIRE(v.size() == expected.size());
   double worst = 0;
-  for (size_t i = 0; i < v.size(); ++i) worst = std::max(worst, std::abs(v[i] - expected[i]) / (1 + std::abs(expected[i])));
+  for (size_t i = 0; i < v.size(); ++i)
+    worst = std::max(worst, std::abs(v[i] - expected[i]) / (1 + std::abs(expected[i])));
   CHECK(worst <= tolerance);
 }
 
@@ -56,7 +58,8 @@ TEST_CASE("normalisations follow their formula for every dtype and layout") {
   const Shape shape{4, 6, 5, 7};
   const auto channel = [&](size_t i) { return i / space % channels; };
   const Norm norms[] = {
-      {"batch", [](const Tensor& x, const Tensor& w, const Tensor& b) { return batch_norm_train(x, w, b).y; }, channel},
+      {"batch", [](const Tensor& x, const Tensor& w, const Tensor& b) { return batch_norm_train(x, w, b).y; },
+       channel},
       {"group", [](const Tensor& x, const Tensor& w, const Tensor& b) { return group_norm(x, 3, w, b); },
        [&](size_t i) { return i / (space * channels) * 3 + channel(i) / 2; }},
       {"instance", [](const Tensor& x, const Tensor& w, const Tensor& b) { return group_norm(x, 6, w, b); },
@@ -72,8 +75,8 @@ TEST_CASE("normalisations follow their formula for every dtype and layout") {
         const Tensor t = contiguous(cast(x, dtype), layout);
         const Tensor tw = cast(w, dtype);
         const Tensor tb = cast(b, dtype);
-        const std::vector<double> expected = naive(t.to_vector<double>(), norm.group, channel, tw.to_vector<double>(),
-                                                   tb.to_vector<double>(), 1e-5);
+        const std::vector<double> expected = naive(t.to_vector<double>(), norm.group, channel,
+                                                   tw.to_vector<double>(), tb.to_vector<double>(), 1e-5);
         check_close(norm.run(t, tw, tb), expected, tolerance_of(dtype));
       }
     }
@@ -92,9 +95,9 @@ TEST_CASE("layer norm follows its formula, over one or several dimensions") {
       const Tensor t = cast(x, dtype);
       const Tensor tw = cast(w, dtype);
       const Tensor tb = cast(b, dtype);
-      const std::vector<double> expected =
-          naive(t.to_vector<double>(), [&](size_t i) { return i / inner; }, [&](size_t i) { return i % inner; },
-                tw.to_vector<double>(), tb.to_vector<double>(), 1e-5);
+      const std::vector<double> expected = naive(
+          t.to_vector<double>(), [&](size_t i) { return i / inner; }, [&](size_t i) { return i % inner; },
+          tw.to_vector<double>(), tb.to_vector<double>(), 1e-5);
       check_close(layer_norm(t, dims, tw, tb), expected, tolerance_of(dtype));
     }
   }
@@ -121,7 +124,8 @@ TEST_CASE("a mean much larger than the deviations cancels nothing") {
   check_close(got.y, expected.y.to_vector<double>(), 2e-3);  // x itself has a resolution of 1e-3
   check_close(got.var, var(exact, {0, 2, 3}, 0).to_vector<double>(), 1e-6);
   const Tensor rows = reshape(x, {64, 768});
-  check_close(layer_norm(rows, 1, {}, {}), layer_norm(reshape(exact, {64, 768}), 1, {}, {}).to_vector<double>(), 2e-3);
+  check_close(layer_norm(rows, 1, {}, {}),
+              layer_norm(reshape(exact, {64, 768}), 1, {}, {}).to_vector<double>(), 2e-3);
   check_close(group_norm(x, 3, {}, {}), group_norm(exact, 3, {}, {}).to_vector<double>(), 2e-3);
 }
 
@@ -169,10 +173,13 @@ TEST_CASE("normalisation errors say what was expected") {
   CHECK(error_of([&] { batch_norm_train(x, values({3}), {}); }) == "batch_norm expects weight [4], got [3]");
   CHECK(error_of([&] { batch_norm_train(values({4}), {}, {}); }) ==
         "batch_norm expects input [N, C, ...] of rank 2 to 5, got [4]");
-  CHECK(error_of([&] { batch_norm_train(values({0, 4}), {}, {}); }) ==
-        "batch_norm in training needs at least one value for each channel, got [0, 4]");
-  CHECK(error_of([&] { group_norm(x, 3, {}, {}); }) == "group_norm: 4 channels cannot be divided into 3 groups");
-  CHECK(error_of([&] { layer_norm(x, 1, values({5}), {}); }) == "layer_norm expects input [..., 5], got [2, 4, 3, 3]");
+  CHECK(error_of([&] {
+          batch_norm_train(values({0, 4}), {}, {});
+        }) == "batch_norm in training needs at least one value for each channel, got [0, 4]");
+  CHECK(error_of([&] { group_norm(x, 3, {}, {}); }) ==
+        "group_norm: 4 channels cannot be divided into 3 groups");
+  CHECK(error_of([&] { layer_norm(x, 1, values({5}), {}); }) ==
+        "layer_norm expects input [..., 5], got [2, 4, 3, 3]");
   CHECK(error_of([&] { layer_norm(x, 5, {}, {}); }) ==
         "layer_norm over the last 5 dimensions does not fit input [2, 4, 3, 3]");
 }

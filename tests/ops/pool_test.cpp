@@ -1,10 +1,11 @@
 // Pooling against loops over the windows of its definition.
+#include "dlb/ops/pool.h"
+
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <limits>
 
 #include "dlb/autograd/autograd.h"
-#include "dlb/ops/pool.h"
 #include "dlb/ops/shape_ops.h"
 #include "dlb/ops/unary.h"
 #include "samples.h"
@@ -21,8 +22,10 @@ struct Window {
 };
 using Windows = std::vector<Window>;
 
-/// PyTorch's rule, written down once more: ceil_mode drops a last window that starts in the padding after the input.
-Windows windows(int64_t in, int64_t kernel, int64_t stride, int64_t pad, int64_t dilation, bool ceil_mode, bool include_pad) {
+/// PyTorch's rule, written down once more: ceil_mode drops a last window that starts in the padding after the
+/// input.
+Windows windows(int64_t in, int64_t kernel, int64_t stride, int64_t pad, int64_t dilation, bool ceil_mode,
+                bool include_pad) {
   Windows out;
   const int64_t reach = dilation * (kernel - 1) + 1;
   for (int64_t start = -pad;; start += stride) {
@@ -44,8 +47,10 @@ Windows adaptive_windows(int64_t in, int64_t out) {
   Windows list;
   for (int64_t o = 0; o < out; ++o) {
     Window w;
-    const auto begin = static_cast<int64_t>(std::floor(static_cast<double>(o * in) / static_cast<double>(out)));
-    const auto end = static_cast<int64_t>(std::ceil(static_cast<double>((o + 1) * in) / static_cast<double>(out)));
+    const auto begin =
+        static_cast<int64_t>(std::floor(static_cast<double>(o * in) / static_cast<double>(out)));
+    const auto end =
+        static_cast<int64_t>(std::ceil(static_cast<double>((o + 1) * in) / static_cast<double>(out)));
     for (int64_t p = begin; p < end; ++p) w.at.push_back(p);
     w.divisor = end - begin;
     list.push_back(w);
@@ -58,8 +63,8 @@ struct Expected {
 };
 
 /// Values, and the gradient of sum(y * g) with g = 1, 2, 3, ...
-Expected naive(const std::vector<double>& x, int64_t planes, int64_t h, int64_t w, const Windows& rows, const Windows& cols,
-               bool largest) {
+Expected naive(const std::vector<double>& x, int64_t planes, int64_t h, int64_t w, const Windows& rows,
+               const Windows& cols, bool largest) {
   Expected e;
   e.dx.assign(x.size(), 0.0);
   for (int64_t p = 0; p < planes; ++p) {
@@ -94,13 +99,17 @@ Expected naive(const std::vector<double>& x, int64_t planes, int64_t h, int64_t 
 void check_same(const std::vector<double>& got, const std::vector<double>& expected, double tolerance) {
   REQUIRE(got.size() == expected.size());
   for (size_t i = 0; i < got.size(); ++i) {
-    if (std::isnan(expected[i]) ? std::isnan(got[i]) : std::abs(got[i] - expected[i]) <= tolerance * (1 + std::abs(expected[i])) || got[i] == expected[i]) continue;
+    if (std::isnan(expected[i]) ? std::isnan(got[i])
+                                : std::abs(got[i] - expected[i]) <= tolerance * (1 + std::abs(expected[i])) ||
+                                      got[i] == expected[i])
+      continue;
     FAIL_CHECK("element " << i << ": got " << got[i] << ", expected " << expected[i]);
     return;
   }
 }
 
-void check(const Tensor& x, const std::function<Tensor(const Tensor&)>& f, const Expected& e, double tolerance) {
+void check(const Tensor& x, const std::function<Tensor(const Tensor&)>& f, const Expected& e,
+           double tolerance) {
   for (const Layout layout : {Layout::kRowMajor, Layout::kChannelsLast}) {
     Tensor leaf = contiguous(x, layout).detach();
     leaf.set_requires_grad(true);
@@ -131,17 +140,22 @@ TEST_CASE("pooling follows its definition over kernels, strides, padding, dilati
               const Tensor x = tied({2, 3, h, w}, 30);
               const Windows rows = windows(h, kernel, stride, pad, dilation, ceil_mode, include_pad);
               const Windows cols = windows(w, kernel, stride, pad, dilation, ceil_mode, include_pad);
-              const PoolAttrs a{{kernel, kernel}, {stride, stride}, {pad, pad}, {dilation, dilation}, ceil_mode, include_pad};
-              INFO("kernel " << kernel << " stride " << stride << " pad " << pad << " dilation " << dilation << " ceil "
-                             << ceil_mode << " include_pad " << include_pad);
+              const PoolAttrs a{{kernel, kernel},     {stride, stride}, {pad, pad},
+                                {dilation, dilation}, ceil_mode,        include_pad};
+              INFO("kernel " << kernel << " stride " << stride << " pad " << pad << " dilation " << dilation
+                             << " ceil " << ceil_mode << " include_pad " << include_pad);
               const std::vector<double> v = x.to_vector<double>();
               if (include_pad) {
                 const Expected e = naive(v, 6, h, w, rows, cols, true);
-                check(x, [&](const Tensor& t) { return max_pool(t, a); }, e, 0);
-                check(cast(x, DType::kFloat32), [&](const Tensor& t) { return max_pool(t, a); }, e, 0);
+                check(
+                    x, [&](const Tensor& t) { return max_pool(t, a); }, e, 0);
+                check(
+                    cast(x, DType::kFloat32), [&](const Tensor& t) { return max_pool(t, a); }, e, 0);
               }
               if (dilation == 1) {
-                check(x, [&](const Tensor& t) { return avg_pool(t, a); }, naive(v, 6, h, w, rows, cols, false), 1e-12);
+                check(
+                    x, [&](const Tensor& t) { return avg_pool(t, a); }, naive(v, 6, h, w, rows, cols, false),
+                    1e-12);
               }
               ++checked;
             }
@@ -159,10 +173,16 @@ TEST_CASE("pooling in one dimension and with many channels") {
   const Windows one = {{{0}, 1}};
   const Windows cols = windows(11, 3, 2, 1, 1, true, false);
   const std::vector<double> v = x.to_vector<double>();
-  check(x, [&](const Tensor& t) { return max_pool(t, a); }, naive(v, 140, 1, 11, one, cols, true), 0);
-  check(x, [&](const Tensor& t) { return avg_pool(t, a); }, naive(v, 140, 1, 11, one, cols, false), 1e-12);
-  check(cast(x, DType::kBFloat16), [&](const Tensor& t) { return max_pool(t, {{3}, {3}, {0}, {1}}); },
-        naive(v, 140, 1, 11, one, windows(11, 3, 3, 0, 1, false, true), true), 1e-2);
+  check(
+      x, [&](const Tensor& t) { return max_pool(t, a); }, naive(v, 140, 1, 11, one, cols, true), 0);
+  check(
+      x, [&](const Tensor& t) { return avg_pool(t, a); }, naive(v, 140, 1, 11, one, cols, false), 1e-12);
+  check(
+      cast(x, DType::kBFloat16),
+      [&](const Tensor& t) {
+        return max_pool(t, {{3}, {3}, {0}, {1}});
+      },
+      naive(v, 140, 1, 11, one, windows(11, 3, 3, 0, 1, false, true), true), 1e-2);
 }
 
 TEST_CASE("adaptive pooling covers the input for any sizes") {
@@ -173,8 +193,18 @@ TEST_CASE("adaptive pooling covers the input for any sizes") {
       const std::vector<double> v = x.to_vector<double>();
       const Windows rows = adaptive_windows(h, out);
       const Windows cols = adaptive_windows(6, 4);
-      check(x, [&](const Tensor& t) { return adaptive_max_pool(t, {out, 4}); }, naive(v, 6, h, 6, rows, cols, true), 0);
-      check(x, [&](const Tensor& t) { return adaptive_avg_pool(t, {out, 4}); }, naive(v, 6, h, 6, rows, cols, false), 1e-12);
+      check(
+          x,
+          [&](const Tensor& t) {
+            return adaptive_max_pool(t, {out, 4});
+          },
+          naive(v, 6, h, 6, rows, cols, true), 0);
+      check(
+          x,
+          [&](const Tensor& t) {
+            return adaptive_avg_pool(t, {out, 4});
+          },
+          naive(v, 6, h, 6, rows, cols, false), 1e-12);
     }
   }
 }
@@ -188,16 +218,21 @@ TEST_CASE("NaN wins, padding never does, and infinities are values") {
   const Expected e = naive(x.to_vector<double>(), 1, 2, 4, rows, cols, true);
   CHECK(e.y[0] == -inf);
   CHECK(std::isnan(e.y[1]));
-  check(x, [&](const Tensor& t) { return max_pool(t, a); }, e, 0);
+  check(
+      x, [&](const Tensor& t) { return max_pool(t, a); }, e, 0);
   const Tensor negative = values({1, 1, 3, 3}, -9, -8);
-  for (const double v : max_pool(negative, {{3, 3}, {1, 1}, {1, 1}, {1, 1}}).to_vector<double>()) CHECK(v < 0);
+  for (const double v : max_pool(negative, {{3, 3}, {1, 1}, {1, 1}, {1, 1}}).to_vector<double>())
+    CHECK(v < 0);
 }
 
 TEST_CASE("a window of more than 256 elements") {
   const Tensor x = tied({1, 2, 20, 20}, 33);
   const PoolAttrs a{{17, 18}, {2, 1}, {0, 0}, {1, 1}};
-  check(x, [&](const Tensor& t) { return max_pool(t, a); },
-        naive(x.to_vector<double>(), 2, 20, 20, windows(20, 17, 2, 0, 1, false, true), windows(20, 18, 1, 0, 1, false, true), true), 0);
+  check(
+      x, [&](const Tensor& t) { return max_pool(t, a); },
+      naive(x.to_vector<double>(), 2, 20, 20, windows(20, 17, 2, 0, 1, false, true),
+            windows(20, 18, 1, 0, 1, false, true), true),
+      0);
 }
 
 std::string error_of(const std::function<void()>& f) {
@@ -211,16 +246,21 @@ std::string error_of(const std::function<void()>& f) {
 }
 
 TEST_CASE("pooling errors say what was expected") {
-  CHECK(error_of([] { max_pool(values({3, 4, 4}), {{2, 2}, {}, {}, {}}); }) ==
-        "max_pool2d expects input [N, C, H, W], got [3, 4, 4]");
-  CHECK(error_of([] { max_pool(values({1, 1, 2, 2}), {{3, 3}, {}, {}, {}}); }) ==
-        "max_pool2d: kernel 3 (dilation 1) is larger than the padded input: 3 > 2");
-  CHECK(error_of([] { avg_pool(values({1, 1, 4, 4}), {{2, 2}, {}, {2, 2}, {}}); }) ==
-        "avg_pool2d: padding 2 is more than half the kernel 2");
-  CHECK(error_of([] { avg_pool(values({1, 1, 4, 4}), {{0, 2}, {}, {}, {}}); }) ==
-        "avg_pool2d: kernel must be from 1 to 1073741824, got 0");
-  CHECK(error_of([] { max_pool(cast(values({1, 1, 4, 4}), DType::kInt32), {{2, 2}, {}, {}, {}}); }) ==
-        "max_pool2d expects a floating dtype, got int32");
+  CHECK(error_of([] {
+          max_pool(values({3, 4, 4}), {{2, 2}, {}, {}, {}});
+        }) == "max_pool2d expects input [N, C, H, W], got [3, 4, 4]");
+  CHECK(error_of([] {
+          max_pool(values({1, 1, 2, 2}), {{3, 3}, {}, {}, {}});
+        }) == "max_pool2d: kernel 3 (dilation 1) is larger than the padded input: 3 > 2");
+  CHECK(error_of([] {
+          avg_pool(values({1, 1, 4, 4}), {{2, 2}, {}, {2, 2}, {}});
+        }) == "avg_pool2d: padding 2 is more than half the kernel 2");
+  CHECK(error_of([] {
+          avg_pool(values({1, 1, 4, 4}), {{0, 2}, {}, {}, {}});
+        }) == "avg_pool2d: kernel must be from 1 to 1073741824, got 0");
+  CHECK(error_of([] {
+          max_pool(cast(values({1, 1, 4, 4}), DType::kInt32), {{2, 2}, {}, {}, {}});
+        }) == "max_pool2d expects a floating dtype, got int32");
 }
 
 }  // namespace

@@ -32,6 +32,7 @@ void add_matmul(SampleTable& table) {
   std::vector<Sample>& list = table["matmul"];
   const auto add = [&](const Shape& a, const Shape& b, bool large = false) {
     list.push_back(sample({values(a, -1, 1, 1), values(b, -1, 1, 2)}, product, 4, large));
+    list.back().thread_dependent = large;
   };
   add({2, 3}, {3, 4});
   add({3}, {3});
@@ -54,6 +55,7 @@ void add_matmul(SampleTable& table) {
   linears.push_back(sample({values({3}), values({2, 3}), values({2})}, layer, 4));
   linears.push_back(sample({values({0, 3}), values({2, 3}), values({2})}, layer, 4));
   linears.push_back(sample({values({60, 100}), values({70, 100}), values({70})}, layer, 4, true));
+  linears.back().thread_dependent = true;
 }
 
 void add_conv(SampleTable& table) {
@@ -80,11 +82,12 @@ void add_conv(SampleTable& table) {
     const Shape x{n, 2, 4, 4};
     const Shape w{3, 2, 3, 2};
     const Tensor g = values({n, 3, 2, 4}, -1, 1, 4);
-    table["conv_input_grad"].push_back(sample({g, values(w, -1, 1, 5)},
-                                              [=](const std::vector<Tensor>& in) {
-                                                return std::vector<Tensor>{conv_input_grad(in[0], in[1], {a, x, false})};
-                                              },
-                                              8));
+    table["conv_input_grad"].push_back(sample(
+        {g, values(w, -1, 1, 5)},
+        [=](const std::vector<Tensor>& in) {
+          return std::vector<Tensor>{conv_input_grad(in[0], in[1], {a, x, false})};
+        },
+        8));
     table["conv_input_grad"].back().thread_dependent = true;
     for (const bool bias : {false, true}) {
       table["conv_weight_grad"].push_back(sample(
@@ -117,7 +120,9 @@ void add_pool(SampleTable& table) {
     const PoolAttrs a = c.attrs;
     const Tensor x = values(c.x, -2, 2, 7);
     const auto pick = [a](const std::vector<Tensor>& in) { return std::vector<Tensor>{max_pool(in[0], a)}; };
-    const auto average = [a](const std::vector<Tensor>& in) { return std::vector<Tensor>{avg_pool(in[0], a)}; };
+    const auto average = [a](const std::vector<Tensor>& in) {
+      return std::vector<Tensor>{avg_pool(in[0], a)};
+    };
     table["max_pool"].push_back(sample({x}, pick, 4));
     table["max_pool_grad"].push_back(sample({x}, pick, 4));
     table["avg_pool"].push_back(sample({x}, average, 4));
@@ -136,7 +141,9 @@ void add_pool(SampleTable& table) {
       return std::vector<Tensor>{adaptive_max_pool(in[0], out)};
     }));
     table["adaptive_avg_pool"].push_back(sample(
-        {x}, [out](const std::vector<Tensor>& in) { return std::vector<Tensor>{adaptive_avg_pool(in[0], out)}; }, 4));
+        {x},
+        [out](const std::vector<Tensor>& in) { return std::vector<Tensor>{adaptive_avg_pool(in[0], out)}; },
+        4));
   }
   const PoolAttrs a{{3, 3}, {2, 2}, {1, 1}, {1, 1}};
   for (const bool largest : {true, false}) {
@@ -150,8 +157,8 @@ void add_pool(SampleTable& table) {
 }
 
 /// The same sample for a normalisation and for its gradient, which is reached through it.
-void add_norm_sample(SampleTable& table, const std::string& name, std::vector<Tensor> inputs, const TensorFunction& call,
-                     bool large = false) {
+void add_norm_sample(SampleTable& table, const std::string& name, std::vector<Tensor> inputs,
+                     const TensorFunction& call, bool large = false) {
   Sample s = sample(std::move(inputs), call, 30, large);
   s.compare_16_bit = false;  // cancellation: checked with tolerances of its own in norm_test
   table[name].push_back(s);
@@ -199,11 +206,12 @@ void add_norm(SampleTable& table) {
     const Shape inner(x.end() - dims, x.end());
     std::vector<Tensor> inputs{values(x, -1, 3, 18)};
     if (affine) inputs.insert(inputs.end(), {values(inner, 0.5, 2, 19), values(inner, -1, 1, 20)});
-    add_norm_sample(table, "layer_norm", inputs,
-                    [dims](const std::vector<Tensor>& in) {
-                      return std::vector<Tensor>{layer_norm(in[0], dims, at(in, 1), at(in, 2))};
-                    },
-                    large);
+    add_norm_sample(
+        table, "layer_norm", inputs,
+        [dims](const std::vector<Tensor>& in) {
+          return std::vector<Tensor>{layer_norm(in[0], dims, at(in, 1), at(in, 2))};
+        },
+        large);
   };
   add_layer({3, 5}, 1, true);
   add_layer({2, 3, 4}, 2, true);
@@ -214,11 +222,12 @@ void add_norm(SampleTable& table) {
   const auto add_group = [&](const Shape& x, int64_t groups, bool affine, bool large = false) {
     std::vector<Tensor> inputs{values(x, -1, 3, 21)};
     if (affine) inputs.insert(inputs.end(), {values({x[1]}, 0.5, 2, 22), values({x[1]}, -1, 1, 23)});
-    add_norm_sample(table, "group_norm", inputs,
-                    [groups](const std::vector<Tensor>& in) {
-                      return std::vector<Tensor>{group_norm(in[0], groups, at(in, 1), at(in, 2))};
-                    },
-                    large);
+    add_norm_sample(
+        table, "group_norm", inputs,
+        [groups](const std::vector<Tensor>& in) {
+          return std::vector<Tensor>{group_norm(in[0], groups, at(in, 1), at(in, 2))};
+        },
+        large);
   };
   add_group({2, 4, 2, 3}, 2, true);
   add_group({2, 3, 4}, 1, false);
@@ -261,12 +270,14 @@ void add_softmax(SampleTable& table) {
 
 Tensor labels(const Shape& shape, int64_t classes, bool ignoring) {
   std::vector<int64_t> v(static_cast<size_t>(numel(shape)));
-  for (size_t i = 0; i < v.size(); ++i) v[i] = ignoring && i % 3 == 1 ? -100 : static_cast<int64_t>(i * 7 + 1) % classes;
+  for (size_t i = 0; i < v.size(); ++i)
+    v[i] = ignoring && i % 3 == 1 ? -100 : static_cast<int64_t>(i * 7 + 1) % classes;
   return Tensor::from(v, shape);
 }
 
 void add_loss(SampleTable& table) {
-  const auto add = [&](const Shape& shape, bool weighted, bool ignoring, double smoothing, bool large = false) {
+  const auto add = [&](const Shape& shape, bool weighted, bool ignoring, double smoothing,
+                       bool large = false) {
     Shape target = shape;
     target.erase(1);
     std::vector<Tensor> inputs{values(shape, -3, 3, 26), labels(target, shape[1], ignoring)};

@@ -1,4 +1,6 @@
 // Softmax against its formula; dropout against the stream of random numbers that it promises to use.
+#include "dlb/ops/softmax.h"
+
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <limits>
@@ -8,7 +10,6 @@
 #include "dlb/ops/create.h"
 #include "dlb/ops/reduce.h"
 #include "dlb/ops/shape_ops.h"
-#include "dlb/ops/softmax.h"
 #include "dlb/ops/unary.h"
 #include "samples.h"
 
@@ -54,7 +55,9 @@ TEST_CASE("softmax of large numbers and infinities") {
   for (const double v : softmax(broken, 0).to_vector<double>()) CHECK(std::isnan(v));
 }
 
-RngKey key_of(uint64_t step) { return {.seed = 11, .purpose = RngPurpose::kDropout, .step = step, .index = 2}; }
+RngKey key_of(uint64_t step) {
+  return {.seed = 11, .purpose = RngPurpose::kDropout, .step = step, .index = 2};
+}
 
 TEST_CASE("dropout keeps element i when the i-th uniform of its stream is at least p") {
   for (const double p : {0.0, 0.25, 0.5, 0.999, 1.0}) {
@@ -66,7 +69,8 @@ TEST_CASE("dropout keeps element i when the i-th uniform of its stream is at lea
       for (size_t i = 0; i < in.size(); ++i) {
         const bool keep = static_cast<double>(stream.uniform()) >= p;
         const float expected = keep ? in[i] * static_cast<float>(1 / (1 - p)) : 0.0F;
-        if (out[i] != expected) FAIL_CHECK("p " << p << " element " << i << ": " << out[i] << ", expected " << expected);
+        if (out[i] != expected)
+          FAIL_CHECK("p " << p << " element " << i << ": " << out[i] << ", expected " << expected);
       }
     }
   }

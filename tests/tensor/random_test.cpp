@@ -8,8 +8,8 @@
 using namespace dlb;
 
 TEST_CASE("philox gives the published known answers", "[random]") {
-  // Random123's kat_vectors for philox4x32-10: counter and key all zero, all ones, and digits of pi. The purpose word is mixed
-  // into the key by xor, so a key is reached by undoing the mix.
+  // Random123's kat_vectors for philox4x32-10: counter and key all zero, all ones, and digits of pi. The
+  // purpose word is mixed into the key by xor, so a key is reached by undoing the mix.
   const auto key = [](uint32_t k0, uint32_t k1, uint64_t step) {
     RngKey k;
     k.purpose = RngPurpose::kUser;

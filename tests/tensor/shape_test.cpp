@@ -52,12 +52,18 @@ TEST_CASE("views of strided memory agree with what a copy would hold", "[tensor]
     bool possible;
   };
   const std::vector<Case> cases = {
-      {{2, 3, 4}, {12, 4, 1}, {6, 4}, true},      {{2, 3, 4}, {12, 4, 1}, {24}, true},
-      {{2, 3, 4}, {12, 1, 3}, {2, 12}, false},    {{2, 3, 4}, {12, 1, 3}, {2, 3, 2, 2}, true},
-      {{4, 6}, {12, 2}, {24}, true},              {{4, 6}, {12, 2}, {2, 2, 3, 2}, true},
-      {{4, 6}, {1, 4}, {24}, false},              {{1, 6}, {99, 1}, {6}, true},
-      {{6}, {1}, {1, 6, 1}, true},                {{3, 1, 2}, {2, 77, 1}, {6}, true},
-      {{}, {}, {1, 1}, true},                     {{0, 3}, {3, 1}, {3, 0}, true},
+      {{2, 3, 4}, {12, 4, 1}, {6, 4}, true},
+      {{2, 3, 4}, {12, 4, 1}, {24}, true},
+      {{2, 3, 4}, {12, 1, 3}, {2, 12}, false},
+      {{2, 3, 4}, {12, 1, 3}, {2, 3, 2, 2}, true},
+      {{4, 6}, {12, 2}, {24}, true},
+      {{4, 6}, {12, 2}, {2, 2, 3, 2}, true},
+      {{4, 6}, {1, 4}, {24}, false},
+      {{1, 6}, {99, 1}, {6}, true},
+      {{6}, {1}, {1, 6, 1}, true},
+      {{3, 1, 2}, {2, 77, 1}, {6}, true},
+      {{}, {}, {1, 1}, true},
+      {{0, 3}, {3, 1}, {3, 0}, true},
   };
   for (const Case& c : cases) {
     INFO(shape_text(c.shape) << " as " << shape_text(c.target));
@@ -73,6 +79,7 @@ TEST_CASE("views of strided memory agree with what a copy would hold", "[tensor]
       }
       return at;
     };
-    for (int64_t i = 0; i < numel(c.shape); ++i) CHECK(offset(c.shape, c.strides, i) == offset(c.target, out, i));
+    for (int64_t i = 0; i < numel(c.shape); ++i)
+      CHECK(offset(c.shape, c.strides, i) == offset(c.target, out, i));
   }
 }

@@ -42,7 +42,8 @@ TEST_CASE("live and peak bytes follow what is held", "[storage]") {
 }
 
 TEST_CASE("an allocation that cannot be met is an error that says how much was asked for", "[storage]") {
-  CHECK_THROWS_WITH(Storage::allocate(size_t{1} << 55, kCpu), Catch::Contains("out of memory: cannot allocate"));
+  CHECK_THROWS_WITH(Storage::allocate(size_t{1} << 55, kCpu),
+                    Catch::Contains("out of memory: cannot allocate"));
   fail_cpu_allocation(2);
   const Ref<Storage> first = Storage::allocate(100, kCpu);
   CHECK_THROWS_AS(Storage::allocate(100, kCpu), Error);

@@ -61,8 +61,8 @@ TEST_CASE("meta tensors take no memory", "[tensor]") {
 
 TEST_CASE("bfloat16 rounds to nearest even and keeps specials", "[tensor]") {
   CHECK(float(BFloat16(1.0F)) == 1.0F);
-  CHECK(BFloat16(1.00390625F).bits == 0x3f80);   // exactly half way: to even
-  CHECK(BFloat16(1.01171875F).bits == 0x3f82);   // half way, odd below: up to even
+  CHECK(BFloat16(1.00390625F).bits == 0x3f80);  // exactly half way: to even
+  CHECK(BFloat16(1.01171875F).bits == 0x3f82);  // half way, odd below: up to even
   CHECK(std::isinf(float(BFloat16(3.4e38F * 10))));
   CHECK(std::isnan(float(BFloat16(std::numeric_limits<float>::quiet_NaN()))));
   CHECK(std::signbit(float(BFloat16(-0.0F))));
@@ -96,7 +96,8 @@ TEST_CASE("dtype names and promotion", "[tensor]") {
     const auto t = static_cast<DType>(i);
     CHECK(dtype_from_name(dtype_name(t)) == t);
     CHECK(promote(t, t) == t);
-    for (int j = 0; j < kDTypeCount; ++j) CHECK(promote(t, static_cast<DType>(j)) == promote(static_cast<DType>(j), t));
+    for (int j = 0; j < kDTypeCount; ++j)
+      CHECK(promote(t, static_cast<DType>(j)) == promote(static_cast<DType>(j), t));
   }
   CHECK_THROWS_WITH(dtype_from_name("float"), Catch::Contains("unknown dtype 'float'"));
   CHECK(promote(DType::kBFloat16, DType::kFloat16) == DType::kFloat32);

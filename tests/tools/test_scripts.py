@@ -62,6 +62,7 @@ class Scripts(ToolTest):
         self.fake("tests/tools/run.py", "echo 'tools: 1 passed, 0 failed'")
         self.fake("tests/run_units.py", unit)
         self.fake("tests/cli/run.py", cli)
+        self.fake("tests/reliability/kill_resume.py", "echo 'reliability: 2 passed, 0 failed'")
         status, output = self.run_tool(self.folder / "tools/test", *suites)
         return status, output, output.splitlines()[-1]
 
@@ -69,8 +70,8 @@ class Scripts(ToolTest):
         unit = 'echo "${@: -1}: 5 passed, 0 failed, 2 skipped"'
         self.write("tests/ops/a.cpp", "")
         status, output, last = self.run_suites(unit, "echo 'cli: 3 passed, 0 failed'")
-        self.assertEqual((status, last), (0, "14 passed, 0 failed, 4 skipped"), output)
-        self.assertIn("setup --test\nbuild release all test_ops dlbench\n", output)
+        self.assertEqual((status, last), (0, "16 passed, 0 failed, 4 skipped"), output)
+        self.assertIn("setup --test\nbuild release all test_ops dlbench dlbench\n", output)
         status, output, last = self.run_suites(unit, "echo", "--preset", "asan", "unit")
         self.assertEqual((status, last), (0, "unit: 5 passed, 0 failed, 2 skipped"), output)
         self.assertIn("build asan all\n", output)

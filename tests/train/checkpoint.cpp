@@ -37,7 +37,8 @@ std::vector<io::NamedTensor> some_tensors(float first) {
 }
 
 void write_some(const std::string& folder, float first) {
-  write_checkpoint(folder, some_state(), some_tensors(first), {{"exp_avg/a.bias", Tensor::from(std::vector<float>{1, 1}, {2})}});
+  write_checkpoint(folder, some_state(), some_tensors(first),
+                   {{"exp_avg/a.bias", Tensor::from(std::vector<float>{1, 1}, {2})}});
 }
 
 float first_value(const Checkpoint& c) { return c.model.find("a.weight")->to_vector<float>()[0]; }
@@ -134,7 +135,8 @@ TEST_CASE("old checkpoints go, the best and the last stay") {
   const TempFolder tmp;
   const auto steps = [&] { return checkpoint_steps(tmp.file("")); };
   for (const int64_t step : {5, 10, 100, 20, 30}) files::make_folders(checkpoint_folder(tmp.file(""), step));
-  for (const std::string other : {"step-", "step-x", "step-3.tmp-1-1", "best.json"}) files::make_folders(tmp.file(other));
+  for (const std::string other : {"step-", "step-x", "step-3.tmp-1-1", "best.json"})
+    files::make_folders(tmp.file(other));
   CHECK(steps() == std::vector<int64_t>{5, 10, 20, 30, 100});
   SECTION("at the newest step") {
     prune_checkpoints(tmp.file(""), 100, 2, 10);
@@ -152,8 +154,9 @@ TEST_CASE("old checkpoints go, the best and the last stay") {
 
 TEST_CASE("a run whose disk fails at any call stops with an error and can be resumed") {
   const TempFolder tmp;
-  const std::string config =
-      tmp.write("a.yaml", digits_config(kMlp, "optimizer: {adam: {lr: 1e-2}}\ntrain: {epochs: 1, checkpoint: {every: 3}}\n"));
+  const std::string config = tmp.write(
+      "a.yaml",
+      digits_config(kMlp, "optimizer: {adam: {lr: 1e-2}}\ntrain: {epochs: 1, checkpoint: {every: 3}}\n"));
   const RunResult whole = train::train(options(config, tmp.file("whole")));
   const std::string out = tmp.file("run");
   int failed = 0;

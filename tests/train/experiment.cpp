@@ -39,8 +39,9 @@ metrics: [acuracy]
 train: {epohcs: 3, checkpoint: {keep: {last: 0}}, on_nan: maybe, early_stopping: {metric: loss}}
 )"));
   for (const char* expected :
-       {"'a/b' cannot be part of a folder's name", "a.yaml:2:1: error: unknown key 'sede'", "did you mean 'seed'", "batch", "to_flaot",
-        "did you mean 'cross_entropy'", "lr", "warm", "did you mean 'accuracy'", "did you mean 'epochs'", "last", "on_nan", "patience"}) {
+       {"'a/b' cannot be part of a folder's name", "a.yaml:2:1: error: unknown key 'sede'",
+        "did you mean 'seed'", "batch", "to_flaot", "did you mean 'cross_entropy'", "lr", "warm",
+        "did you mean 'accuracy'", "did you mean 'epochs'", "last", "on_nan", "patience"}) {
     CHECK_THAT(text, Catch::Contains(expected));
   }
 }
@@ -51,19 +52,25 @@ TEST_CASE("model, loss, metrics and data are checked against each other") {
     return report_of(tmp.write("a.yaml", digits_config(model, rest)));
   };
   CHECK(report(kMlp, kOptimizer).empty());
-  CHECK_THAT(report("  [flatten, linear: 9]", kOptimizer),
-             Catch::Contains("cross_entropy gets 9 scores per sample from the model, but the data has 10 classes") &&
-                 Catch::Contains("linear: $classes"));
-  CHECK_THAT(report("  [linear: 10]", kOptimizer), Catch::Contains("a.yaml:12:7") && Catch::Contains("[16, 1, 8, 10]"));
+  CHECK_THAT(
+      report("  [flatten, linear: 9]", kOptimizer),
+      Catch::Contains("cross_entropy gets 9 scores per sample from the model, but the data has 10 classes") &&
+          Catch::Contains("linear: $classes"));
+  CHECK_THAT(report("  [linear: 10]", kOptimizer),
+             Catch::Contains("a.yaml:12:7") && Catch::Contains("[16, 1, 8, 10]"));
   CHECK_THAT(report("  [flatten, conv2d: {out: 4, kernel: 3}]", kOptimizer), Catch::Contains("conv2d"));
   CHECK_THAT(report(kMlp, kOptimizer + "train: {checkpoint: {keep: {best: acuracy}}}\n"),
              Catch::Contains("unknown metric 'acuracy'") && Catch::Contains("did you mean 'accuracy'"));
-  CHECK_THAT(report(kMlp, kOptimizer + "train: {early_stopping: {patience: 3, metric: f1}}\n"), Catch::Contains("'f1'"));
-  CHECK_THAT(report(kMlp, kOptimizer + "schedule: {cosine: {warmup: 2 epochs}}\ntrain: {epochs: 1}\n"), Catch::Contains("warm"));
+  CHECK_THAT(report(kMlp, kOptimizer + "train: {early_stopping: {patience: 3, metric: f1}}\n"),
+             Catch::Contains("'f1'"));
+  CHECK_THAT(report(kMlp, kOptimizer + "schedule: {cosine: {warmup: 2 epochs}}\ntrain: {epochs: 1}\n"),
+             Catch::Contains("warm"));
   CHECK_THAT(report(kMlp, "optimizer: {adam: {lr: 1e-2, groups: [{match: nothing.*, lr_scale: 2}]}}\n"),
              Catch::Contains("nothing.*"));
-  CHECK_THAT(report(kMlp, kOptimizer + "vars: {width: 3}\n"), Catch::Contains("variable 'width' is never used"));
-  CHECK_THAT(report(kMlp, kOptimizer + "weights: {from: none.safetensors}\n"), Catch::Contains("there is no file"));
+  CHECK_THAT(report(kMlp, kOptimizer + "vars: {width: 3}\n"),
+             Catch::Contains("variable 'width' is never used"));
+  CHECK_THAT(report(kMlp, kOptimizer + "weights: {from: none.safetensors}\n"),
+             Catch::Contains("there is no file"));
 }
 
 TEST_CASE("a variable hides the data's fact of the same name") {
@@ -78,7 +85,8 @@ TEST_CASE("a variable hides the data's fact of the same name") {
 
 TEST_CASE("totals are known before the run") {
   const TempFolder tmp;
-  const auto e = Experiment::load(tmp.write("a.yaml", digits_config(kMlp, kOptimizer + "train: {epochs: 3, accumulate: 3}\n")));
+  const auto e = Experiment::load(
+      tmp.write("a.yaml", digits_config(kMlp, kOptimizer + "train: {epochs: 3, accumulate: 3}\n")));
   CHECK(e->totals.params == 64 * 24 + 24 + 24 * 10 + 10);
   CHECK(e->totals.steps_per_epoch == 3);  // 8 batches in threes
   CHECK(e->totals.steps == 9);
@@ -94,7 +102,8 @@ TEST_CASE("totals are known before the run") {
 TEST_CASE("the first of epochs and steps ends a run") {
   const TempFolder tmp;
   const auto steps = [&](const std::string& train) {
-    return Experiment::load(tmp.write("a.yaml", digits_config(kMlp, kOptimizer + "train: {" + train + "}\n")))->totals.steps;
+    return Experiment::load(tmp.write("a.yaml", digits_config(kMlp, kOptimizer + "train: {" + train + "}\n")))
+        ->totals.steps;
   };
   CHECK(steps("accumulate: 1") == 8);
   CHECK(steps("epochs: 2") == 16);
@@ -104,7 +113,8 @@ TEST_CASE("the first of epochs and steps ends a run") {
 
 TEST_CASE("the resolved config repeats the run from another folder") {
   const TempFolder tmp;
-  tmp.write("base.yaml", digits_config("  [flatten, linear: $width, relu, linear: $classes]", kOptimizer + "vars: {width: 24}\n"));
+  tmp.write("base.yaml", digits_config("  [flatten, linear: $width, relu, linear: $classes]",
+                                       kOptimizer + "vars: {width: 24}\n"));
   const std::string file = tmp.write("a.yaml", "include: base.yaml\nweights: {from: w.safetensors}\n");
   tmp.write("w.safetensors", "only its name is looked at before a run");
   const auto e = Experiment::load(file, {"seed=9"});
@@ -113,7 +123,8 @@ TEST_CASE("the resolved config repeats the run from another folder") {
   CHECK(again->seed == 9);
   CHECK(files::exists(files::join(again->base, again->weights.from)));
   CHECK(again->totals.params == e->totals.params);
-  for (const ConfigChange& c : config_changes(e->document.root(), again->document.root())) CHECK(change_of(c.key) == Change::kFree);
+  for (const ConfigChange& c : config_changes(e->document.root(), again->document.root()))
+    CHECK(change_of(c.key) == Change::kFree);
 }
 
 TEST_CASE("metrics can be told apart by name") {
@@ -126,5 +137,6 @@ TEST_CASE("metrics can be told apart by name") {
   CHECK(Experiment::load(with("[{top_k: 2, as: top2}, {top_k: 3, as: top3}]"))->metric_names() ==
         std::vector<std::string>{"loss", "top2", "top3"});
   CHECK_THAT(report_of(with("[accuracy, accuracy]")), Catch::Contains("metric 'accuracy' is listed twice"));
-  CHECK_THAT(report_of(with("[{accuracy: , as: loss}]")), Catch::Contains("'loss' is a name that every record has"));
+  CHECK_THAT(report_of(with("[{accuracy: , as: loss}]")),
+             Catch::Contains("'loss' is a name that every record has"));
 }

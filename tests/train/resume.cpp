@@ -22,13 +22,16 @@ const std::vector<Case>& cases() {
       {"momentum, cosine with warm-up", kMlp,
        "optimizer: {sgd: {lr: 0.1, momentum: 0.9, nesterov: true}}\nschedule: {cosine: {warmup: 3}}\n"
        "train: {epochs: 2, checkpoint: {every: 3}}\n"},
-      {"batch norm, dropout", kBnDropout, "optimizer: {adamw: {lr: 1e-2}}\ntrain: {epochs: 2, log_every: 5}\n"},
-      {"average, clipping", kBnDropout, "optimizer: {adam: {lr: 1e-2}}\ntrain: {epochs: 2, ema: 0.9, clip_norm: 0.5}\n"},
+      {"batch norm, dropout", kBnDropout,
+       "optimizer: {adamw: {lr: 1e-2}}\ntrain: {epochs: 2, log_every: 5}\n"},
+      {"average, clipping", kBnDropout,
+       "optimizer: {adam: {lr: 1e-2}}\ntrain: {epochs: 2, ema: 0.9, clip_norm: 0.5}\n"},
       {"accumulation with a short last window", kBnDropout,
        "optimizer: {rmsprop: {lr: 1e-3}}\ntrain: {epochs: 4, accumulate: 3, log_every: 2}\n"},
       {"plateau, best, early stopping", kMlp,
        "optimizer: {sgd: {lr: 0.5}}\nschedule: {plateau: {patience: 1, factor: 0.5}}\n"
-       "train: {epochs: 6, eval_every: 2, checkpoint: {every: 5, keep: {best: accuracy}}, early_stopping: {patience: 4, min_delta: 0.01}}\n"},
+       "train: {epochs: 6, eval_every: 2, checkpoint: {every: 5, keep: {best: accuracy}}, early_stopping: "
+       "{patience: 4, min_delta: 0.01}}\n"},
   };
   return list;
 }
@@ -159,13 +162,15 @@ TEST_CASE("resuming with another config shows what differs") {
     } catch (const Error& e) {
       const std::string text = e.report();
       CHECK(exit_code(e.kind) == 2);
-      CHECK_THAT(text, Catch::Contains("'optimizer.adam.lr' is 0.5 here") && Catch::Contains("began with 0.01"));
+      CHECK_THAT(text,
+                 Catch::Contains("'optimizer.adam.lr' is 0.5 here") && Catch::Contains("began with 0.01"));
       CHECK_THAT(text, Catch::Contains("'data.batch' is 8 here") && !Catch::Contains("checkpoint.every"));
     }
   }
   SECTION("the length may change with --extend alone") {
     o.overrides = {"train.epochs=3"};
-    CHECK_THROWS_WITH(train::train(o), Catch::Contains("'train.epochs' is 3 here") && Catch::Contains("--extend"));
+    CHECK_THROWS_WITH(train::train(o),
+                      Catch::Contains("'train.epochs' is 3 here") && Catch::Contains("--extend"));
     o.extend = true;
     CHECK(train::train(o).epochs == 3);
   }
@@ -192,7 +197,10 @@ TEST_CASE("resuming with another config shows what differs") {
 TEST_CASE("--resume CKPT goes back to that checkpoint") {
   const TempFolder tmp;
   const std::string config = tmp.write(
-      "a.yaml", digits_config(kMlp, "optimizer: {adam: {lr: 1e-2}}\ntrain: {epochs: 2, checkpoint: {every: 4, keep: {last: 9}}}\n"));
+      "a.yaml",
+      digits_config(
+          kMlp,
+          "optimizer: {adam: {lr: 1e-2}}\ntrain: {epochs: 2, checkpoint: {every: 4, keep: {last: 9}}}\n"));
   const RunResult whole = train::train(options(config, tmp.file("run")));
   REQUIRE(checkpoint_steps(tmp.file("run/checkpoints")) == std::vector<int64_t>{4, 8, 12, 16});
   TrainOptions o = options(config, "");
@@ -215,7 +223,8 @@ TEST_CASE("--resume CKPT goes back to that checkpoint") {
     CHECK(updates == 4);
   }
   SECTION("all are damaged: an error, not a new start") {
-    for (const int step : {4, 8, 12, 16}) tmp.write(fmt::format("run/checkpoints/step-{}/state.json", step), "{}");
+    for (const int step : {4, 8, 12, 16})
+      tmp.write(fmt::format("run/checkpoints/step-{}/state.json", step), "{}");
     o.resume_from = tmp.file("run");
     CHECK_THROWS_WITH(train::train(o), Catch::Contains("no checkpoint that is intact"));
   }

@@ -43,7 +43,8 @@ TEST_CASE("a folder with something in it is not taken") {
 
 TEST_CASE("a run leaves what the contract lists") {
   const TempFolder tmp;
-  const std::string config = tmp.write("a.yaml", digits_config(kMlp, "optimizer: {adam: {lr: 1e-2}}\ntrain: {epochs: 3, log_every: 4}\n"));
+  const std::string config = tmp.write(
+      "a.yaml", digits_config(kMlp, "optimizer: {adam: {lr: 1e-2}}\ntrain: {epochs: 3, log_every: 4}\n"));
   TrainOptions o = options(config, tmp.file("run"));
   o.command = "dlbench train a.yaml";
   const RunResult r = train::train(o);
@@ -56,14 +57,15 @@ TEST_CASE("a run leaves what the contract lists") {
 
   const auto names = files::list(o.out);
   const std::set<std::string> found(names.begin(), names.end());
-  CHECK(found == std::set<std::string>{".lock", "checkpoints", "config.yaml", "log.txt", "metrics.jsonl", "run.json"});
+  CHECK(found ==
+        std::set<std::string>{".lock", "checkpoints", "config.yaml", "log.txt", "metrics.jsonl", "run.json"});
   CHECK(files::list(tmp.file("run/checkpoints")) == std::vector<std::string>{"step-24"});
   CHECK(files::list(tmp.file("run/checkpoints/step-24")) ==
         std::vector<std::string>{"model.safetensors", "optimizer.safetensors", "state.json"});
 
   const nlohmann::json run = run_json(o.out);
-  for (const char* key : {"version", "build", "command", "host", "device", "threads", "data", "seed", "start", "end", "status", "metrics",
-                          "params_hash"}) {
+  for (const char* key : {"version", "build", "command", "host", "device", "threads", "data", "seed", "start",
+                          "end", "status", "metrics", "params_hash"}) {
     CHECK(run.contains(key));
   }
   CHECK(run["status"] == "done");
@@ -72,7 +74,11 @@ TEST_CASE("a run leaves what the contract lists") {
 
   const auto lines = records(o.out);
   REQUIRE(lines.size() == 3 * 2 + 3 + 1);
-  CHECK(lines.front() == nlohmann::json{{"step", 4}, {"epoch", 0.5}, {"split", "train"}, {"loss", lines.front()["loss"]}, {"lr", 0.01},
+  CHECK(lines.front() == nlohmann::json{{"step", 4},
+                                        {"epoch", 0.5},
+                                        {"split", "train"},
+                                        {"loss", lines.front()["loss"]},
+                                        {"lr", 0.01},
                                         {"accuracy", lines.front()["accuracy"]}});
   CHECK(lines.back()["split"] == "test");
   CHECK(lines.back()["accuracy"] == r.metrics.at("test").at("accuracy"));
@@ -84,7 +90,8 @@ TEST_CASE("a run leaves what the contract lists") {
 
 TEST_CASE("two runs are equal bit for bit") {
   const TempFolder tmp;
-  const std::string config = tmp.write("a.yaml", digits_config(kBnDropout, "optimizer: {adam: {lr: 1e-2}}\n"));
+  const std::string config =
+      tmp.write("a.yaml", digits_config(kBnDropout, "optimizer: {adam: {lr: 1e-2}}\n"));
   const RunResult a = train::train(options(config, tmp.file("a")));
   TrainOptions o = options(config, tmp.file("b"));
   o.overrides = {"data.threads=3", "data.prefetch=2"};
@@ -96,7 +103,9 @@ TEST_CASE("two runs are equal bit for bit") {
 TEST_CASE("eval gives the numbers that the run ended with") {
   const TempFolder tmp;
   const std::string config =
-      tmp.write("a.yaml", digits_config(kBnDropout, "optimizer: {adam: {lr: 1e-2}}\ntrain: {epochs: 2, ema: 0.8, checkpoint: {every: 8, keep: {last: 2}}}\n"));
+      tmp.write("a.yaml", digits_config(kBnDropout,
+                                        "optimizer: {adam: {lr: 1e-2}}\ntrain: {epochs: 2, ema: 0.8, "
+                                        "checkpoint: {every: 8, keep: {last: 2}}}\n"));
   const RunResult run = train::train(options(config, tmp.file("run")));
   EvalOptions o;
   o.target = tmp.file("run");
@@ -116,15 +125,17 @@ TEST_CASE("eval gives the numbers that the run ended with") {
   CHECK(train::evaluate(o).params_hash == run.params_hash);
   // The average is not what is being trained.
   const Checkpoint c = read_checkpoint(o.weights);
-  CHECK(c.optimizer.find("trained/linear_1.weight")->to_vector<float>() != c.model.find("linear_1.weight")->to_vector<float>());
+  CHECK(c.optimizer.find("trained/linear_1.weight")->to_vector<float>() !=
+        c.model.find("linear_1.weight")->to_vector<float>());
 }
 
 TEST_CASE("early stopping ends the run, and the best checkpoint stays") {
   const TempFolder tmp;
-  const std::string config = tmp.write("a.yaml", digits_config(kMlp,
-                                                               "optimizer: {sgd: {lr: 0.1}}\ntrain: {epochs: 50, eval_every: 4, "
-                                                               "checkpoint: {every: 7, keep: {best: accuracy}}, "
-                                                               "early_stopping: {patience: 3, metric: accuracy}}\n"));
+  const std::string config =
+      tmp.write("a.yaml", digits_config(kMlp,
+                                        "optimizer: {sgd: {lr: 0.1}}\ntrain: {epochs: 50, eval_every: 4, "
+                                        "checkpoint: {every: 7, keep: {best: accuracy}}, "
+                                        "early_stopping: {patience: 3, metric: accuracy}}\n"));
   const RunResult r = train::train(options(config, tmp.file("run")));
   CHECK(r.status == "done");
   CHECK(r.steps < 400);
@@ -150,8 +161,11 @@ TEST_CASE("early stopping ends the run, and the best checkpoint stays") {
 
 TEST_CASE("a run that turns into NaN fails, says where, and leaves no checkpoint of it") {
   const TempFolder tmp;
-  const std::string config =
-      tmp.write("a.yaml", digits_config(kMlp, "optimizer: {sgd: {lr: 1e30}}\ntrain: {epochs: 2, checkpoint: {every: 1, keep: {last: 99}}}\n"));
+  const std::string config = tmp.write(
+      "a.yaml",
+      digits_config(
+          kMlp,
+          "optimizer: {sgd: {lr: 1e30}}\ntrain: {epochs: 2, checkpoint: {every: 1, keep: {last: 99}}}\n"));
   int64_t updates = 0;
   TrainOptions o = options(config, tmp.file("run"));
   o.on_update = [&](int64_t step, double) { updates = step; };
@@ -178,14 +192,17 @@ TEST_CASE("initial weights come from a file") {
   const std::string first = tmp.write("a.yaml", digits_config(kMlp, "optimizer: {adam: {lr: 1e-2}}\n"));
   const RunResult r = train::train(options(first, tmp.file("run")));
   const std::string second = tmp.write(
-      "b.yaml", digits_config(kMlp, "optimizer: {sgd: {lr: 1e-9}}\nweights: {from: run/checkpoints/step-8/model.safetensors}\n"));
+      "b.yaml",
+      digits_config(
+          kMlp, "optimizer: {sgd: {lr: 1e-9}}\nweights: {from: run/checkpoints/step-8/model.safetensors}\n"));
   const RunResult s = train::train(options(second, tmp.file("fine")));
   CHECK(s.metrics.at("test").at("accuracy") == r.metrics.at("test").at("accuracy"));
 }
 
 TEST_CASE("progress fits the terminal") {
   const ProgressLine line{1200, 2814, 2, 3, 0.12345, 0.001, 5230.4, 75};
-  CHECK(progress_text(line, 0, false) == "epoch 2/3  step 1200/2814  loss 0.1235  lr 0.001  5230 samples/s  ETA 1:15");
+  CHECK(progress_text(line, 0, false) ==
+        "epoch 2/3  step 1200/2814  loss 0.1235  lr 0.001  5230 samples/s  ETA 1:15");
   CHECK_THAT(progress_text(line, 120, true), Catch::Contains("[########------------]"));
   for (size_t width = 1; width < 120; ++width) CHECK(progress_text(line, width, true).size() <= width);
   CHECK(duration_text(0.4) == "0:00");

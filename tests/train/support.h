@@ -1,5 +1,6 @@
 #pragma once
-/// \file What the tests of this folder share: a temporary folder, small configs, and ways to run and compare them.
+/// \file What the tests of this folder share: a temporary folder, small configs, and ways to run and compare
+/// them.
 
 #include <stdlib.h>
 
@@ -48,7 +49,8 @@ data:
   val: {from: train, last: 60}
   transforms: [to_float: {max: 16}]
 model:
-)" + model + R"(
+)" + model +
+         R"(
 loss: cross_entropy
 metrics: [accuracy]
 )" + rest;
@@ -56,7 +58,8 @@ metrics: [accuracy]
 
 inline const char* const kMlp = "  [flatten, linear: 24, relu, linear: $classes]";
 inline const char* const kBnDropout =
-    "  [conv2d: {out: 6, kernel: 3}, batch_norm, relu, max_pool2d: 2, flatten, dropout: 0.3, linear: $classes]";
+    "  [conv2d: {out: 6, kernel: 3}, batch_norm, relu, max_pool2d: 2, flatten, dropout: 0.3, linear: "
+    "$classes]";
 
 inline TrainOptions options(const std::string& config, const std::string& out) {
   TrainOptions o;
@@ -78,6 +81,8 @@ inline std::vector<nlohmann::json> records(const std::string& run) {
   return out;
 }
 
-inline nlohmann::json run_json(const std::string& run) { return nlohmann::json::parse(files::read_all(files::join(run, "run.json"))); }
+inline nlohmann::json run_json(const std::string& run) {
+  return nlohmann::json::parse(files::read_all(files::join(run, "run.json")));
+}
 
 }  // namespace dlb::train

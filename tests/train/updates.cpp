@@ -17,11 +17,13 @@ namespace {
 /// The batches of a reference file, one sample after the other.
 class Recorded final : public data::Dataset {
  public:
-  Recorded(const Tensor& inputs, const Tensor& targets) : inputs_(inputs.to_vector<float>()), targets_(targets.to_vector<int64_t>()) {
+  Recorded(const Tensor& inputs, const Tensor& targets)
+      : inputs_(inputs.to_vector<float>()), targets_(targets.to_vector<int64_t>()) {
     const Shape& shape = inputs.shape();
     const Shape sample(shape.begin() + 2, shape.end());
     image_ = sample.size() == 3;
-    spec_.input = image_ ? data::image_spec(sample[0], sample[1], sample[2], DType::kFloat32) : make_spec(sample, DType::kFloat32);
+    spec_.input = image_ ? data::image_spec(sample[0], sample[1], sample[2], DType::kFloat32)
+                         : make_spec(sample, DType::kFloat32);
     spec_.target = make_spec({}, DType::kInt64);
   }
   int64_t size() const override { return static_cast<int64_t>(targets_.size()); }
@@ -123,7 +125,8 @@ TEST_CASE("accumulated micro-batches equal one large batch, the short last windo
   backend::cpu::install();
   for (const std::string extra : {"", "weighted"}) {
     std::string text = kSmall;
-    if (!extra.empty()) text.replace(text.find("loss: cross_entropy"), 19, "loss: {cross_entropy: {weight: [1, 5, 0.2]}}");
+    if (!extra.empty())
+      text.replace(text.find("loss: cross_entropy"), 19, "loss: {cross_entropy: {weight: [1, 5, 0.2]}}");
     const auto set = noise(4 * 8 * 3 + 8 + 3, 5);  // three windows of 32, then one of 8 + 3
     const auto whole = experiment_of(text, data::batch_spec(set->spec().input, 32));
     const auto parts = experiment_of(text, data::batch_spec(set->spec().input, 8));
@@ -153,7 +156,8 @@ TEST_CASE("accumulated micro-batches equal one large batch, the short last windo
 TEST_CASE("clipping by norm and by value limits the gradient of the mean") {
   backend::cpu::install();
   const auto set = noise(16, 7);
-  const std::string text = std::string(kSmall).replace(std::string(kSmall).find("{lr: 0.1, momentum: 0.9}"), 24, "{lr: 1}");
+  const std::string text =
+      std::string(kSmall).replace(std::string(kSmall).find("{lr: 0.1, momentum: 0.9}"), 24, "{lr: 1}");
   const auto change = [&](double norm, double value) {
     const auto e = experiment_of(text, data::batch_spec(set->spec().input, 16));
     e->train.clip_norm = norm;
@@ -196,7 +200,8 @@ TEST_CASE("a value that is not finite stops the update and names where it began"
   };
   SECTION("an overflow in a layer's output") {
     variable("linear_2.weight").assign(full({8, 8}, 3e38));
-    CHECK_THAT(blame(), Catch::Contains("test.yaml:1") && Catch::Contains("layer 'linear_2' is the first that is not finite"));
+    CHECK_THAT(blame(), Catch::Contains("test.yaml:1") &&
+                            Catch::Contains("layer 'linear_2' is the first that is not finite"));
   }
   SECTION("a parameter that is not finite") {
     variable("linear_3.bias").assign(full({3}, NAN));

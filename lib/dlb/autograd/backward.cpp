@@ -10,11 +10,12 @@ namespace dlb {
 
 namespace {
 
-/// One backward pass. Gradients gathered for a node wait in OpNode::pending until every consumer has run; consumers were
-/// recorded later, so running nodes by falling sequence number is a topological order.
+/// One backward pass. Gradients gathered for a node wait in OpNode::pending until every consumer has run;
+/// consumers were recorded later, so running nodes by falling sequence number is a topological order.
 class Pass {
  public:
-  Pass(bool retain_graph, bool create_graph) : retain_(retain_graph || create_graph), create_graph_(create_graph) {}
+  Pass(bool retain_graph, bool create_graph)
+      : retain_(retain_graph || create_graph), create_graph_(create_graph) {}
   ~Pass() {
     for (const Ref<GradNode>& node : heap_) as_op(node).pending.clear();  // only after an error
   }
@@ -46,7 +47,9 @@ class Pass {
 
  private:
   static OpNode& as_op(const Ref<GradNode>& node) { return static_cast<OpNode&>(*node); }
-  static bool before(const Ref<GradNode>& a, const Ref<GradNode>& b) { return as_op(a).sequence < as_op(b).sequence; }
+  static bool before(const Ref<GradNode>& a, const Ref<GradNode>& b) {
+    return as_op(a).sequence < as_op(b).sequence;
+  }
 
   void add_to_node(const Ref<GradNode>& ref, int index, Tensor g) {
     OpNode& node = as_op(ref);
@@ -55,7 +58,8 @@ class Pass {
       heap_.push_back(ref);
       std::push_heap(heap_.begin(), heap_.end(), before);
     }
-    if (static_cast<size_t>(index) >= node.pending.size()) node.pending.resize(static_cast<size_t>(index) + 1);
+    if (static_cast<size_t>(index) >= node.pending.size())
+      node.pending.resize(static_cast<size_t>(index) + 1);
     accumulate(node.pending[static_cast<size_t>(index)], std::move(g));
   }
 
@@ -76,7 +80,8 @@ class Pass {
   void check_usable(const OpNode& node) const {
     if (node.released) {
       fail(ErrorKind::kUnsupported,
-           "the graph behind operator {} was freed by an earlier backward pass; pass retain_graph to the first one",
+           "the graph behind operator {} was freed by an earlier backward pass; pass retain_graph to the "
+           "first one",
            node.op.name);
     }
     size_t v = 0;
@@ -84,8 +89,8 @@ class Pass {
       const uint32_t saved = node.versions[v++];
       if (t.defined() && t.version() != saved) {
         fail(ErrorKind::kUnsupported,
-             "a tensor {} saved for the gradient of {} was changed in place after it was used", spec_text(t.spec()),
-             node.op.name);
+             "a tensor {} saved for the gradient of {} was changed in place after it was used",
+             spec_text(t.spec()), node.op.name);
       }
     };
     if (node.op.saves == Saves::kInputs || node.op.saves == Saves::kBoth) {
@@ -116,8 +121,9 @@ class Pass {
       }
     }
     InlineVector<Tensor, 3> result(node.inputs.size());
-    Vjp context({node.inputs.data(), node.inputs.size()}, {outputs.data(), outputs.size()}, {grads.data(), grads.size()},
-                {result.data(), result.size()}, {node.needs.data(), node.needs.size()});
+    Vjp context({node.inputs.data(), node.inputs.size()}, {outputs.data(), outputs.size()},
+                {grads.data(), grads.size()}, {result.data(), result.size()},
+                {node.needs.data(), node.needs.size()});
     node.op.attrs->call_vjp(node.op.vjp, context, node.attrs);
     outputs.clear();
 
@@ -151,15 +157,18 @@ class Pass {
 };
 
 Tensor seed_for(const Tensor& root, const Tensor& seed) {
-  if (!root.requires_grad()) fail(ErrorKind::kUnsupported, "backward from {}, which needs no gradient", spec_text(root.spec()));
+  if (!root.requires_grad())
+    fail(ErrorKind::kUnsupported, "backward from {}, which needs no gradient", spec_text(root.spec()));
   if (seed.defined()) {
     if (seed.shape() != root.shape()) {
-      fail(ErrorKind::kShape, "the gradient of {} has shape {}", shape_text(root.shape()), shape_text(seed.shape()));
+      fail(ErrorKind::kShape, "the gradient of {} has shape {}", shape_text(root.shape()),
+           shape_text(seed.shape()));
     }
     return seed;
   }
   if (root.numel() != 1) {
-    fail(ErrorKind::kShape, "backward starts from one number, got {}; give its gradient otherwise", shape_text(root.shape()));
+    fail(ErrorKind::kShape, "backward starts from one number, got {}; give its gradient otherwise",
+         shape_text(root.shape()));
   }
   return ones_like(root);
 }

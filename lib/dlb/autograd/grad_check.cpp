@@ -51,7 +51,8 @@ std::vector<Tensor> fresh_leaves(const std::vector<Tensor>& inputs) {
 
 using Scalar = std::function<Tensor(const std::vector<Tensor>&)>;
 
-std::string compare(const Scalar& f, const std::vector<Tensor>& inputs, const GradCheckOptions& options, const char* order) {
+std::string compare(const Scalar& f, const std::vector<Tensor>& inputs, const GradCheckOptions& options,
+                    const char* order) {
   const std::vector<Tensor> leaves = fresh_leaves(inputs);
   std::vector<Tensor> wanted;
   std::vector<size_t> positions;
@@ -67,8 +68,9 @@ std::string compare(const Scalar& f, const std::vector<Tensor>& inputs, const Gr
 
   for (size_t k = 0; k < wanted.size(); ++k) {
     const Tensor& x = wanted[k];
-    const std::vector<double> analytic =
-        gradients[k].defined() ? gradients[k].to_vector<double>() : std::vector<double>(static_cast<size_t>(x.numel()), 0.0);
+    const std::vector<double> analytic = gradients[k].defined()
+                                             ? gradients[k].to_vector<double>()
+                                             : std::vector<double>(static_cast<size_t>(x.numel()), 0.0);
     double* data = x.data<double>();
     for (int64_t j = 0; j < x.numel(); ++j) {
       const double original = data[j];
@@ -80,8 +82,8 @@ std::string compare(const Scalar& f, const std::vector<Tensor>& inputs, const Gr
       const double numeric = (above - below) / (2 * options.eps);
       const double exact = analytic[static_cast<size_t>(j)];
       if (!(std::abs(numeric - exact) <= options.atol + options.rtol * std::abs(numeric))) {
-        return fmt::format("{} gradient of input {} element {}: {} by vjp, {} by finite differences", order, positions[k], j,
-                           exact, numeric);
+        return fmt::format("{} gradient of input {} element {}: {} by vjp, {} by finite differences", order,
+                           positions[k], j, exact, numeric);
       }
     }
   }
@@ -90,7 +92,8 @@ std::string compare(const Scalar& f, const std::vector<Tensor>& inputs, const Gr
 
 }  // namespace
 
-std::string grad_check(const TensorFunction& f, const std::vector<Tensor>& inputs, const GradCheckOptions& options) {
+std::string grad_check(const TensorFunction& f, const std::vector<Tensor>& inputs,
+                       const GradCheckOptions& options) {
   for (const Tensor& t : inputs) {
     if (t.defined() && t.requires_grad()) DLB_CHECK(t.dtype() == DType::kFloat64);
   }

@@ -7,16 +7,26 @@ namespace dlb {
 
 std::string_view kind_name(ErrorKind kind) {
   switch (kind) {
-    case ErrorKind::kConfig: return "config";
-    case ErrorKind::kShape: return "shape";
-    case ErrorKind::kDtype: return "dtype";
-    case ErrorKind::kDevice: return "device";
-    case ErrorKind::kUnsupported: return "unsupported";
-    case ErrorKind::kIo: return "io";
-    case ErrorKind::kData: return "data";
-    case ErrorKind::kNumeric: return "numeric";
-    case ErrorKind::kComm: return "comm";
-    case ErrorKind::kInternal: return "internal";
+    case ErrorKind::kConfig:
+      return "config";
+    case ErrorKind::kShape:
+      return "shape";
+    case ErrorKind::kDtype:
+      return "dtype";
+    case ErrorKind::kDevice:
+      return "device";
+    case ErrorKind::kUnsupported:
+      return "unsupported";
+    case ErrorKind::kIo:
+      return "io";
+    case ErrorKind::kData:
+      return "data";
+    case ErrorKind::kNumeric:
+      return "numeric";
+    case ErrorKind::kComm:
+      return "comm";
+    case ErrorKind::kInternal:
+      return "internal";
   }
   return "internal";
 }
@@ -26,8 +36,10 @@ int exit_code(ErrorKind kind) {
     case ErrorKind::kConfig:
     case ErrorKind::kShape:
     case ErrorKind::kDtype:
-    case ErrorKind::kUnsupported: return 2;
-    default: return 1;
+    case ErrorKind::kUnsupported:
+      return 2;
+    default:
+      return 1;
   }
 }
 
@@ -73,8 +85,8 @@ const char* Error::what() const noexcept {
 }
 
 void check_failed(const char* condition, const char* file, int line) {
-  throw Error(ErrorKind::kInternal, fmt::format("internal check failed: {} ({}:{})", condition, file, line), {},
-              "this is a bug in dlbench; please report it with the command and the config");
+  throw Error(ErrorKind::kInternal, fmt::format("internal check failed: {} ({}:{})", condition, file, line),
+              {}, "this is a bug in dlbench; please report it with the command and the config");
 }
 
 std::string nearest_name(std::string_view name, const std::vector<std::string>& valid) {

@@ -12,7 +12,18 @@
 namespace dlb {
 
 /// What went wrong, in the broadest terms. The kind decides the exit code of the program (see exit_code).
-enum class ErrorKind { kConfig, kShape, kDtype, kDevice, kUnsupported, kIo, kData, kNumeric, kComm, kInternal };
+enum class ErrorKind {
+  kConfig,
+  kShape,
+  kDtype,
+  kDevice,
+  kUnsupported,
+  kIo,
+  kData,
+  kNumeric,
+  kComm,
+  kInternal
+};
 
 /// "config", "shape", ...: the name used in messages and JSON.
 std::string_view kind_name(ErrorKind kind);
@@ -22,8 +33,9 @@ int exit_code(ErrorKind kind);
 
 /// An error that a user can act on: what was expected, what was found, and where.
 ///
-/// `where` is "file:line:col" once known; `context` holds the frames below it ("in model.layers[2]"), innermost
-/// first; `more` holds further errors of the same report, so that one throw can carry everything that is wrong.
+/// `where` is "file:line:col" once known; `context` holds the frames below it ("in model.layers[2]"),
+/// innermost first; `more` holds further errors of the same report, so that one throw can carry everything
+/// that is wrong.
 class Error : public std::exception {
  public:
   Error(ErrorKind kind, std::string message, std::string where = {}, std::string hint = {});

@@ -1,12 +1,13 @@
 #pragma once
-/// \file Field descriptors: the one list that drives YAML parsing, help, the JSON schema and the reference pages.
+/// \file Field descriptors: the one list that drives YAML parsing, help, the JSON schema and the reference
+/// pages.
 ///
 /// A described type is a plain default-constructible struct with
 /// \code
 ///   static std::span<const Field> fields();
 /// \endcode
-/// whose body is a `static const Field list[] = {required<&T::out>("out", "output features", positive()), ...}`.
-/// The default of a field is its value in a default-constructed struct.
+/// whose body is a `static const Field list[] = {required<&T::out>("out", "output features", positive()),
+/// ...}`. The default of a field is its value in a default-constructed struct.
 
 #include <cstdint>
 #include <limits>
@@ -29,16 +30,29 @@ struct Duration {
 
 /// The value types that a field may have. kNode is a config subtree that the owner reads itself.
 enum class FieldType {
-  kBool, kInt, kFloat, kString, kIntList, kFloatList, kStringList, kDuration, kStruct, kNode,
-  kOptBool, kOptInt, kOptFloat, kOptString, kOptDuration
+  kBool,
+  kInt,
+  kFloat,
+  kString,
+  kIntList,
+  kFloatList,
+  kStringList,
+  kDuration,
+  kStruct,
+  kNode,
+  kOptBool,
+  kOptInt,
+  kOptFloat,
+  kOptString,
+  kOptDuration
 };
 
 /// What a value must satisfy beyond its type. For lists it applies to each element.
 struct Constraint {
   double min = -std::numeric_limits<double>::infinity();
   double max = std::numeric_limits<double>::infinity();
-  bool min_open = false;  ///< the minimum itself is not allowed
-  bool max_open = false;  ///< the maximum itself is not allowed
+  bool min_open = false;             ///< the minimum itself is not allowed
+  bool max_open = false;             ///< the maximum itself is not allowed
   std::vector<std::string> choices;  ///< for strings: the allowed values, empty = any
   size_t min_items = 0;              ///< for lists
   size_t max_items = std::numeric_limits<size_t>::max();
@@ -64,9 +78,9 @@ struct Field {
   FieldType type = FieldType::kNode;
   bool required = false;
   Constraint constraint;
-  void* (*at)(void* object) = nullptr;   ///< address of the member in an object of the described type
-  Fields (*nested)() = nullptr;          ///< kStruct: the fields of the member's type
-  bool evaluated = false;                ///< kNode: expressions in it are evaluated before its owner sees it
+  void* (*at)(void* object) = nullptr;  ///< address of the member in an object of the described type
+  Fields (*nested)() = nullptr;         ///< kStruct: the fields of the member's type
+  bool evaluated = false;               ///< kNode: expressions in it are evaluated before its owner sees it
 };
 
 /// Maps a member's C++ type to its FieldType. `dlb/config` adds the mapping of its Node.
@@ -74,9 +88,9 @@ template <class T>
 struct FieldTypeOf {
   static constexpr FieldType value = FieldType::kStruct;
 };
-#define DLB_FIELD_TYPE(cpp, field_type) \
-  template <>                           \
-  struct FieldTypeOf<cpp> {             \
+#define DLB_FIELD_TYPE(cpp, field_type)                       \
+  template <>                                                 \
+  struct FieldTypeOf<cpp> {                                   \
     static constexpr FieldType value = FieldType::field_type; \
   }
 DLB_FIELD_TYPE(bool, kBool);
@@ -111,8 +125,9 @@ void* member_address(void* object) {
 
 }  // namespace detail
 
-/// Describes the member `M`, optional with the default of a default-constructed struct. The struct must derive from
-/// nothing that shifts its address when converted to `void*` by the registry that owns it (see TypeInfo).
+/// Describes the member `M`, optional with the default of a default-constructed struct. The struct must
+/// derive from nothing that shifts its address when converted to `void*` by the registry that owns it (see
+/// TypeInfo).
 template <auto M>
 Field field(std::string name, std::string doc, Constraint constraint = {}) {
   using T = typename detail::MemberOf<decltype(M)>::Type;
@@ -201,8 +216,8 @@ std::vector<Described> describe_types(std::span<const TypeInfo<Base>> types) {
   std::vector<Described> out;
   for (const auto& t : types) {
     auto made = t.make();
-    out.push_back({t.name, t.doc, t.fields(), std::shared_ptr<void>(std::shared_ptr<Base>(std::move(made.object))),
-                   made.fields_base});
+    out.push_back({t.name, t.doc, t.fields(),
+                   std::shared_ptr<void>(std::shared_ptr<Base>(std::move(made.object))), made.fields_base});
   }
   return out;
 }

@@ -12,14 +12,16 @@
 
 namespace dlb::files {
 
-/// The whole file. Errors: io, naming the path and the reason; a file above `limit` bytes is refused before it is read.
+/// The whole file. Errors: io, naming the path and the reason; a file above `limit` bytes is refused before
+/// it is read.
 std::string read_all(const std::string& path, size_t limit = size_t{1} << 40);
 
-/// Writes `data` to `path` so that after a crash the file is the old one or the new one, whole: written beside, synced,
-/// renamed, folder synced. Errors: io; the temporary file is removed.
+/// Writes `data` to `path` so that after a crash the file is the old one or the new one, whole: written
+/// beside, synced, renamed, folder synced. Errors: io; the temporary file is removed.
 void write_atomic(const std::string& path, std::string_view data);
 
-/// Appends to a file held open, one write call per record, so that a reader never sees half a line of a live process.
+/// Appends to a file held open, one write call per record, so that a reader never sees half a line of a live
+/// process.
 class Appender {
  public:
   /// Opens for appending; creates the file. Errors: io.
@@ -35,8 +37,8 @@ class Appender {
   int fd_ = -1;
 };
 
-/// Builds a folder that appears whole or not at all: fill `path()` with files, then commit() syncs everything and renames it to
-/// its final name. Destroyed without commit(), everything written is removed.
+/// Builds a folder that appears whole or not at all: fill `path()` with files, then commit() syncs everything
+/// and renames it to its final name. Destroyed without commit(), everything written is removed.
 class AtomicFolder {
  public:
   explicit AtomicFolder(std::string final_path);
@@ -56,13 +58,13 @@ class AtomicFolder {
   bool committed_ = false;
 };
 
-void make_folders(const std::string& path);       ///< mkdir -p
-void remove_all(const std::string& path);         ///< rm -rf; missing is fine
+void make_folders(const std::string& path);  ///< mkdir -p
+void remove_all(const std::string& path);    ///< rm -rf; missing is fine
 bool exists(const std::string& path);
 bool is_folder(const std::string& path);
-std::vector<std::string> list(const std::string& folder);  ///< names, sorted; missing folder = empty
+std::vector<std::string> list(const std::string& folder);          ///< names, sorted; missing folder = empty
 std::string join(std::string_view folder, std::string_view name);  ///< an absolute `name` wins
-std::string parent(std::string_view path);        ///< "" when there is none
+std::string parent(std::string_view path);                         ///< "" when there is none
 std::string base_name(std::string_view path);
 
 /// Lower-case hexadecimal digests.
@@ -84,8 +86,9 @@ class Sha256 {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Test hook: called before each system call of this file with its name ("open", "read", "write", "fsync", "rename", "mkdir") and path;
-/// a non-zero return is the errno to fail with, -1 makes a write short. Not for concurrent use with other threads' I/O.
+/// Test hook: called before each system call of this file with its name ("open", "read", "write", "fsync",
+/// "rename", "mkdir") and path; a non-zero return is the errno to fail with, -1 makes a write short. Not for
+/// concurrent use with other threads' I/O.
 using FaultHook = std::function<int(std::string_view call, const std::string& path)>;
 void set_fault_hook(FaultHook hook);
 

@@ -1,5 +1,6 @@
 #pragma once
-/// \file A vector that keeps up to N items inside itself, for the few-element lists on the hot path of an operator.
+/// \file A vector that keeps up to N items inside itself, for the few-element lists on the hot path of an
+/// operator.
 
 #include <cstddef>
 #include <initializer_list>
@@ -17,7 +18,9 @@ class InlineVector {
   explicit InlineVector(size_t count, const T& value = T()) { resize(count, value); }
   InlineVector(std::initializer_list<T> values) { append(values.begin(), values.end()); }
   template <class It>
-  InlineVector(It first, It last) { append(first, last); }
+  InlineVector(It first, It last) {
+    append(first, last);
+  }
   InlineVector(const InlineVector& other) { append(other.begin(), other.end()); }
   InlineVector(InlineVector&& other) noexcept { take(std::move(other)); }
   InlineVector& operator=(const InlineVector& other) {

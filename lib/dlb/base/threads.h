@@ -13,9 +13,10 @@ int available_processors();
 void set_threads(int count);
 int threads();
 
-/// Splits [0, n) into at most threads() contiguous ranges of at least `grain` items and runs `body(begin, end)` on each. Which thread
-/// gets which range depends only on n, grain and threads(), so results that depend on the split repeat.
-/// Runs inline when one range suffices or when already inside a parallel region. An exception is rethrown in the caller.
+/// Splits [0, n) into at most threads() contiguous ranges of at least `grain` items and runs `body(begin,
+/// end)` on each. Which thread gets which range depends only on n, grain and threads(), so results that
+/// depend on the split repeat. Runs inline when one range suffices or when already inside a parallel region.
+/// An exception is rethrown in the caller.
 template <class F>
 void parallel_for(int64_t n, int64_t grain, const F& body);
 

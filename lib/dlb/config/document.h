@@ -26,8 +26,8 @@ struct Origin {
 /// A config with its includes merged and its overrides applied, before any `$` is evaluated.
 class Document {
  public:
-  /// Reads `file`, its includes and `--set KEY=VALUE` overrides (VALUE is YAML). Raises one Error that carries
-  /// everything wrong: syntax, duplicate keys, missing or cyclic includes, bad override paths.
+  /// Reads `file`, its includes and `--set KEY=VALUE` overrides (VALUE is YAML). Raises one Error that
+  /// carries everything wrong: syntax, duplicate keys, missing or cyclic includes, bad override paths.
   static Document load(const std::string& file, const std::vector<std::string>& overrides = {},
                        const Limits& limits = {});
   /// As load(), from text; `name` stands for the file in messages.
@@ -36,8 +36,8 @@ class Document {
 
   /// The root, always a map, with paths set.
   const Node& root() const { return root_; }
-  /// What set the value at `key` ("optimizer.adam.lr", "model[2].dropout"), oldest first, last one in force. Raises a config
-  /// error with the nearest valid key when there is none.
+  /// What set the value at `key` ("optimizer.adam.lr", "model[2].dropout"), oldest first, last one in force.
+  /// Raises a config error with the nearest valid key when there is none.
   std::vector<Origin> explain(std::string_view key) const;
   /// All files read, the main one first.
   const std::vector<std::string>& files() const { return files_; }

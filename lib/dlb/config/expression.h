@@ -1,8 +1,9 @@
 #pragma once
 /// \file Build-time expressions: `$name` and `$(expr)` over variables and facts.
 ///
-/// Grammar: + - * / // % ** == != < <= > >= and or not, parentheses, numbers, 'strings', true/false, dotted names,
-/// min(a, b...), max(a, b...), ceil, floor, sqrt, log, int. `/` is real division; `//` floors; int ** non-negative int is int.
+/// Grammar: + - * / // % ** == != < <= > >= and or not, parentheses, numbers, 'strings', true/false, dotted
+/// names, min(a, b...), max(a, b...), ceil, floor, sqrt, log, int. `/` is real division; `//` floors; int **
+/// non-negative int is int.
 
 #include <map>
 #include <string>
@@ -37,8 +38,9 @@ class Scope {
 /// True for a string that starts with `$` (`$$` at the start escapes a literal `$`).
 bool is_expression(const Node& node);
 
-/// The value of an expression node at its mark; a node that is not an expression is returned as it is ("$$x" as "$x").
-/// Raises a config error at the node: unknown name with the nearest one, type mismatch, division by zero, overflow.
+/// The value of an expression node at its mark; a node that is not an expression is returned as it is ("$$x"
+/// as "$x"). Raises a config error at the node: unknown name with the nearest one, type mismatch, division by
+/// zero, overflow.
 Node evaluate(const Node& node, const Scope& scope);
 /// As evaluate(), for each value of a list or map.
 Node evaluate_all(const Node& node, const Scope& scope);

@@ -35,7 +35,8 @@ class Node {
   static Node boolean(bool value, Mark mark = {});
   static Node integer(int64_t value, Mark mark = {});
   static Node real(double value, Mark mark = {});
-  /// `text_offset` says how many columns after the mark the text begins (1 inside quotes), -1 when it is not on one line.
+  /// `text_offset` says how many columns after the mark the text begins (1 inside quotes), -1 when it is not
+  /// on one line.
   static Node string(std::string value, Mark mark = {}, int text_offset = -1);
   static Node list(std::vector<Node> items, Mark mark = {});
   static Node map(std::vector<Entry> entries, Mark mark = {});
@@ -52,7 +53,8 @@ class Node {
   const std::string& path() const;
   /// A copy with the paths of this value and of all below it set, as seen from `path`.
   Node with_path(const std::string& path) const;
-  /// A copy of this value alone with another mark and path, as when a variable's value takes the place of `$name`.
+  /// A copy of this value alone with another mark and path, as when a variable's value takes the place of
+  /// `$name`.
   Node placed_at(const Node& site) const;
 
   /// The value; the kind must fit (as_real also takes an integer).
@@ -60,13 +62,14 @@ class Node {
   int64_t as_int() const;
   double as_real() const;
   const std::string& as_string() const;
-  int text_offset() const;                     ///< of a string, see string()
-  const std::vector<Node>& items() const;      ///< of a list; empty for null
-  const std::vector<Entry>& entries() const;   ///< of a map, in order of writing; empty for null
-  const Node* find(std::string_view key) const;        ///< of a map; nullptr when absent
+  int text_offset() const;                       ///< of a string, see string()
+  const std::vector<Node>& items() const;        ///< of a list; empty for null
+  const std::vector<Entry>& entries() const;     ///< of a map, in order of writing; empty for null
+  const Node* find(std::string_view key) const;  ///< of a map; nullptr when absent
   const Entry* find_entry(std::string_view key) const;
 
-  /// A scalar as it would be written ("64", "adam", "null"); "[3 items]" or "{a, b}" for collections: for messages.
+  /// A scalar as it would be written ("64", "adam", "null"); "[3 items]" or "{a, b}" for collections: for
+  /// messages.
   std::string brief() const;
 
   /// The value for a message: "'abc' (a string)", "3", "true (a bool)", "null", "a list".

@@ -138,8 +138,8 @@ GradMode::~GradMode() { state.grad_enabled = previous_; }
 
 OpNode::~OpNode() {
   op.attrs->destroy(attrs);
-  // A graph may be a chain of a million nodes. Destroying the first must not recurse through the rest, so nodes whose
-  // last reference goes here are queued and destroyed by the outermost destructor in a loop.
+  // A graph may be a chain of a million nodes. Destroying the first must not recurse through the rest, so
+  // nodes whose last reference goes here are queued and destroyed by the outermost destructor in a loop.
   thread_local std::vector<Ref<GradNode>>* queue = nullptr;
   std::vector<Ref<GradNode>> local;
   const bool outermost = queue == nullptr;

@@ -9,7 +9,7 @@ namespace dlb {
 Tensor add(const Tensor& a, const Tensor& b);
 Tensor sub(const Tensor& a, const Tensor& b);
 Tensor mul(const Tensor& a, const Tensor& b);
-Tensor div(const Tensor& a, const Tensor& b);      ///< integers are divided as float32
+Tensor div(const Tensor& a, const Tensor& b);  ///< integers are divided as float32
 Tensor pow(const Tensor& a, const Tensor& b);
 Tensor maximum(const Tensor& a, const Tensor& b);  ///< NaN wins; a tie gives each half of the gradient
 Tensor minimum(const Tensor& a, const Tensor& b);

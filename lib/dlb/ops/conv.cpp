@@ -4,6 +4,7 @@
 
 #include "dlb/ops/binary_defs.h"
 #include "dlb/ops/conv_defs.h"
+#include "dlb/ops/elementwise.h"
 #include "dlb/ops/families.h"
 #include "dlb/ops/reduce.h"
 #include "dlb/ops/shape_ops.h"
@@ -30,11 +31,13 @@ std::string name_of(size_t spatial) { return fmt::format("conv{}d", spatial); }
 
 void check_range(const Dims& values, size_t spatial, int64_t least, const char* what) {
   if (values.size() != spatial) {
-    fail(ErrorKind::kShape, "{} expects {} numbers for {}, got {}", name_of(spatial), spatial, what, values.size());
+    fail(ErrorKind::kShape, "{} expects {} numbers for {}, got {}", name_of(spatial), spatial, what,
+         values.size());
   }
   for (const int64_t v : values) {
     if (v < least || v > kLargest) {
-      fail(ErrorKind::kShape, "{}: {} must be from {} to {}, got {}", name_of(spatial), what, least, kLargest, v);
+      fail(ErrorKind::kShape, "{}: {} must be from {} to {}, got {}", name_of(spatial), what, least, kLargest,
+           v);
     }
   }
 }
@@ -59,7 +62,8 @@ std::string expected_input(int64_t channels, size_t spatial) {
 /// Size of y; raises every shape error of x, weight and attributes.
 Shape conv_output(const Shape& x, const Shape& w, const ConvAttrs& a) {
   if (w.size() != 3 && w.size() != 4) {
-    fail(ErrorKind::kShape, "conv expects weight [O, C/groups, K] or [O, C/groups, KH, KW], got {}", shape_text(w));
+    fail(ErrorKind::kShape, "conv expects weight [O, C/groups, K] or [O, C/groups, KH, KW], got {}",
+         shape_text(w));
   }
   const size_t spatial = w.size() - 2;
   check_range(a.stride, spatial, 1, "stride");
@@ -75,17 +79,20 @@ Shape conv_output(const Shape& x, const Shape& w, const ConvAttrs& a) {
   }
   const int64_t channels = w[1] * a.groups;
   if (x.size() != spatial + 2 || x[1] != channels) {
-    fail(ErrorKind::kShape, "{} expects input {}, got {}", name, expected_input(channels, spatial), shape_text(x));
+    fail(ErrorKind::kShape, "{} expects input {}, got {}", name, expected_input(channels, spatial),
+         shape_text(x));
   }
   Shape out{x[0], w[0]};
   for (size_t i = 0; i < spatial; ++i) {
     const int64_t padded = x[i + 2] + a.padding[i] + a.padding_after[i];
     const int64_t reach = a.dilation[i] * (w[i + 2] - 1) + 1;
     if (reach > padded) {
-      fail(ErrorKind::kShape, "{}: kernel {} (dilation {}) is larger than the padded input: {} > {} in dimension {} of {}",
-           name, w[i + 2], a.dilation[i], reach, padded, i + 2, shape_text(x));
+      fail(ErrorKind::kShape,
+           "{}: kernel {} (dilation {}) is larger than the padded input: {} > {} in dimension {} of {}", name,
+           w[i + 2], a.dilation[i], reach, padded, i + 2, shape_text(x));
     }
-    out.push_back(window_output_size(x[i + 2], w[i + 2], a.stride[i], a.padding[i], a.padding_after[i], a.dilation[i]));
+    out.push_back(
+        window_output_size(x[i + 2], w[i + 2], a.stride[i], a.padding[i], a.padding_after[i], a.dilation[i]));
   }
   static_cast<void>(numel(out));
   return out;
@@ -149,13 +156,6 @@ double conv_flops(const Shape& y, const Shape& w) {
   return flops;
 }
 
-double moved_bytes(Inputs in, Inputs out) {
-  double bytes = 0;
-  for (const Tensor& t : in) bytes += t.defined() ? static_cast<double>(t.spec().bytes()) : 0;
-  for (const Tensor& t : out) bytes += static_cast<double>(t.spec().bytes());
-  return bytes;
-}
-
 Cost cost_conv(Inputs in, Inputs out, const ConvAttrs&) {
   return {conv_flops(out[0].shape(), in[1].shape()), moved_bytes(in, out)};
 }
@@ -164,7 +164,8 @@ void infer_input_grad(Infer& c, const ConvGradAttrs& a) {
   check_floating(c, "conv_input_grad");
   const Shape y = conv_output(a.shape, c.input(1).shape, a.conv);
   if (!(y == c.input(0).shape)) {
-    fail(ErrorKind::kShape, "conv_input_grad expects gradient {}, got {}", shape_text(y), shape_text(c.input(0).shape));
+    fail(ErrorKind::kShape, "conv_input_grad expects gradient {}, got {}", shape_text(y),
+         shape_text(c.input(0).shape));
   }
   c.output(image_spec(a.shape, c.input(0)));
 }
@@ -184,7 +185,8 @@ void infer_weight_grad(Infer& c, const ConvGradAttrs& a) {
   check_floating(c, "conv_weight_grad");
   const Shape y = conv_output(c.input(1).shape, a.shape, a.conv);
   if (!(y == c.input(0).shape)) {
-    fail(ErrorKind::kShape, "conv_weight_grad expects gradient {}, got {}", shape_text(y), shape_text(c.input(0).shape));
+    fail(ErrorKind::kShape, "conv_weight_grad expects gradient {}, got {}", shape_text(y),
+         shape_text(c.input(0).shape));
   }
   c.output(a.shape, c.input(0).dtype);
   if (a.bias) c.output(Shape{a.shape[0]}, c.input(0).dtype);
@@ -269,7 +271,8 @@ const OpDef& conv_weight_grad() {
 }  // namespace op
 
 std::span<const OpDef* const> conv_ops() {
-  static const OpDef* const list[] = {&op::conv(), &op::conv_relu(), &op::conv_input_grad(), &op::conv_weight_grad()};
+  static const OpDef* const list[] = {&op::conv(), &op::conv_relu(), &op::conv_input_grad(),
+                                      &op::conv_weight_grad()};
   return list;
 }
 
@@ -278,14 +281,16 @@ Tensor conv_input_grad(const Tensor& g, const Tensor& weight, const ConvGradAttr
 }
 
 Tensor conv(const Tensor& x, const Tensor& weight, const Tensor& bias, const ConvAttrs& attrs) {
-  return apply1(attrs.relu ? op::conv_relu() : op::conv(), {channels_last(x), contiguous(weight), bias}, attrs);
+  return apply1(attrs.relu ? op::conv_relu() : op::conv(), {channels_last(x), contiguous(weight), bias},
+                attrs);
 }
 
 namespace {
 
 Dims per_dimension(const Dims& values, size_t spatial, const char* what) {
   if (values.size() != 1 && values.size() != spatial) {
-    fail(ErrorKind::kShape, "{} expects 1 or {} numbers for {}, got {}", name_of(spatial), spatial, what, values.size());
+    fail(ErrorKind::kShape, "{} expects 1 or {} numbers for {}, got {}", name_of(spatial), spatial, what,
+         values.size());
   }
   Dims out = values;
   while (out.size() < spatial) out.push_back(values[0]);
@@ -295,13 +300,13 @@ Dims per_dimension(const Dims& values, size_t spatial, const char* what) {
 Tensor conv_nd(const Tensor& x, const Tensor& weight, const Tensor& bias, size_t spatial, const Dims& stride,
                const Dims& padding, const Dims& dilation, int64_t groups) {
   if (weight.rank() != static_cast<int>(spatial) + 2) {
-    fail(ErrorKind::kShape, "{} expects weight [O, C/groups, {}], got {}", name_of(spatial), spatial == 1 ? "K" : "KH, KW",
-         shape_text(weight.shape()));
+    fail(ErrorKind::kShape, "{} expects weight [O, C/groups, {}], got {}", name_of(spatial),
+         spatial == 1 ? "K" : "KH, KW", shape_text(weight.shape()));
   }
   const Dims pad = per_dimension(padding, spatial, "padding");
   return conv(x, weight, bias,
-              {per_dimension(stride, spatial, "stride"), pad, pad, per_dimension(dilation, spatial, "dilation"), groups,
-               false});
+              {per_dimension(stride, spatial, "stride"), pad, pad,
+               per_dimension(dilation, spatial, "dilation"), groups, false});
 }
 
 }  // namespace
@@ -311,8 +316,8 @@ Tensor conv1d(const Tensor& x, const Tensor& weight, const Tensor& bias, int64_t
   return conv_nd(x, weight, bias, 1, {stride}, {padding}, {dilation}, groups);
 }
 
-Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, Dims stride, Dims padding, Dims dilation,
-              int64_t groups) {
+Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, Dims stride, Dims padding,
+              Dims dilation, int64_t groups) {
   return conv_nd(x, weight, bias, 2, stride, padding, dilation, groups);
 }
 

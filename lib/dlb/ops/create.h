@@ -13,16 +13,20 @@ Tensor ones(Shape shape, DType dtype = DType::kFloat32, Device device = kCpu);
 Tensor zeros_like(const Tensor& x);
 Tensor ones_like(const Tensor& x);
 Tensor full_like(const Tensor& x, double value);
-/// start, start + step, ... below `end` (above it for a negative step). Shapes: -> [ceil((end - start) / step)].
+/// start, start + step, ... below `end` (above it for a negative step). Shapes: -> [ceil((end - start) /
+/// step)].
 Tensor arange(double start, double end, double step = 1, DType dtype = DType::kInt64, Device device = kCpu);
 /// Identity matrix [n, n].
 Tensor eye(int64_t n, DType dtype = DType::kFloat32, Device device = kCpu);
 
 /// Uniform in [low, high): element i is low + (high - low) * u_i, u_i from word i of the stream `key`.
-Tensor uniform(Shape shape, double low, double high, const RngKey& key, DType dtype = DType::kFloat32, Device device = kCpu);
+Tensor uniform(Shape shape, double low, double high, const RngKey& key, DType dtype = DType::kFloat32,
+               Device device = kCpu);
 /// Normal with that mean and standard deviation (Box-Muller on words 2i, 2i + 1 of the stream).
-Tensor normal(Shape shape, double mean, double stddev, const RngKey& key, DType dtype = DType::kFloat32, Device device = kCpu);
+Tensor normal(Shape shape, double mean, double stddev, const RngKey& key, DType dtype = DType::kFloat32,
+              Device device = kCpu);
 /// 1 with probability p, else 0.
-Tensor bernoulli(Shape shape, double p, const RngKey& key, DType dtype = DType::kFloat32, Device device = kCpu);
+Tensor bernoulli(Shape shape, double p, const RngKey& key, DType dtype = DType::kFloat32,
+                 Device device = kCpu);
 
 }  // namespace dlb

@@ -1,5 +1,6 @@
 #pragma once
-/// \file Reading and writing by index. Index tensors are int64 (or int32). Errors: data, naming the first bad index, when out of range.
+/// \file Reading and writing by index. Index tensors are int64 (or int32). Errors: data, naming the first bad
+/// index, when out of range.
 
 #include "dlb/ops/op.h"
 

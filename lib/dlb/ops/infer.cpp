@@ -23,7 +23,8 @@ void Infer::floating(int i) const {
 
 void Infer::same_dtype(int i, int j) const {
   if (input(i).dtype != input(j).dtype) {
-    fail_dtype("expects inputs of one dtype, got {} and {}", dtype_name(input(i).dtype), dtype_name(input(j).dtype));
+    fail_dtype("expects inputs of one dtype, got {} and {}", dtype_name(input(i).dtype),
+               dtype_name(input(j).dtype));
   }
 }
 
@@ -37,7 +38,8 @@ int Infer::dim(int i, int64_t d) const {
   const int rank = input(i).rank();
   const int64_t limit = rank == 0 ? 1 : rank;
   if (d < -limit || d >= limit) {
-    fail_shape("has dim {} out of range for input {}: expected {} to {}", d, shape_text(input(i).shape), -limit, limit - 1);
+    fail_shape("has dim {} out of range for input {}: expected {} to {}", d, shape_text(input(i).shape),
+               -limit, limit - 1);
   }
   return static_cast<int>(d < 0 ? d + limit : d);
 }

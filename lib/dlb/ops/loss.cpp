@@ -2,6 +2,7 @@
 
 #include "dlb/ops/binary.h"
 #include "dlb/ops/create.h"
+#include "dlb/ops/elementwise.h"
 #include "dlb/ops/families.h"
 #include "dlb/ops/index.h"
 #include "dlb/ops/loss_defs.h"
@@ -16,7 +17,8 @@ namespace {
 DType sum_dtype(DType x) { return x == DType::kFloat64 ? DType::kFloat64 : DType::kFloat32; }
 
 /// Checks of target and class weights against scores of shape [N, C, *].
-void check_classes(const Infer& c, const char* name, const Shape& scores, DType dtype, int target, int weight) {
+void check_classes(const Infer& c, const char* name, const Shape& scores, DType dtype, int target,
+                   int weight) {
   if (scores.size() < 2) {
     fail(ErrorKind::kShape, "{} expects input [N, C, ...], got {}", name, shape_text(scores));
   }
@@ -27,8 +29,8 @@ void check_classes(const Infer& c, const char* name, const Shape& scores, DType 
   expected.erase(1);
   const TensorSpec& t = c.input(target);
   if (!(t.shape == expected)) {
-    fail(ErrorKind::kShape, "{} expects target {} for input {}, got {}", name, shape_text(expected), shape_text(scores),
-         shape_text(t.shape));
+    fail(ErrorKind::kShape, "{} expects target {} for input {}, got {}", name, shape_text(expected),
+         shape_text(scores), shape_text(t.shape));
   }
   if (t.dtype != DType::kInt64) {
     fail(ErrorKind::kDtype, "{} expects target of int64, got {}", name, dtype_name(t.dtype));
@@ -39,7 +41,8 @@ void check_classes(const Infer& c, const char* name, const Shape& scores, DType 
     fail(ErrorKind::kShape, "{} expects class weights [{}], got {}", name, scores[1], shape_text(w.shape));
   }
   if (w.dtype != dtype && w.dtype != sum_dtype(dtype)) {
-    fail(ErrorKind::kDtype, "{} expects class weights of {}, got {}", name, dtype_name(dtype), dtype_name(w.dtype));
+    fail(ErrorKind::kDtype, "{} expects class weights of {}, got {}", name, dtype_name(dtype),
+         dtype_name(w.dtype));
   }
 }
 
@@ -58,7 +61,8 @@ void infer_nll(Infer& c, const ClassLossAttrs&) {
 
 void check_scalar(const Infer& c, const char* name, DType dtype) {
   if (c.input(0).dtype != dtype) {
-    fail(ErrorKind::kDtype, "{} expects a gradient of {}, got {}", name, dtype_name(dtype), dtype_name(c.input(0).dtype));
+    fail(ErrorKind::kDtype, "{} expects a gradient of {}, got {}", name, dtype_name(dtype),
+         dtype_name(c.input(0).dtype));
   }
   if (c.input(0).rank() != 0) {
     fail(ErrorKind::kShape, "{} expects a 0-d gradient, got {}", name, shape_text(c.input(0).shape));
@@ -70,7 +74,8 @@ void infer_cross_entropy_grad(Infer& c, const ClassLossAttrs&) {
   check_classes(c, "cross_entropy_grad", x.shape, x.dtype, 2, 3);
   check_scalar(c, "cross_entropy_grad", sum_dtype(x.dtype));
   const bool rows = is_contiguous(x.shape, x.strides);
-  c.output(TensorSpec{x.dtype, x.device, x.shape, rows ? contiguous_strides(x.shape) : channels_last_strides(x.shape)});
+  c.output(TensorSpec{x.dtype, x.device, x.shape,
+                      rows ? contiguous_strides(x.shape) : channels_last_strides(x.shape)});
 }
 
 void infer_nll_grad(Infer& c, const ClassLossAttrs& a) {
@@ -87,7 +92,8 @@ Tensor per_class(const Tensor& v, int rank) {
 }
 
 /// What the loss multiplies -log p[n, c] with, [N, C, *].
-Tensor coefficients(const Tensor& logits, const Tensor& target, const Tensor& weight, const ClassLossAttrs& a) {
+Tensor coefficients(const Tensor& logits, const Tensor& target, const Tensor& weight,
+                    const ClassLossAttrs& a) {
   const DType dtype = sum_dtype(logits.dtype());
   const int64_t classes = logits.dim(1);
   const Tensor valid = ne(target, static_cast<double>(a.ignore_index));
@@ -131,7 +137,8 @@ void vjp_nll(Vjp& c, const ClassLossAttrs& a) {
   ClassLossAttrs full = a;
   full.shape = c.input(0).shape();
   full.dtype = c.input(0).dtype();
-  c.input_grad(0, apply1(op::nll_loss_grad(), {c.grad(0), c.input(1), c.has(2) ? c.input(2) : Tensor{}}, full));
+  c.input_grad(0,
+               apply1(op::nll_loss_grad(), {c.grad(0), c.input(1), c.has(2) ? c.input(2) : Tensor{}}, full));
 }
 
 /// The loss is linear in the log-probabilities, so the gradient's gradient is the loss again.
@@ -142,21 +149,14 @@ void vjp_nll_grad(Vjp& c, const ClassLossAttrs& a) {
 
 /// Maximum, subtraction, exponential, sum, and the combination with the target.
 Cost cost_scores(Inputs in, Inputs out, const ClassLossAttrs&) {
-  double elements = 0;
-  double bytes = 0;
-  for (const Inputs list : {in, out}) {
-    for (const Tensor& t : list) {
-      if (!t.defined()) continue;
-      elements = std::max(elements, static_cast<double>(t.numel()));
-      bytes += static_cast<double>(t.spec().bytes());
-    }
-  }
-  return {5 * elements, bytes};
+  // The scores are the first input of the loss and the second of its gradient.
+  const size_t scores = in[0].rank() > 0 ? 0 : 1;
+  return {5 * static_cast<double>(in[scores].numel()), moved_bytes(in, out)};
 }
 
 /// One multiply-add for each target.
 Cost cost_nll(Inputs in, Inputs out, const ClassLossAttrs&) {
-  return {2 * static_cast<double>(in[1].numel()), static_cast<double>(in[0].spec().bytes() + out[0].spec().bytes())};
+  return {2 * static_cast<double>(in[1].numel()), moved_bytes(in, out)};
 }
 
 Tensor in_either_layout(const Tensor& x) { return x.is_channels_last() ? x : contiguous(x); }
@@ -184,13 +184,14 @@ const OpDef& cross_entropy_grad() {
   return def;
 }
 const OpDef& nll_loss() {
-  static const OpDef def = define<ClassLossAttrs>({.name = "nll_loss",
-                                                   .doc = "minus the log-probability of the target class, summed",
-                                                   .infer = infer_nll,
-                                                   .vjp = vjp_nll,
-                                                   .saves = Saves::kInputs,
-                                                   .cost = cost_nll,
-                                                   .onnx = {"NegativeLogLikelihoodLoss", 13}});
+  static const OpDef def =
+      define<ClassLossAttrs>({.name = "nll_loss",
+                              .doc = "minus the log-probability of the target class, summed",
+                              .infer = infer_nll,
+                              .vjp = vjp_nll,
+                              .saves = Saves::kInputs,
+                              .cost = cost_nll,
+                              .onnx = {"NegativeLogLikelihoodLoss", 13}});
   return def;
 }
 const OpDef& nll_loss_grad() {
@@ -218,7 +219,8 @@ LossSum cross_entropy(const Tensor& logits, const Tensor& target, const Tensor& 
   return {out[0], out[1]};
 }
 
-LossSum nll_loss(const Tensor& log_probabilities, const Tensor& target, const Tensor& weight, int64_t ignore_index) {
+LossSum nll_loss(const Tensor& log_probabilities, const Tensor& target, const Tensor& weight,
+                 int64_t ignore_index) {
   const Outputs out = apply(op::nll_loss(), {in_either_layout(log_probabilities), contiguous(target), weight},
                             ClassLossAttrs{ignore_index, 0, {}, log_probabilities.dtype()});
   return {out[0], out[1]};
@@ -236,11 +238,12 @@ LossSum sum_of(const Tensor& per_element) {
 
 void check_pair(const char* name, const Tensor& x, const Tensor& target) {
   if (!is_floating(x.dtype()) || !is_floating(target.dtype())) {
-    fail(ErrorKind::kDtype, "{} expects floating input and target, got {} and {}", name, dtype_name(x.dtype()),
-         dtype_name(target.dtype()));
+    fail(ErrorKind::kDtype, "{} expects floating input and target, got {} and {}", name,
+         dtype_name(x.dtype()), dtype_name(target.dtype()));
   }
   if (!(x.shape() == target.shape())) {
-    fail(ErrorKind::kShape, "{} expects target {}, got {}", name, shape_text(x.shape()), shape_text(target.shape()));
+    fail(ErrorKind::kShape, "{} expects target {}, got {}", name, shape_text(x.shape()),
+         shape_text(target.shape()));
   }
 }
 
@@ -260,9 +263,13 @@ Tensor huber(const Tensor& d, double delta) {
 
 Tensor mean_loss(const LossSum& loss) { return div(loss.sum, loss.count); }
 
-LossSum mse_loss(const Tensor& x, const Tensor& target) { return sum_of(square(difference("mse_loss", x, target))); }
+LossSum mse_loss(const Tensor& x, const Tensor& target) {
+  return sum_of(square(difference("mse_loss", x, target)));
+}
 
-LossSum l1_loss(const Tensor& x, const Tensor& target) { return sum_of(abs(difference("l1_loss", x, target))); }
+LossSum l1_loss(const Tensor& x, const Tensor& target) {
+  return sum_of(abs(difference("l1_loss", x, target)));
+}
 
 LossSum huber_loss(const Tensor& x, const Tensor& target, double delta) {
   if (!(delta > 0)) fail(ErrorKind::kConfig, "huber_loss expects delta > 0, got {}", delta);

@@ -1,5 +1,6 @@
 #pragma once
-/// \file The operators behind loss.h, for backends. Sums are 0-d, float64 for float64 logits and float32 otherwise.
+/// \file The operators behind loss.h, for backends. Sums are 0-d, float64 for float64 logits and float32
+/// otherwise.
 
 #include "dlb/ops/loss.h"
 #include "dlb/ops/op.h"
@@ -9,13 +10,14 @@ namespace dlb {
 struct ClassLossAttrs {
   int64_t ignore_index = -100;
   double label_smoothing = 0;
-  Shape shape;                      ///< nll_loss_grad: of the log-probabilities
-  DType dtype = DType::kFloat32;    ///< nll_loss_grad: of the log-probabilities
+  Shape shape;                    ///< nll_loss_grad: of the log-probabilities
+  DType dtype = DType::kFloat32;  ///< nll_loss_grad: of the log-probabilities
 };
 
 namespace op {
 
-/// (logits, target, weight or undefined) -> (sum, count); logits are row-major or channels-last, as in the next three.
+/// (logits, target, weight or undefined) -> (sum, count); logits are row-major or channels-last, as in the
+/// next three.
 const OpDef& cross_entropy();
 /// (g, logits, target, weight) -> gradient of the logits, in their layout.
 const OpDef& cross_entropy_grad();

@@ -1,6 +1,7 @@
 #include "dlb/ops/matmul.h"
 
 #include "dlb/ops/binary.h"
+#include "dlb/ops/elementwise.h"
 #include "dlb/ops/families.h"
 #include "dlb/ops/matmul_defs.h"
 #include "dlb/ops/reduce.h"
@@ -8,13 +9,6 @@
 
 namespace dlb {
 namespace {
-
-double moved_bytes(Inputs in, Inputs out) {
-  double bytes = 0;
-  for (const Tensor& t : in) bytes += t.defined() ? static_cast<double>(t.spec().bytes()) : 0;
-  for (const Tensor& t : out) bytes += static_cast<double>(t.spec().bytes());
-  return bytes;
-}
 
 void infer_matmul(Infer& c, const NoAttrs&) {
   c.floating(0);
@@ -31,7 +25,8 @@ void infer_matmul(Infer& c, const NoAttrs&) {
   try {
     out = broadcast_shapes(batch_a, batch_b);
   } catch (const Error&) {
-    fail(ErrorKind::kShape, "matmul: batch sizes do not broadcast: {} x {}", shape_text(a.shape), shape_text(b.shape));
+    fail(ErrorKind::kShape, "matmul: batch sizes do not broadcast: {} x {}", shape_text(a.shape),
+         shape_text(b.shape));
   }
   out.push_back(a.dim(-2));
   out.push_back(b.dim(-1));
@@ -48,7 +43,8 @@ void vjp_matmul(Vjp& c, const NoAttrs&) {
 }
 
 Cost cost_matmul(Inputs in, Inputs out, const NoAttrs&) {
-  return {2.0 * static_cast<double>(out[0].numel()) * static_cast<double>(in[0].dim(-1)), moved_bytes(in, out)};
+  return {2.0 * static_cast<double>(out[0].numel()) * static_cast<double>(in[0].dim(-1)),
+          moved_bytes(in, out)};
 }
 
 void infer_linear(Infer& c, const NoAttrs&) {
@@ -98,7 +94,8 @@ Outputs reference_linear(Inputs in, const NoAttrs&) {
 }
 
 Cost cost_linear(Inputs in, Inputs out, const NoAttrs&) {
-  return {2.0 * static_cast<double>(out[0].numel()) * static_cast<double>(in[0].dim(-1)), moved_bytes(in, out)};
+  return {2.0 * static_cast<double>(out[0].numel()) * static_cast<double>(in[0].dim(-1)),
+          moved_bytes(in, out)};
 }
 
 }  // namespace
@@ -143,7 +140,8 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
   const bool row = a.rank() == 1;
   const bool column = b.rank() == 1;
   if (a.dim(-1) != b.dim(column ? 0 : -2)) {
-    fail(ErrorKind::kShape, "matmul: inner sizes differ: {} x {}", shape_text(a.shape()), shape_text(b.shape()));
+    fail(ErrorKind::kShape, "matmul: inner sizes differ: {} x {}", shape_text(a.shape()),
+         shape_text(b.shape()));
   }
   if (row || column) {
     Tensor y = matmul(row ? unsqueeze(a, 0) : a, column ? unsqueeze(b, 1) : b);

@@ -1,12 +1,13 @@
 #pragma once
-/// \file Matrix products.
+/// \file Matrix products. The same bits each time with the same number of threads; long sums in float32 may
+/// differ in the last bits between numbers of threads. 16-bit types are summed in float32.
 
 #include "dlb/ops/op.h"
 
 namespace dlb {
 
-/// PyTorch's matmul: vectors are promoted, batch dimensions broadcast. Shapes: [*, n, k] x [*, k, m] -> [*, n, m].
-/// Errors: shape (inner sizes differ), dtype (not floating or different).
+/// PyTorch's matmul: vectors are promoted, batch dimensions broadcast. Shapes: [*, n, k] x [*, k, m] -> [*,
+/// n, m]. Errors: shape (inner sizes differ), dtype (not floating or different).
 Tensor matmul(const Tensor& a, const Tensor& b);
 
 /// y = x W^T + b. Shapes: x [*, in], weight [out, in], bias [out] or undefined -> [*, out].

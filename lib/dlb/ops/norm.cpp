@@ -1,6 +1,7 @@
 #include "dlb/ops/norm.h"
 
 #include "dlb/ops/binary.h"
+#include "dlb/ops/elementwise.h"
 #include "dlb/ops/families.h"
 #include "dlb/ops/norm_defs.h"
 #include "dlb/ops/reduce.h"
@@ -21,14 +22,16 @@ void check_vector(const Infer& c, int i, const Shape& shape, const char* name, c
   }
   const DType x = c.input(0).dtype;
   if (v.dtype != x && v.dtype != stats_dtype(x)) {
-    fail(ErrorKind::kDtype, "{} expects {} of {}, got {}", name, what, dtype_name(stats_dtype(x)), dtype_name(v.dtype));
+    fail(ErrorKind::kDtype, "{} expects {} of {}, got {}", name, what, dtype_name(stats_dtype(x)),
+         dtype_name(v.dtype));
   }
 }
 
 void check_image(const Infer& c, const char* name) {
   c.floating(0);
   if (c.input(0).rank() < 2 || c.input(0).rank() > 5) {
-    fail(ErrorKind::kShape, "{} expects input [N, C, ...] of rank 2 to 5, got {}", name, shape_text(c.input(0).shape));
+    fail(ErrorKind::kShape, "{} expects input [N, C, ...] of rank 2 to 5, got {}", name,
+         shape_text(c.input(0).shape));
   }
 }
 
@@ -43,7 +46,8 @@ void infer_batch_stats(Infer& c, const NoAttrs&) {
   check_image(c, "batch_norm");
   const TensorSpec& x = c.input(0);
   if (x.numel() == 0 && x.dim(1) != 0) {
-    fail(ErrorKind::kShape, "batch_norm in training needs at least one value for each channel, got {}", shape_text(x.shape));
+    fail(ErrorKind::kShape, "batch_norm in training needs at least one value for each channel, got {}",
+         shape_text(x.shape));
   }
   c.output(channels_of(x), stats_dtype(x.dtype));
   c.output(channels_of(x), stats_dtype(x.dtype));
@@ -59,11 +63,14 @@ void infer_batch_norm(Infer& c, const NormAttrs&) {
 void check_same_shape(const Infer& c, const char* name) {
   c.same_dtype(0, 1);
   if (!(c.input(0).shape == c.input(1).shape)) {
-    fail(ErrorKind::kShape, "{} expects gradient {}, got {}", name, shape_text(c.input(1).shape), shape_text(c.input(0).shape));
+    fail(ErrorKind::kShape, "{} expects gradient {}, got {}", name, shape_text(c.input(1).shape),
+         shape_text(c.input(0).shape));
   }
 }
 
-DType weight_dtype(const Infer& c, int i) { return c.has(i) ? c.input(i).dtype : stats_dtype(c.input(0).dtype); }
+DType weight_dtype(const Infer& c, int i) {
+  return c.has(i) ? c.input(i).dtype : stats_dtype(c.input(0).dtype);
+}
 
 void infer_batch_norm_grad(Infer& c, const NormAttrs&) {
   check_image(c, "batch_norm_grad");
@@ -75,7 +82,8 @@ void infer_batch_norm_grad(Infer& c, const NormAttrs&) {
 /// The normalised dimensions of layer norm.
 Shape inner_shape(const TensorSpec& x, const NormAttrs& a) {
   if (a.dims < 1 || a.dims > x.rank()) {
-    fail(ErrorKind::kShape, "layer_norm over the last {} dimensions does not fit input {}", a.dims, shape_text(x.shape));
+    fail(ErrorKind::kShape, "layer_norm over the last {} dimensions does not fit input {}", a.dims,
+         shape_text(x.shape));
   }
   return Shape(x.shape.end() - a.dims, x.shape.end());
 }
@@ -146,8 +154,9 @@ Dims last_dims(int rank, int64_t count) {
   return dims;
 }
 
-/// (x - mean) / sqrt(var + eps) over `dims`, and the reciprocal root, from simple operators: what the fused gradients are replaced by where
-/// they are to be differentiated themselves, and the reference of the fused kernels.
+/// (x - mean) / sqrt(var + eps) over `dims`, and the reciprocal root, from simple operators: what the fused
+/// gradients are replaced by where they are to be differentiated themselves, and the reference of the fused
+/// kernels.
 struct Normalized {
   Tensor value;
   Tensor rstd;
@@ -258,7 +267,8 @@ Tensor channel_input(Inputs in, size_t i) {
 
 Outputs reference_batch_norm(Inputs in, const NormAttrs& a) {
   const Tensor rstd = rsqrt(add(channel_input(in, 2), a.eps));
-  const Tensor y = scale_shift(mul(sub(in[0], channel_input(in, 1)), rstd), channel_input(in, 3), channel_input(in, 4));
+  const Tensor y =
+      scale_shift(mul(sub(in[0], channel_input(in, 1)), rstd), channel_input(in, 3), channel_input(in, 4));
   return {to_dtype(y, in[0].dtype())};
 }
 
@@ -272,19 +282,16 @@ Outputs reference_group_norm(Inputs in, const NormAttrs& a) {
   return {to_dtype(scale_shift(y, channel_input(in, 1), channel_input(in, 2)), in[0].dtype())};
 }
 
-Cost per_element(double flops, Inputs in, Inputs out) {
-  double bytes = 0;
-  for (const Tensor& t : in) bytes += t.defined() ? static_cast<double>(t.spec().bytes()) : 0;
-  for (const Tensor& t : out) bytes += static_cast<double>(t.spec().bytes());
-  return {flops * static_cast<double>(in[0].numel()), bytes};
+Cost for_each_input(double flops, Inputs in, Inputs out) {
+  return {flops * static_cast<double>(in[0].numel()), moved_bytes(in, out)};
 }
 /// Sum, difference, square, sum.
-Cost cost_stats(Inputs in, Inputs out, const NoAttrs&) { return per_element(4, in, out); }
+Cost cost_stats(Inputs in, Inputs out, const NoAttrs&) { return for_each_input(4, in, out); }
 /// Difference, scaling by 1 / std, weight, bias.
-Cost cost_scale(Inputs in, Inputs out, const NormAttrs&) { return per_element(4, in, out); }
-Cost cost_norm(Inputs in, Inputs out, const NormAttrs&) { return per_element(8, in, out); }
+Cost cost_scale(Inputs in, Inputs out, const NormAttrs&) { return for_each_input(4, in, out); }
+Cost cost_norm(Inputs in, Inputs out, const NormAttrs&) { return for_each_input(8, in, out); }
 /// Two sums of products (4), normalised value again (2), combination (5).
-Cost cost_grad(Inputs in, Inputs out, const NormAttrs&) { return per_element(11, in, out); }
+Cost cost_grad(Inputs in, Inputs out, const NormAttrs&) { return for_each_input(11, in, out); }
 
 OpDef fused(std::string_view name, std::string_view doc, void (*infer)(Infer&, const NormAttrs&),
             void (*vjp)(Vjp&, const NormAttrs&), Outputs (*reference)(Inputs, const NormAttrs&),
@@ -311,19 +318,19 @@ const OpDef& batch_stats() {
   return def;
 }
 const OpDef& batch_norm_train() {
-  static const OpDef def = fused("batch_norm_train", "normalisation of each channel over the batch", infer_batch_norm,
-                                 vjp_batch_norm_train, reference_batch_norm, cost_scale);
+  static const OpDef def = fused("batch_norm_train", "normalisation of each channel over the batch",
+                                 infer_batch_norm, vjp_batch_norm_train, reference_batch_norm, cost_scale);
   return def;
 }
 const OpDef& batch_norm_eval() {
-  static const OpDef def = fused("batch_norm_eval", "normalisation of each channel with given statistics",
-                                 infer_batch_norm, vjp_batch_norm_eval, reference_batch_norm, cost_scale,
-                                 {"BatchNormalization", 15});
+  static const OpDef def =
+      fused("batch_norm_eval", "normalisation of each channel with given statistics", infer_batch_norm,
+            vjp_batch_norm_eval, reference_batch_norm, cost_scale, {"BatchNormalization", 15});
   return def;
 }
 const OpDef& batch_norm_grad() {
-  static const OpDef def = fused("batch_norm_grad", "gradients of batch_norm_train", infer_batch_norm_grad, nullptr,
-                                 nullptr, cost_grad);
+  static const OpDef def = fused("batch_norm_grad", "gradients of batch_norm_train", infer_batch_norm_grad,
+                                 nullptr, nullptr, cost_grad);
   return def;
 }
 const OpDef& layer_norm() {
@@ -364,12 +371,12 @@ BatchNormResult batch_norm_train(const Tensor& x, const Tensor& weight, const Te
     const NoGrad no_grad;
     stats = apply(op::batch_stats(), {image}, NoAttrs{});
   }
-  return {apply1(op::batch_norm_train(), {image, stats[0], stats[1], weight, bias}, NormAttrs{.eps = eps}), stats[0],
-          stats[1]};
+  return {apply1(op::batch_norm_train(), {image, stats[0], stats[1], weight, bias}, NormAttrs{.eps = eps}),
+          stats[0], stats[1]};
 }
 
-Tensor batch_norm_eval(const Tensor& x, const Tensor& mean, const Tensor& var, const Tensor& weight, const Tensor& bias,
-                       double eps) {
+Tensor batch_norm_eval(const Tensor& x, const Tensor& mean, const Tensor& var, const Tensor& weight,
+                       const Tensor& bias, double eps) {
   return apply1(op::batch_norm_eval(), {channels_last(x), mean, var, weight, bias}, NormAttrs{.eps = eps});
 }
 

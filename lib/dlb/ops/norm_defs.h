@@ -1,6 +1,6 @@
 #pragma once
-/// \file The operators behind norm.h, for backends. `weight` and `bias` are optional everywhere; they and the statistics have x's dtype or,
-/// for 16-bit x, float32.
+/// \file The operators behind norm.h, for backends. `weight` and `bias` are optional everywhere; they and the
+/// statistics have x's dtype or, for 16-bit x, float32.
 
 #include "dlb/ops/norm.h"
 
@@ -16,7 +16,8 @@ namespace op {
 
 /// x [N, C, *], channels-last -> mean [C], var [C] (population).
 const OpDef& batch_stats();
-/// (x, mean, var, weight, bias) -> y. The gradient with respect to x is the total one: mean and var are those of x.
+/// (x, mean, var, weight, bias) -> y. The gradient with respect to x is the total one: mean and var are those
+/// of x.
 const OpDef& batch_norm_train();
 /// (x, mean, var, weight, bias) -> y, with mean and var constants of their own.
 const OpDef& batch_norm_eval();

@@ -30,7 +30,9 @@ class Infer {
   /// Optional inputs are undefined tensors.
   bool has(int i) const { return i < inputs() && inputs_[static_cast<size_t>(i)].defined(); }
   const TensorSpec& input(int i) const { return inputs_[static_cast<size_t>(i)].spec(); }
-  int64_t input_offset(int i) const { return inputs_[static_cast<size_t>(i)].is_meta() ? 0 : inputs_[static_cast<size_t>(i)].offset(); }
+  int64_t input_offset(int i) const {
+    return inputs_[static_cast<size_t>(i)].is_meta() ? 0 : inputs_[static_cast<size_t>(i)].offset();
+  }
 
   /// Adds an output with fresh memory.
   void output(TensorSpec spec);
@@ -40,10 +42,10 @@ class Infer {
   void view(Shape shape, Strides strides, int64_t offset);
 
   /// Checks that raise a named error unless they hold.
-  void floating(int i) const;               ///< floating dtype
+  void floating(int i) const;  ///< floating dtype
   void same_dtype(int i, int j) const;
   void rank(int i, int expected) const;
-  int dim(int i, int64_t d) const;          ///< normalized dimension of input i
+  int dim(int i, int64_t d) const;  ///< normalized dimension of input i
   /// "<op> <message>": shape and dtype errors of this operator.
   template <class... Args>
   [[noreturn]] void fail_shape(fmt::format_string<Args...> format, Args&&... args) const {
@@ -76,11 +78,15 @@ class Vjp {
   int inputs() const { return static_cast<int>(needs_.size()); }
   /// Whether input i wants a gradient; skip the work otherwise.
   bool needs(int i) const { return static_cast<size_t>(i) < needs_.size() && needs_[static_cast<size_t>(i)]; }
-  bool has(int i) const { return static_cast<size_t>(i) < inputs_.size() && inputs_[static_cast<size_t>(i)].defined(); }
-  /// Only with Saves::kInputs / kOutputs / kBoth. With other saves the tensor is a meta tensor: its spec is right.
+  bool has(int i) const {
+    return static_cast<size_t>(i) < inputs_.size() && inputs_[static_cast<size_t>(i)].defined();
+  }
+  /// Only with Saves::kInputs / kOutputs / kBoth. With other saves the tensor is a meta tensor: its spec is
+  /// right.
   const Tensor& input(int i) const { return inputs_[static_cast<size_t>(i)]; }
   const Tensor& output(int i) const { return outputs_[static_cast<size_t>(i)]; }
-  /// The gradient of output i; undefined when nothing depends on it (only operators with several outputs see that).
+  /// The gradient of output i; undefined when nothing depends on it (only operators with several outputs see
+  /// that).
   const Tensor& grad(int i) const { return grads_[static_cast<size_t>(i)]; }
   void input_grad(int i, Tensor g) { result_[static_cast<size_t>(i)] = std::move(g); }
 
@@ -110,7 +116,9 @@ struct KernelArgs {
   std::span<Tensor> outputs;
   const Tensor& in(int i) const { return inputs[static_cast<size_t>(i)]; }
   const Tensor& out(int i) const { return outputs[static_cast<size_t>(i)]; }
-  bool has(int i) const { return static_cast<size_t>(i) < inputs.size() && inputs[static_cast<size_t>(i)].defined(); }
+  bool has(int i) const {
+    return static_cast<size_t>(i) < inputs.size() && inputs[static_cast<size_t>(i)].defined();
+  }
 };
 
 namespace detail {
@@ -145,12 +153,25 @@ const AttrsType* attrs_type() {
       [](const void* a) -> void* { return new A(*static_cast<const A*>(a)); },
       [](void* a) { delete static_cast<A*>(a); },
       &attr_fields<A>,
-      []() -> const void* { static const A defaults{}; return &defaults; },
-      [](AnyFn f, Infer& c, const void* a) { reinterpret_cast<void (*)(Infer&, const A&)>(f)(c, *static_cast<const A*>(a)); },
-      [](AnyFn f, Vjp& c, const void* a) { reinterpret_cast<void (*)(Vjp&, const A&)>(f)(c, *static_cast<const A*>(a)); },
-      [](AnyFn f, Inputs in, const void* a) { return reinterpret_cast<Outputs (*)(Inputs, const A&)>(f)(in, *static_cast<const A*>(a)); },
-      [](AnyFn f, Inputs in, Inputs out, const void* a) { return reinterpret_cast<Cost (*)(Inputs, Inputs, const A&)>(f)(in, out, *static_cast<const A*>(a)); },
-      [](AnyFn f, const KernelArgs& k, const void* a) { reinterpret_cast<void (*)(const KernelArgs&, const A&)>(f)(k, *static_cast<const A*>(a)); },
+      []() -> const void* {
+        static const A defaults{};
+        return &defaults;
+      },
+      [](AnyFn f, Infer& c, const void* a) {
+        reinterpret_cast<void (*)(Infer&, const A&)>(f)(c, *static_cast<const A*>(a));
+      },
+      [](AnyFn f, Vjp& c, const void* a) {
+        reinterpret_cast<void (*)(Vjp&, const A&)>(f)(c, *static_cast<const A*>(a));
+      },
+      [](AnyFn f, Inputs in, const void* a) {
+        return reinterpret_cast<Outputs (*)(Inputs, const A&)>(f)(in, *static_cast<const A*>(a));
+      },
+      [](AnyFn f, Inputs in, Inputs out, const void* a) {
+        return reinterpret_cast<Cost (*)(Inputs, Inputs, const A&)>(f)(in, out, *static_cast<const A*>(a));
+      },
+      [](AnyFn f, const KernelArgs& k, const void* a) {
+        reinterpret_cast<void (*)(const KernelArgs&, const A&)>(f)(k, *static_cast<const A*>(a));
+      },
   };
   return &type;
 }
@@ -163,7 +184,8 @@ struct Kernel {
   void (*call)(detail::AnyFn, const KernelArgs&, const void*) = nullptr;
 };
 
-/// All that the rest of the system needs to know of an operator. Made by define<Attrs>(); lives for the program's lifetime.
+/// All that the rest of the system needs to know of an operator. Made by define<Attrs>(); lives for the
+/// program's lifetime.
 struct OpDef {
   std::string_view name;
   std::string_view doc;
@@ -224,8 +246,10 @@ void set_kernel(const OpDef& op, DeviceKind device, void (*fn)(const KernelArgs&
 /// Runs an operator: infers output specs (raising every user error), then by mode
 ///  - meta (any input on kMeta): returns tensors without data;
 ///  - capture (a Recorder is active): hands the node to it;
-///  - eager: allocates outputs, runs the kernel of the inputs' device, or the reference composition where there is no kernel.
-/// When gradients are enabled and an input requires one, the outputs remember the node. Raises an unsupported error when such an operator has no gradient.
+///  - eager: allocates outputs, runs the kernel of the inputs' device, or the reference composition where
+///  there is no kernel.
+/// When gradients are enabled and an input requires one, the outputs remember the node. Raises an unsupported
+/// error when such an operator has no gradient.
 Outputs apply(const OpDef& op, Inputs inputs, const void* attrs);
 
 template <class A>
@@ -241,12 +265,14 @@ Tensor apply1(const OpDef& op, std::initializer_list<Tensor> inputs, const A& at
 /// Output specs of an operator without running anything.
 InlineVector<Infer::Output, 2> infer(const OpDef& op, Inputs inputs, const void* attrs);
 
-/// Receives operators instead of the kernels while it is the active recorder of the thread: the seam for capture.
+/// Receives operators instead of the kernels while it is the active recorder of the thread: the seam for
+/// capture.
 class Recorder {
  public:
   virtual ~Recorder() = default;
   /// Returns one tensor for each output, without data (on kMeta) or with.
-  virtual Outputs record(const OpDef& op, Inputs inputs, const void* attrs, std::span<const Infer::Output> outputs) = 0;
+  virtual Outputs record(const OpDef& op, Inputs inputs, const void* attrs,
+                         std::span<const Infer::Output> outputs) = 0;
 };
 /// Makes `recorder` the active one of this thread for the scope's lifetime.
 class RecordScope {
@@ -293,10 +319,10 @@ class OpNode final : public GradNode {
 
   const OpDef& op;
   void* attrs;
-  uint64_t sequence = 0;             ///< grows with time: the backward pass runs in reverse
-  InlineVector<Tensor, 3> inputs;    ///< saved, or meta stand-ins where not needed; undefined where optional
-  InlineVector<bool, 4> needs;       ///< per input
-  InlineVector<Tensor, 2> outputs;   ///< saved without history (their node is this one), or meta stand-ins
+  uint64_t sequence = 0;            ///< grows with time: the backward pass runs in reverse
+  InlineVector<Tensor, 3> inputs;   ///< saved, or meta stand-ins where not needed; undefined where optional
+  InlineVector<bool, 4> needs;      ///< per input
+  InlineVector<Tensor, 2> outputs;  ///< saved without history (their node is this one), or meta stand-ins
   InlineVector<uint32_t, 4> versions;
   /// Where each input's gradient goes: the node that made it, or the leaf itself.
   struct Edge {
@@ -305,8 +331,8 @@ class OpNode final : public GradNode {
     Tensor leaf;
   };
   InlineVector<Edge, 3> edges;
-  bool released = false;             ///< saved tensors were freed by a backward pass
-  InlineVector<Tensor, 2> pending;   ///< gradients of the outputs gathered so far by the running backward pass
+  bool released = false;            ///< saved tensors were freed by a backward pass
+  InlineVector<Tensor, 2> pending;  ///< gradients of the outputs gathered so far by the running backward pass
 };
 
 /// Every operator, family by family (see ops/registry.cpp, the explicit list).

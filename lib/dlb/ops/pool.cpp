@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "dlb/ops/conv.h"
+#include "dlb/ops/elementwise.h"
 #include "dlb/ops/families.h"
 #include "dlb/ops/pool_defs.h"
 #include "dlb/ops/shape_ops.h"
@@ -58,7 +59,8 @@ void check_input(const TensorSpec& x, size_t spatial, const std::string& name) {
     fail(ErrorKind::kShape, "{}: 1 or 2 spatial dimensions are supported, got {}", name, spatial);
   }
   if (x.rank() != static_cast<int>(spatial) + 2) {
-    fail(ErrorKind::kShape, "{} expects input [N, C, {}], got {}", name, spatial == 1 ? "L" : "H, W", shape_text(x.shape));
+    fail(ErrorKind::kShape, "{} expects input [N, C, {}], got {}", name, spatial == 1 ? "L" : "H, W",
+         shape_text(x.shape));
   }
   if (!is_floating(x.dtype)) {
     fail(ErrorKind::kDtype, "{} expects a floating dtype, got {}", name, dtype_name(x.dtype));
@@ -90,15 +92,16 @@ Dims pooled_sizes(const PoolOpAttrs& a, const std::string& name) {
   Dims out;
   for (size_t i = 0; i < a.input.size(); ++i) {
     if (2 * w.padding[i] > w.kernel[i]) {
-      fail(ErrorKind::kShape, "{}: padding {} is more than half the kernel {}", name, w.padding[i], w.kernel[i]);
+      fail(ErrorKind::kShape, "{}: padding {} is more than half the kernel {}", name, w.padding[i],
+           w.kernel[i]);
     }
     const int64_t reach = w.dilation[i] * (w.kernel[i] - 1) + 1;
     if (a.input[i] < 1 || reach > a.input[i] + 2 * w.padding[i]) {
-      fail(ErrorKind::kShape, "{}: kernel {} (dilation {}) is larger than the padded input: {} > {}", name, w.kernel[i],
-           w.dilation[i], reach, a.input[i] + 2 * w.padding[i]);
+      fail(ErrorKind::kShape, "{}: kernel {} (dilation {}) is larger than the padded input: {} > {}", name,
+           w.kernel[i], w.dilation[i], reach, a.input[i] + 2 * w.padding[i]);
     }
-    out.push_back(window_output_size(a.input[i], w.kernel[i], w.stride[i], w.padding[i], w.padding[i], w.dilation[i],
-                                     w.ceil_mode));
+    out.push_back(window_output_size(a.input[i], w.kernel[i], w.stride[i], w.padding[i], w.padding[i],
+                                     w.dilation[i], w.ceil_mode));
   }
   return out;
 }
@@ -144,7 +147,8 @@ void infer_spread(Infer& c, const PoolOpAttrs& a) {
   check_input(c.input(0), a.input.size(), name);
   const Shape pooled = image_shape(c.input(0), pooled_sizes(a, name));
   if (!(pooled == c.input(0).shape) || (c.has(1) && !(pooled == c.input(1).shape))) {
-    fail(ErrorKind::kShape, "{} expects gradient {}, got {}", name, shape_text(pooled), shape_text(c.input(0).shape));
+    fail(ErrorKind::kShape, "{} expects gradient {}, got {}", name, shape_text(pooled),
+         shape_text(c.input(0).shape));
   }
   output_image(c, image_shape(c.input(0), a.input), c.input(0).dtype);
 }
@@ -154,14 +158,17 @@ void infer_gather(Infer& c, const PoolOpAttrs& a) {
   check_input(c.input(0), a.input.size(), name);
   const Shape pooled = image_shape(c.input(0), pooled_sizes(a, name));
   if (!(pooled == c.input(1).shape)) {
-    fail(ErrorKind::kShape, "{} expects index {}, got {}", name, shape_text(pooled), shape_text(c.input(1).shape));
+    fail(ErrorKind::kShape, "{} expects index {}, got {}", name, shape_text(pooled),
+         shape_text(c.input(1).shape));
   }
   output_image(c, pooled, c.input(0).dtype);
 }
 
 Tensor channels_last(const Tensor& x) { return contiguous(x, Layout::kChannelsLast); }
 
-Tensor run(const OpDef& def, const Tensor& x, const PoolOpAttrs& a) { return apply1(def, {channels_last(x)}, a); }
+Tensor run(const OpDef& def, const Tensor& x, const PoolOpAttrs& a) {
+  return apply1(def, {channels_last(x)}, a);
+}
 
 Tensor run(const OpDef& def, const Tensor& x, const Tensor& index, const PoolOpAttrs& a) {
   return apply1(def, {channels_last(x), index}, a);
@@ -192,16 +199,18 @@ Cost cost_pool(Inputs in, Inputs out, const PoolOpAttrs& a) {
     for (const int64_t n : w.count) positions += static_cast<double>(n);
     visited *= positions;
   }
-  double bytes = 0;
-  for (const Tensor& t : in) bytes += static_cast<double>(t.spec().bytes());
-  for (const Tensor& t : out) bytes += static_cast<double>(t.spec().bytes());
-  return {visited, bytes};
+  return {visited, moved_bytes(in, out)};
 }
 
 OpDef pooling(std::string_view name, std::string_view doc, void (*infer)(Infer&, const PoolOpAttrs&),
               void (*vjp)(Vjp&, const PoolOpAttrs&), Saves saves, OnnxMapping onnx = {}) {
-  return define<PoolOpAttrs>(
-      {.name = name, .doc = doc, .infer = infer, .vjp = vjp, .saves = saves, .cost = cost_pool, .onnx = onnx});
+  return define<PoolOpAttrs>({.name = name,
+                              .doc = doc,
+                              .infer = infer,
+                              .vjp = vjp,
+                              .saves = saves,
+                              .cost = cost_pool,
+                              .onnx = onnx});
 }
 
 }  // namespace
@@ -214,42 +223,43 @@ const OpDef& max_pool() {
   return def;
 }
 const OpDef& adaptive_max_pool() {
-  static const OpDef def = pooling("adaptive_max_pool", "largest value in windows that give a fixed output size",
-                                   infer_max_pool, vjp_max_pool, Saves::kOutputs);
+  static const OpDef def =
+      pooling("adaptive_max_pool", "largest value in windows that give a fixed output size", infer_max_pool,
+              vjp_max_pool, Saves::kOutputs);
   return def;
 }
 const OpDef& max_pool_grad() {
-  static const OpDef def =
-      pooling("max_pool_grad", "gradient of max_pool's input", infer_spread, vjp_max_pool_grad, Saves::kInputs);
+  static const OpDef def = pooling("max_pool_grad", "gradient of max_pool's input", infer_spread,
+                                   vjp_max_pool_grad, Saves::kInputs);
   return def;
 }
 const OpDef& max_pool_gather() {
-  static const OpDef def = pooling("max_pool_gather", "elements at the positions that max_pool chose", infer_gather,
-                                   vjp_max_pool_gather, Saves::kInputs);
+  static const OpDef def = pooling("max_pool_gather", "elements at the positions that max_pool chose",
+                                   infer_gather, vjp_max_pool_gather, Saves::kInputs);
   return def;
 }
 const OpDef& avg_pool() {
-  static const OpDef def = pooling("avg_pool", "mean of each window", infer_avg_pool, vjp_avg_pool, Saves::kNothing,
-                                   {"AveragePool", 11});
+  static const OpDef def = pooling("avg_pool", "mean of each window", infer_avg_pool, vjp_avg_pool,
+                                   Saves::kNothing, {"AveragePool", 11});
   return def;
 }
 const OpDef& adaptive_avg_pool() {
-  static const OpDef def = pooling("adaptive_avg_pool", "mean of windows that give a fixed output size", infer_avg_pool,
-                                   vjp_avg_pool, Saves::kNothing);
+  static const OpDef def = pooling("adaptive_avg_pool", "mean of windows that give a fixed output size",
+                                   infer_avg_pool, vjp_avg_pool, Saves::kNothing);
   return def;
 }
 const OpDef& avg_pool_grad() {
-  static const OpDef def =
-      pooling("avg_pool_grad", "gradient of avg_pool's input", infer_spread, vjp_avg_pool_grad, Saves::kNothing);
+  static const OpDef def = pooling("avg_pool_grad", "gradient of avg_pool's input", infer_spread,
+                                   vjp_avg_pool_grad, Saves::kNothing);
   return def;
 }
 
 }  // namespace op
 
 std::span<const OpDef* const> pool_ops() {
-  static const OpDef* const list[] = {&op::max_pool(),        &op::adaptive_max_pool(), &op::max_pool_grad(),
-                                      &op::max_pool_gather(), &op::avg_pool(),          &op::adaptive_avg_pool(),
-                                      &op::avg_pool_grad()};
+  static const OpDef* const list[] = {
+      &op::max_pool(), &op::adaptive_max_pool(), &op::max_pool_grad(), &op::max_pool_gather(),
+      &op::avg_pool(), &op::adaptive_avg_pool(), &op::avg_pool_grad()};
   return list;
 }
 
@@ -267,7 +277,8 @@ Dims filled(const Dims& values, const Dims& defaults, const char* what) {
   Dims out = values;
   while (values.size() == 1 && out.size() < defaults.size()) out.push_back(values[0]);
   if (out.size() != defaults.size()) {
-    fail(ErrorKind::kShape, "pooling expects {} numbers for {}, got {}", defaults.size(), what, values.size());
+    fail(ErrorKind::kShape, "pooling expects {} numbers for {}, got {}", defaults.size(), what,
+         values.size());
   }
   return out;
 }
@@ -285,7 +296,9 @@ PoolOpAttrs complete(const Tensor& x, const PoolAttrs& a) {
 
 }  // namespace
 
-Tensor max_pool(const Tensor& x, const PoolAttrs& attrs) { return run(op::max_pool(), x, complete(x, attrs)); }
+Tensor max_pool(const Tensor& x, const PoolAttrs& attrs) {
+  return run(op::max_pool(), x, complete(x, attrs));
+}
 
 Tensor avg_pool(const Tensor& x, const PoolAttrs& attrs) {
   PoolOpAttrs full = complete(x, attrs);

@@ -1,15 +1,16 @@
 #pragma once
-/// \file Pooling over 1 or 2 spatial dimensions. Shapes: x [N, C, *spatial] -> [N, C, *out].
+/// \file Pooling over 1 or 2 spatial dimensions. Shapes: x [N, C, *spatial] -> [N, C, *out], channels-last in
+/// memory. Errors: shape when the kernel is larger than the padded input; dtype when not floating.
 
 #include "dlb/ops/op.h"
 
 namespace dlb {
 
 struct PoolAttrs {
-  Dims kernel;   ///< one per spatial dimension, as the next three
-  Dims stride;
-  Dims padding;  ///< before and after; at most half the kernel
-  Dims dilation; ///< max pooling only
+  Dims kernel;    ///< one per spatial dimension, as the next three, or one for all
+  Dims stride;    ///< the kernel when empty
+  Dims padding;   ///< before and after; at most half the kernel; 0 when empty
+  Dims dilation;  ///< max pooling only; 1 when empty
   bool ceil_mode = false;
   bool count_include_pad = true;  ///< average pooling: padding counts in the divisor
   static Fields fields() { return {}; }

@@ -14,20 +14,22 @@ struct PoolOpAttrs {
   Dims input;     ///< spatial sizes of x
 };
 
-/// The windows along one spatial dimension: window o covers start[o], start[o] + step, ... (count[o] of them), all inside the input.
+/// The windows along one spatial dimension: window o covers start[o], start[o] + step, ... (count[o] of
+/// them), all inside the input.
 struct PoolWindows {
   int64_t step = 1;
-  int64_t largest = 1;           ///< the most that a window covers, counting positions in the padding
+  int64_t largest = 1;  ///< the most that a window covers, counting positions in the padding
   std::vector<int64_t> start;
   std::vector<int64_t> count;
-  std::vector<int64_t> first;    ///< position within the window of its first element: > 0 in the padding before
+  std::vector<int64_t> first;  ///< position within the window of its first element: > 0 in the padding before
   std::vector<int64_t> divisor;  ///< of average pooling
 };
 PoolWindows pool_windows(const PoolOpAttrs& attrs, size_t dimension);
 
 namespace op {
 
-/// x -> y and, for each output, the position of the largest value within its window: row-major over the largest window; uint8 or int32.
+/// x -> y and, for each output, the position of the largest value within its window: row-major over the
+/// largest window; uint8 or int32.
 const OpDef& max_pool();
 const OpDef& adaptive_max_pool();
 /// (g, index) -> zeros of x's shape with g added where the largest values were.

@@ -25,7 +25,8 @@ void infer_grad(Infer& c, const SoftmaxAttrs&) {
   c.output(c.input(0).shape, c.input(0).dtype);
 }
 
-// Where the gradient itself is to be differentiated, it is built from simple operators instead of the fused one.
+// Where the gradient itself is to be differentiated, it is built from simple operators instead of the fused
+// one.
 void vjp_softmax(Vjp& c, const SoftmaxAttrs& a) {
   if (!c.needs(0)) return;
   const Tensor& y = c.output(0);
@@ -70,10 +71,12 @@ Cost cost_softmax(Inputs in, Inputs out, const SoftmaxAttrs&) {
 
 void infer_dropout(Infer& c, const DropoutAttrs& a) {
   c.floating(0);
-  if (!(a.p >= 0 && a.p <= 1)) fail(ErrorKind::kConfig, "dropout expects a probability from 0 to 1, got {}", a.p);
+  if (!(a.p >= 0 && a.p <= 1))
+    fail(ErrorKind::kConfig, "dropout expects a probability from 0 to 1, got {}", a.p);
   const TensorSpec& x = c.input(0);
   const bool rows = is_contiguous(x.shape, x.strides) || !is_channels_last(x.shape, x.strides);
-  c.output(TensorSpec{x.dtype, x.device, x.shape, rows ? contiguous_strides(x.shape) : channels_last_strides(x.shape)});
+  c.output(TensorSpec{x.dtype, x.device, x.shape,
+                      rows ? contiguous_strides(x.shape) : channels_last_strides(x.shape)});
 }
 
 Tensor in_layout_of(const Tensor& x, const TensorSpec& like) {
@@ -87,7 +90,8 @@ void vjp_dropout(Vjp& c, const DropoutAttrs& a) {
 }
 
 Cost cost_dropout(Inputs in, Inputs out, const DropoutAttrs&) {
-  return {static_cast<double>(out[0].numel()), static_cast<double>(in[0].spec().bytes() + out[0].spec().bytes())};
+  return {static_cast<double>(out[0].numel()),
+          static_cast<double>(in[0].spec().bytes() + out[0].spec().bytes())};
 }
 
 OpDef along_dim(std::string_view name, std::string_view doc, void (*infer)(Infer&, const SoftmaxAttrs&),
@@ -103,7 +107,8 @@ OpDef along_dim(std::string_view name, std::string_view doc, void (*infer)(Infer
                                .onnx = onnx});
 }
 
-/// Runs an operator that works on row-major tensors; a channels-last tensor is seen as the row-major tensor that it is in memory.
+/// Runs an operator that works on row-major tensors; a channels-last tensor is seen as the row-major tensor
+/// that it is in memory.
 Tensor run(const OpDef& def, const Tensor& x, int64_t dim) {
   const int d = normalize_dim(dim, x.rank());
   if (x.is_contiguous() || !x.is_channels_last()) return apply1(def, {contiguous(x)}, SoftmaxAttrs{d});
@@ -139,8 +144,8 @@ const OpDef& softmax_grad() {
   return def;
 }
 const OpDef& log_softmax_grad() {
-  static const OpDef def =
-      along_dim("log_softmax_grad", "gradient of log_softmax", infer_grad, nullptr, reference_log_softmax_grad);
+  static const OpDef def = along_dim("log_softmax_grad", "gradient of log_softmax", infer_grad, nullptr,
+                                     reference_log_softmax_grad);
   return def;
 }
 const OpDef& dropout() {
@@ -158,8 +163,8 @@ const OpDef& dropout() {
 }  // namespace op
 
 std::span<const OpDef* const> softmax_ops() {
-  static const OpDef* const list[] = {&op::softmax(), &op::log_softmax(), &op::softmax_grad(), &op::log_softmax_grad(),
-                                      &op::dropout()};
+  static const OpDef* const list[] = {&op::softmax(), &op::log_softmax(), &op::softmax_grad(),
+                                      &op::log_softmax_grad(), &op::dropout()};
   return list;
 }
 

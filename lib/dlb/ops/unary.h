@@ -1,15 +1,15 @@
 #pragma once
-/// \file Elementwise functions of one tensor. Shapes: x [*] -> [*], layout kept. Functions of real analysis require a floating
-/// dtype unless noted; the NaN and infinity behaviour is IEEE 754's.
+/// \file Elementwise functions of one tensor. Shapes: x [*] -> [*], layout kept. Functions of real analysis
+/// require a floating dtype unless noted; the NaN and infinity behaviour is IEEE 754's.
 
 #include "dlb/ops/op.h"
 
 namespace dlb {
 
-Tensor neg(const Tensor& x);         ///< any numeric dtype
-Tensor abs(const Tensor& x);         ///< any numeric dtype; gradient sign(x), 0 at 0
-Tensor sign(const Tensor& x);        ///< any numeric dtype; gradient 0
-Tensor square(const Tensor& x);      ///< any numeric dtype
+Tensor neg(const Tensor& x);     ///< any numeric dtype
+Tensor abs(const Tensor& x);     ///< any numeric dtype; gradient sign(x), 0 at 0
+Tensor sign(const Tensor& x);    ///< any numeric dtype; gradient 0
+Tensor square(const Tensor& x);  ///< any numeric dtype
 Tensor exp(const Tensor& x);
 Tensor expm1(const Tensor& x);
 Tensor log(const Tensor& x);
@@ -29,34 +29,35 @@ Tensor sinh(const Tensor& x);
 Tensor cosh(const Tensor& x);
 Tensor tanh(const Tensor& x);
 Tensor erf(const Tensor& x);
-Tensor floor(const Tensor& x);       ///< gradient 0, as ceil, round (half to even) and trunc
+Tensor floor(const Tensor& x);  ///< gradient 0, as ceil, round (half to even) and trunc
 Tensor ceil(const Tensor& x);
 Tensor round(const Tensor& x);
 Tensor trunc(const Tensor& x);
-Tensor isnan(const Tensor& x);       ///< -> bool; as isinf, isfinite
+Tensor isnan(const Tensor& x);  ///< -> bool; as isinf, isfinite
 Tensor isinf(const Tensor& x);
 Tensor isfinite(const Tensor& x);
-Tensor logical_not(const Tensor& x); ///< -> bool, any dtype
+Tensor logical_not(const Tensor& x);  ///< -> bool, any dtype
 
-Tensor relu(const Tensor& x);                                    ///< max(x, 0); gradient 0 at 0
-Tensor relu6(const Tensor& x);                                   ///< min(max(x, 0), 6)
-Tensor leaky_relu(const Tensor& x, double slope = 0.01);         ///< x if x > 0 else slope * x
-Tensor elu(const Tensor& x, double alpha = 1.0);                 ///< x if x > 0 else alpha * (exp(x) - 1)
+Tensor relu(const Tensor& x);                             ///< max(x, 0); gradient 0 at 0
+Tensor relu6(const Tensor& x);                            ///< min(max(x, 0), 6)
+Tensor leaky_relu(const Tensor& x, double slope = 0.01);  ///< x if x > 0 else slope * x
+Tensor elu(const Tensor& x, double alpha = 1.0);          ///< x if x > 0 else alpha * (exp(x) - 1)
 Tensor selu(const Tensor& x);
 Tensor celu(const Tensor& x, double alpha = 1.0);
 Tensor sigmoid(const Tensor& x);
 Tensor logsigmoid(const Tensor& x);
-Tensor silu(const Tensor& x);                                    ///< x * sigmoid(x)
-Tensor mish(const Tensor& x);                                    ///< x * tanh(softplus(x))
-Tensor gelu(const Tensor& x, bool tanh_approximation = false);   ///< x * Phi(x)
+Tensor silu(const Tensor& x);                                   ///< x * sigmoid(x)
+Tensor mish(const Tensor& x);                                   ///< x * tanh(softplus(x))
+Tensor gelu(const Tensor& x, bool tanh_approximation = false);  ///< x * Phi(x)
 Tensor softplus(const Tensor& x, double beta = 1.0, double threshold = 20.0);
-Tensor softsign(const Tensor& x);                                ///< x / (1 + |x|)
+Tensor softsign(const Tensor& x);  ///< x / (1 + |x|)
 Tensor hardtanh(const Tensor& x, double low = -1.0, double high = 1.0);
-Tensor hardsigmoid(const Tensor& x);                             ///< relu6(x + 3) / 6
-Tensor hardswish(const Tensor& x);                               ///< x * relu6(x + 3) / 6
-Tensor tanhshrink(const Tensor& x);                              ///< x - tanh(x)
+Tensor hardsigmoid(const Tensor& x);  ///< relu6(x + 3) / 6
+Tensor hardswish(const Tensor& x);    ///< x * relu6(x + 3) / 6
+Tensor tanhshrink(const Tensor& x);   ///< x - tanh(x)
 
-/// Limits to [low, high]; gradient 1 where low <= x <= high. Use +-infinity for one-sided limits. Any numeric dtype.
+/// Limits to [low, high]; gradient 1 where low <= x <= high. Use +-infinity for one-sided limits. Any numeric
+/// dtype.
 Tensor clamp(const Tensor& x, double low, double high);
 /// x^exponent. Any numeric dtype with a non-negative integral exponent; floating otherwise.
 Tensor pow(const Tensor& x, double exponent);

@@ -8,9 +8,12 @@ namespace dlb {
 
 std::string device_name(Device device) {
   switch (device.kind) {
-    case DeviceKind::kCpu: return "cpu";
-    case DeviceKind::kCuda: return fmt::format("cuda:{}", device.index);
-    case DeviceKind::kMeta: return "meta";
+    case DeviceKind::kCpu:
+      return "cpu";
+    case DeviceKind::kCuda:
+      return fmt::format("cuda:{}", device.index);
+    case DeviceKind::kMeta:
+      return "meta";
   }
   return "unknown";
 }

@@ -18,7 +18,8 @@ std::string_view dtype_name(DType t) { return kNames[static_cast<size_t>(t)]; }
 DType dtype_from_name(std::string_view name) {
   const auto it = std::find(kNames.begin(), kNames.end(), name);
   if (it == kNames.end()) {
-    fail(ErrorKind::kDtype, "unknown dtype '{}'; valid: float32, float64, bfloat16, float16, int64, int32, uint8, bool", name);
+    fail(ErrorKind::kDtype,
+         "unknown dtype '{}'; valid: float32, float64, bfloat16, float16, int64, int32, uint8, bool", name);
   }
   return static_cast<DType>(it - kNames.begin());
 }
@@ -33,10 +34,14 @@ DType promote(DType a, DType b) {
   if (is_floating(b)) return b;
   const auto rank = [](DType t) {  // bool < uint8 < int32 < int64
     switch (t) {
-      case DType::kInt64: return 3;
-      case DType::kInt32: return 2;
-      case DType::kUInt8: return 1;
-      default: return 0;
+      case DType::kInt64:
+        return 3;
+      case DType::kInt32:
+        return 2;
+      case DType::kUInt8:
+        return 1;
+      default:
+        return 0;
     }
   };
   return rank(a) > rank(b) ? a : b;
@@ -63,7 +68,8 @@ Float16::Float16(float value) {
     result = 0x7e00U;
   } else if (magnitude >= 0x477ff000U) {  // rounds to 65520 or more
     result = 0x7c00U;
-  } else if (magnitude < 0x38800000U) {  // subnormal half: adding 0.5 ulp-aligned makes the FPU round to nearest even
+  } else if (magnitude <
+             0x38800000U) {  // subnormal half: adding 0.5 ulp-aligned makes the FPU round to nearest even
     const float shifted = std::bit_cast<float>(magnitude) + 0.5F;
     result = std::bit_cast<uint32_t>(shifted) - 0x3f000000U;
   } else {

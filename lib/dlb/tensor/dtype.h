@@ -24,7 +24,8 @@ DType dtype_from_name(std::string_view name);
 constexpr bool is_floating(DType t) { return t <= DType::kFloat16; }
 constexpr bool is_integral(DType t) { return t >= DType::kInt64 && t <= DType::kUInt8; }
 
-/// PyTorch's promotion of two tensors' types (uint8 + int32 = int32, int64 + float16 = float16, bf16 + f16 = f32, ...).
+/// PyTorch's promotion of two tensors' types (uint8 + int32 = int32, int64 + float16 = float16, bf16 + f16 =
+/// f32, ...).
 DType promote(DType a, DType b);
 
 /// Brain floating point: the upper half of a float32. Conversion rounds to nearest even and keeps NaN.
@@ -35,7 +36,8 @@ struct BFloat16 {
   operator float() const;
 };
 
-/// IEEE 754 half precision. Conversion rounds to nearest even, overflows to infinity, keeps subnormals and NaN.
+/// IEEE 754 half precision. Conversion rounds to nearest even, overflows to infinity, keeps subnormals and
+/// NaN.
 struct Float16 {
   uint16_t bits = 0;
   Float16() = default;
@@ -45,9 +47,9 @@ struct Float16 {
 
 template <class T>
 struct DTypeOf;
-#define DLB_DTYPE_OF(cpp, dtype) \
-  template <>                    \
-  struct DTypeOf<cpp> {          \
+#define DLB_DTYPE_OF(cpp, dtype)                 \
+  template <>                                    \
+  struct DTypeOf<cpp> {                          \
     static constexpr DType value = DType::dtype; \
   }
 DLB_DTYPE_OF(float, kFloat32);
@@ -64,14 +66,22 @@ DLB_DTYPE_OF(bool, kBool);
 template <class F>
 decltype(auto) dispatch_all(DType t, F&& f) {
   switch (t) {
-    case DType::kFloat64: return f(double{});
-    case DType::kBFloat16: return f(BFloat16{});
-    case DType::kFloat16: return f(Float16{});
-    case DType::kInt64: return f(int64_t{});
-    case DType::kInt32: return f(int32_t{});
-    case DType::kUInt8: return f(uint8_t{});
-    case DType::kBool: return f(bool{});
-    default: return f(float{});
+    case DType::kFloat64:
+      return f(double{});
+    case DType::kBFloat16:
+      return f(BFloat16{});
+    case DType::kFloat16:
+      return f(Float16{});
+    case DType::kInt64:
+      return f(int64_t{});
+    case DType::kInt32:
+      return f(int32_t{});
+    case DType::kUInt8:
+      return f(uint8_t{});
+    case DType::kBool:
+      return f(bool{});
+    default:
+      return f(float{});
   }
 }
 
@@ -79,10 +89,14 @@ decltype(auto) dispatch_all(DType t, F&& f) {
 template <class F>
 decltype(auto) dispatch_floating(DType t, F&& f) {
   switch (t) {
-    case DType::kFloat64: return f(double{});
-    case DType::kBFloat16: return f(BFloat16{});
-    case DType::kFloat16: return f(Float16{});
-    default: return f(float{});
+    case DType::kFloat64:
+      return f(double{});
+    case DType::kBFloat16:
+      return f(BFloat16{});
+    case DType::kFloat16:
+      return f(Float16{});
+    default:
+      return f(float{});
   }
 }
 

@@ -10,11 +10,20 @@
 
 namespace dlb {
 
-/// What a stream of random numbers is for. Streams of different purposes are independent; the values are part of the
-/// reproducibility contract and never change.
-enum class RngPurpose : uint32_t { kInit = 1, kDropout = 2, kShuffle = 3, kAugment = 4, kSynthetic = 5, kSample = 6, kUser = 7 };
+/// What a stream of random numbers is for. Streams of different purposes are independent; the values are part
+/// of the reproducibility contract and never change.
+enum class RngPurpose : uint32_t {
+  kInit = 1,
+  kDropout = 2,
+  kShuffle = 3,
+  kAugment = 4,
+  kSynthetic = 5,
+  kSample = 6,
+  kUser = 7
+};
 
-/// Names one stream: (seed, purpose, step, index). `step` is the training step or epoch, `index` the call within it (layer call, sample).
+/// Names one stream: (seed, purpose, step, index). `step` is the training step or epoch, `index` the call
+/// within it (layer call, sample).
 struct RngKey {
   uint64_t seed = 0;
   RngPurpose purpose = RngPurpose::kUser;
@@ -24,7 +33,8 @@ struct RngKey {
 };
 
 /// The four 32-bit words number `counter` of the stream.
-///   key = (seed_lo ^ purpose * 0x9E3779B9, seed_hi ^ index), counter words = (counter_lo, counter_hi, step_lo, step_hi)
+///   key = (seed_lo ^ purpose * 0x9E3779B9, seed_hi ^ index), counter words = (counter_lo, counter_hi,
+///   step_lo, step_hi)
 std::array<uint32_t, 4> philox(const RngKey& key, uint64_t counter);
 
 /// [0, 1) with 24 bits.
@@ -36,11 +46,11 @@ class RandomStream {
   explicit RandomStream(const RngKey& key) : key_(key) {}
   uint32_t next_u32();
   uint64_t next_u64();
-  float uniform() { return unit_float(next_u32()); }              ///< [0, 1)
-  double uniform_double();                                        ///< [0, 1), 53 bits
-  float normal();                                                 ///< Box-Muller, mean 0, variance 1
-  uint64_t below(uint64_t n);                                     ///< unbiased in [0, n), n > 0
-  std::vector<int64_t> permutation(int64_t n);                    ///< Fisher-Yates
+  float uniform() { return unit_float(next_u32()); }  ///< [0, 1)
+  double uniform_double();                            ///< [0, 1), 53 bits
+  float normal();                                     ///< Box-Muller, mean 0, variance 1
+  uint64_t below(uint64_t n);                         ///< unbiased in [0, n), n > 0
+  std::vector<int64_t> permutation(int64_t n);        ///< Fisher-Yates
 
  private:
   RngKey key_;

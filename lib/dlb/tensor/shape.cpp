@@ -117,13 +117,14 @@ Shape broadcast_shapes(std::span<const int64_t> a, std::span<const int64_t> b) {
 int normalize_dim(int64_t dim, int rank, const char* what) {
   const int64_t limit = std::max(rank, 1);
   if (dim < -limit || dim >= limit) {
-    fail(ErrorKind::kShape, "{} {} is out of range for rank {}: expected {} to {}", what, dim, rank, -limit, limit - 1);
+    fail(ErrorKind::kShape, "{} {} is out of range for rank {}: expected {} to {}", what, dim, rank, -limit,
+         limit - 1);
   }
   return static_cast<int>(dim < 0 ? dim + limit : dim);
 }
 
-bool view_strides(std::span<const int64_t> shape, std::span<const int64_t> strides, std::span<const int64_t> target,
-                  Strides& out) {
+bool view_strides(std::span<const int64_t> shape, std::span<const int64_t> strides,
+                  std::span<const int64_t> target, Strides& out) {
   out = contiguous_strides(target);
   for (const int64_t size : shape) {
     if (size == 0) return true;

@@ -34,7 +34,8 @@ bool is_dense(std::span<const int64_t> shape, std::span<const int64_t> strides);
 /// NumPy broadcasting. Raises a shape error naming both shapes when they do not fit.
 Shape broadcast_shapes(std::span<const int64_t> a, std::span<const int64_t> b);
 
-/// Maps a dimension in [-rank, rank) to [0, rank); a 0-d tensor counts as rank 1. Raises a shape error naming `what`.
+/// Maps a dimension in [-rank, rank) to [0, rank); a 0-d tensor counts as rank 1. Raises a shape error naming
+/// `what`.
 int normalize_dim(int64_t dim, int rank, const char* what = "dim");
 
 /// Strides that view `shape`/`strides` as `target` without copying, or an empty optional-like result:

@@ -17,9 +17,9 @@ namespace dlb {
 
 namespace {
 
-/// Blocks up to this size are rounded to powers of two and kept in free lists; larger ones are rounded to whole
-/// pages and kept in a map by size. Both keep what a training step frees for the next step, so that after the first steps
-/// no page is ever faulted in again.
+/// Blocks up to this size are rounded to powers of two and kept in free lists; larger ones are rounded to
+/// whole pages and kept in a map by size. Both keep what a training step frees for the next step, so that
+/// after the first steps no page is ever faulted in again.
 constexpr size_t kSmallLimit = size_t{64} << 10;
 constexpr size_t kLargeGrain = size_t{64} << 10;
 constexpr size_t kHugePage = size_t{2} << 20;
@@ -73,10 +73,13 @@ class CpuAllocator {
 
  private:
   /// Never past the list, so that the compiler need not assume it for 0 bytes.
-  static size_t small_class(size_t bytes) { return std::min<size_t>(static_cast<size_t>(std::countr_zero(bytes)), 16); }
+  static size_t small_class(size_t bytes) {
+    return std::min<size_t>(static_cast<size_t>(std::countr_zero(bytes)), 16);
+  }
 
   [[noreturn]] void out_of_memory(size_t bytes) {
-    fail(ErrorKind::kDevice, "out of memory: cannot allocate {:.1f} MiB ({:.1f} MiB in use, {:.1f} MiB reserved)",
+    fail(ErrorKind::kDevice,
+         "out of memory: cannot allocate {:.1f} MiB ({:.1f} MiB in use, {:.1f} MiB reserved)",
          static_cast<double>(bytes) / 0x1p20, static_cast<double>(stats_.live_bytes) / 0x1p20,
          static_cast<double>(stats_.reserved_bytes) / 0x1p20);
   }
@@ -146,7 +149,8 @@ CpuAllocator& cpu_allocator() {
 }  // namespace
 
 Ref<Storage> Storage::allocate(size_t bytes, Device device) {
-  if (device.kind != DeviceKind::kCpu) fail(ErrorKind::kDevice, "this build has no memory on device {}", device_name(device));
+  if (device.kind != DeviceKind::kCpu)
+    fail(ErrorKind::kDevice, "this build has no memory on device {}", device_name(device));
   size_t capacity = 0;
   void* block = cpu_allocator().allocate(bytes, capacity);
   Ref<Storage> storage(new Storage(block, bytes, device, true));

@@ -13,7 +13,8 @@ namespace dlb {
 /// A block of memory owned by reference counting, 64-byte aligned.
 class Storage final : public RefCounted {
  public:
-  /// Uninitialised memory from the device's caching allocator. Errors: device, with the bytes asked for, when there is none.
+  /// Uninitialised memory from the device's caching allocator. Errors: device, with the bytes asked for, when
+  /// there is none.
   static Ref<Storage> allocate(size_t bytes, Device device);
   /// Memory owned by somebody else, who must outlive the storage (a mapped file, an embedded array).
   static Ref<Storage> borrow(void* data, size_t bytes, Device device);
@@ -22,12 +23,14 @@ class Storage final : public RefCounted {
   void* data() const { return data_; }
   size_t bytes() const { return bytes_; }
   Device device() const { return device_; }
-  /// Counts in-place assignments to the memory, so that a backward pass can refuse a saved value that has changed since.
+  /// Counts in-place assignments to the memory, so that a backward pass can refuse a saved value that has
+  /// changed since.
   uint32_t version() const { return version_.load(std::memory_order_relaxed); }
   void bump_version() { version_.fetch_add(1, std::memory_order_relaxed); }
 
  private:
-  Storage(void* data, size_t bytes, Device device, bool owned) : data_(data), bytes_(bytes), device_(device), owned_(owned) {}
+  Storage(void* data, size_t bytes, Device device, bool owned)
+      : data_(data), bytes_(bytes), device_(device), owned_(owned) {}
   void* data_;
   size_t bytes_;
   size_t capacity_ = 0;  ///< of the block, for the allocator

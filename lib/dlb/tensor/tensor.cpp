@@ -49,7 +49,9 @@ TensorSpec make_spec(Shape shape, DType dtype, Device device) {
   return spec;
 }
 
-std::string spec_text(const TensorSpec& spec) { return std::string(dtype_name(spec.dtype)) + shape_text(spec.shape); }
+std::string spec_text(const TensorSpec& spec) {
+  return std::string(dtype_name(spec.dtype)) + shape_text(spec.shape);
+}
 
 Tensor Tensor::empty(Shape shape, DType dtype, Device device) {
   return empty(make_spec(std::move(shape), dtype, device));
@@ -104,7 +106,8 @@ Tensor Tensor::scalar(double value, DType dtype) {
 
 void* Tensor::raw() const {
   DLB_CHECK(impl_ && impl_->storage);
-  return static_cast<char*>(impl_->storage->data()) + impl_->offset * static_cast<int64_t>(dtype_size(impl_->spec.dtype));
+  return static_cast<char*>(impl_->storage->data()) +
+         impl_->offset * static_cast<int64_t>(dtype_size(impl_->spec.dtype));
 }
 
 template <class T>
@@ -126,7 +129,7 @@ std::vector<T> Tensor::to_vector() const {
   return out;
 }
 
-#define DLB_INSTANTIATE(T) \
+#define DLB_INSTANTIATE(T)             \
   template T* Tensor::data<T>() const; \
   template std::vector<T> Tensor::to_vector<T>() const
 DLB_INSTANTIATE(float);
@@ -154,7 +157,8 @@ std::string Tensor::text() const {
   constexpr size_t kShown = 8;
   const std::vector<double> values = to_vector<double>();
   out += " {";
-  for (size_t i = 0; i < values.size() && i < kShown; ++i) out += fmt::format("{}{:.6g}", i > 0 ? ", " : "", values[i]);
+  for (size_t i = 0; i < values.size() && i < kShown; ++i)
+    out += fmt::format("{}{:.6g}", i > 0 ? ", " : "", values[i]);
   return out + (values.size() > kShown ? ", ...}" : "}");
 }
 
@@ -195,7 +199,8 @@ void Tensor::assign(const Tensor& source) const {
       using To = decltype(to_tag);
       To* base = static_cast<To*>(impl_->storage->data());
       size_t i = 0;
-      for_each_offset(spec(), impl_->offset, [&](int64_t at) { base[at] = convert<To>(static_cast<From>(values[i++])); });
+      for_each_offset(spec(), impl_->offset,
+                      [&](int64_t at) { base[at] = convert<To>(static_cast<From>(values[i++])); });
     });
   });
   bump_version();

@@ -49,8 +49,9 @@ struct TensorImpl final : RefCounted {
   Ref<TensorImpl> grad;
 };
 
-/// A small handle to (storage, spec); copies share the data. Operators never change their inputs; only parameters, optimizer state
-/// and running statistics are assigned in place, by code that says so. A default-constructed tensor is undefined.
+/// A small handle to (storage, spec); copies share the data. Operators never change their inputs; only
+/// parameters, optimizer state and running statistics are assigned in place, by code that says so. A
+/// default-constructed tensor is undefined.
 class Tensor {
  public:
   Tensor() = default;
@@ -107,8 +108,9 @@ class Tensor {
   Tensor grad() const;
   void set_grad(const Tensor& grad) const;
 
-  /// For parameters, optimizer state and running statistics only: copies `source` (same shape; dtype converted) into this
-  /// tensor's memory. Errors: shape; numeric is not checked. The autograd history of saved uses is checked by version().
+  /// For parameters, optimizer state and running statistics only: copies `source` (same shape; dtype
+  /// converted) into this tensor's memory. Errors: shape; numeric is not checked. The autograd history of
+  /// saved uses is checked by version().
   void assign(const Tensor& source) const;
   /// Points this handle's tensor at other data of the same shape and dtype, seen by all copies of the handle.
   void swap_data(const Tensor& source) const;
@@ -120,7 +122,9 @@ class Tensor {
   int grad_index() const { return impl_->grad_index; }
   void set_history(Ref<GradNode> node, int index) const;
 
-  friend bool same(const Tensor& a, const Tensor& b) { return a.impl_ == b.impl_; }  ///< the same handle target
+  friend bool same(const Tensor& a, const Tensor& b) {
+    return a.impl_ == b.impl_;
+  }  ///< the same handle target
   TensorImpl* impl() const { return impl_.get(); }
 
  private:

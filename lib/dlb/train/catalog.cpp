@@ -35,19 +35,24 @@ std::vector<Described> sections() {
 const std::vector<Category>& catalog() {
   static const std::vector<Category> categories = {
       {"section", "Sections", "The parts of a config.", sections()},
-      {"source", "Data sources", "What `data.source` may be: one of these, or the name of a data set (`dlbench doctor` lists them).",
+      {"source", "Data sources",
+       "What `data.source` may be: one of these, or the name of a data set (`dlbench doctor` lists them).",
        describe_types(data::source_types())},
       {"transform", "Transforms",
-       "Steps of `data.transforms` (all splits) and `data.augment` (training batches only, before the transforms).",
+       "Steps of `data.transforms` (all splits) and `data.augment` (training batches only, before the "
+       "transforms).",
        describe_types(data::transform_types())},
       {"layer", "Layers",
-       "Steps of `model`. Each may also say `in: name` or `in: [a, b]` (its inputs), `as: name` (names its output), `id: name` "
+       "Steps of `model`. Each may also say `in: name` or `in: [a, b]` (its inputs), `as: name` (names its "
+       "output), `id: name` "
        "(names its parameters).",
        describe_types(nn::layer_types())},
-      {"construct", "Model constructs", "Containers, and what is decided when the model is built.", model::construct_types()},
+      {"construct", "Model constructs", "Containers, and what is decided when the model is built.",
+       model::construct_types()},
       {"loss", "Losses", "What `loss` may be.", describe_types(nn::loss_types())},
       {"optimizer", "Optimizers", "What `optimizer` may be.", describe_types(optim::optimizer_types())},
-      {"schedule", "Schedules", "What `schedule` may be: the learning rate over time.", describe_types(optim::schedule_types())},
+      {"schedule", "Schedules", "What `schedule` may be: the learning rate over time.",
+       describe_types(optim::schedule_types())},
       {"metric", "Metrics", "What the list `metrics` may hold.", describe_types(metrics::metric_types())},
   };
   return categories;
@@ -61,8 +66,11 @@ const Category* find_category(std::string_view name) {
 }
 
 std::string reference_markdown() {
-  std::string out = "# Reference of the config language\n\nMade by `dlbench help --markdown` from the program's own field descriptors.\n";
-  for (const Category& c : catalog()) out.append("\n").append(config::reference_markdown(c.title, c.doc, c.types));
+  std::string out =
+      "# Reference of the config language\n\nMade by `dlbench help --markdown` from the program's own field "
+      "descriptors.\n";
+  for (const Category& c : catalog())
+    out.append("\n").append(config::reference_markdown(c.title, c.doc, c.types));
   return out;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
-/// \file All that can stand in a config, by category: what `help`, the reference pages and the JSON schema are made of.
+/// \file All that can stand in a config, by category: what `help`, the reference pages and the JSON schema
+/// are made of.
 
 #include <string>
 #include <string_view>

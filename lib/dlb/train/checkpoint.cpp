@@ -15,7 +15,8 @@ constexpr const char* kOptimizerFile = "optimizer.safetensors";
 constexpr const char* kStateFile = "state.json";
 
 /// Writes tensors without a copy of them all in memory, and returns the file's digest.
-std::string write_tensors(files::AtomicFolder& folder, const char* name, const std::vector<io::NamedTensor>& tensors) {
+std::string write_tensors(files::AtomicFolder& folder, const char* name,
+                          const std::vector<io::NamedTensor>& tensors) {
   // What is not row-major in memory, such as channels-last weights, is laid out one tensor at a time.
   std::vector<Tensor> held;
   std::vector<std::string_view> pieces;
@@ -36,7 +37,8 @@ std::string write_tensors(files::AtomicFolder& folder, const char* name, const s
   return digest.hex();
 }
 
-std::string read_verified(const std::string& folder, const char* name, const std::map<std::string, std::string>& digests) {
+std::string read_verified(const std::string& folder, const char* name,
+                          const std::map<std::string, std::string>& digests) {
   const std::string path = files::join(folder, name);
   std::string bytes = files::read_all(path);
   const auto expected = digests.find(name);
@@ -58,7 +60,8 @@ std::optional<int64_t> step_of(std::string_view name) {
 
 }  // namespace
 
-void write_checkpoint(const std::string& folder, const RunState& state, const std::vector<io::NamedTensor>& model,
+void write_checkpoint(const std::string& folder, const RunState& state,
+                      const std::vector<io::NamedTensor>& model,
                       const std::vector<io::NamedTensor>& optimizer) {
   files::AtomicFolder out(folder);
   std::map<std::string, std::string> digests;
@@ -73,9 +76,11 @@ Checkpoint read_checkpoint(const std::string& folder, bool with_optimizer) {
   std::map<std::string, std::string> digests;
   const std::string state_path = files::join(folder, kStateFile);
   c.state = state_from_json(files::read_all(state_path, size_t{64} << 20), state_path, digests);
-  c.model = io::parse_safetensors(read_verified(folder, kModelFile, digests), files::join(folder, kModelFile));
+  c.model =
+      io::parse_safetensors(read_verified(folder, kModelFile, digests), files::join(folder, kModelFile));
   if (with_optimizer) {
-    c.optimizer = io::parse_safetensors(read_verified(folder, kOptimizerFile, digests), files::join(folder, kOptimizerFile));
+    c.optimizer = io::parse_safetensors(read_verified(folder, kOptimizerFile, digests),
+                                        files::join(folder, kOptimizerFile));
   }
   return c;
 }

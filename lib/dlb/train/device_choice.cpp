@@ -10,7 +10,8 @@ namespace dlb::train {
 std::string choose_device(const std::string& name) {
   if (name == "auto") return device_name(kCpu);
   const Device device = parse_device(name);
-  if (device != kCpu) fail(ErrorKind::kDevice, "this build of dlbench computes on the CPU only, got --device {}", name);
+  if (device != kCpu)
+    fail(ErrorKind::kDevice, "this build of dlbench computes on the CPU only, got --device {}", name);
   return device_name(device);
 }
 

@@ -24,13 +24,15 @@ struct Target {
 
 Target find_target(const EvalOptions& o) {
   if (!files::is_folder(o.target)) return {o.target, {}, {}};
-  if (!o.overrides.empty()) fail(ErrorKind::kConfig, "--set changes a config; '{}' is a folder with a config of its own", o.target);
+  if (!o.overrides.empty())
+    fail(ErrorKind::kConfig, "--set changes a config; '{}' is a folder with a config of its own", o.target);
   if (is_checkpoint_folder(o.target)) {
-    const std::string run = files::parent(files::parent(canonical_path(o.target)));
-    if (!is_run_folder(run)) fail(ErrorKind::kConfig, "'{}': this checkpoint is not inside a run folder", o.target);
+    const std::string run = run_of_checkpoint(o.target);
+    if (run.empty()) fail(ErrorKind::kConfig, "'{}': this checkpoint is not inside a run folder", o.target);
     return {files::join(run, "config.yaml"), run, read_checkpoint(o.target, false)};
   }
-  if (!is_run_folder(o.target)) fail(ErrorKind::kConfig, "'{}' is neither a run folder (no config.yaml) nor a checkpoint", o.target);
+  if (!is_run_folder(o.target))
+    fail(ErrorKind::kConfig, "'{}' is neither a run folder (no config.yaml) nor a checkpoint", o.target);
   Target target{files::join(o.target, "config.yaml"), o.target, {}};
   if (o.weights.empty()) {
     target.checkpoint = newest_checkpoint(files::join(o.target, "checkpoints"), false);
@@ -46,7 +48,8 @@ void load_weights(Experiment& experiment, const EvalOptions& o, const Target& ta
   experiment.model->materialize(experiment.seed);
   if (!o.weights.empty()) {
     const bool folder = files::is_folder(o.weights);
-    model::load_weights(*experiment.model, folder ? read_checkpoint(o.weights, false).model : io::read_safetensors(o.weights));
+    model::load_weights(*experiment.model,
+                        folder ? read_checkpoint(o.weights, false).model : io::read_safetensors(o.weights));
   } else if (target.checkpoint) {
     model::load_weights(*experiment.model, target.checkpoint->model);
   } else if (!experiment.weights.from.empty()) {
@@ -59,7 +62,8 @@ void load_weights(Experiment& experiment, const EvalOptions& o, const Target& ta
 
 std::string choose_split(const EvalOptions& o, const Experiment& experiment) {
   const std::string split = !o.split.empty() ? o.split : experiment.data->has("test") ? "test" : "val";
-  if (!experiment.data->has(split)) fail(ErrorKind::kConfig, "the data of '{}' has no {} split", experiment.file, split);
+  if (!experiment.data->has(split))
+    fail(ErrorKind::kConfig, "the data of '{}' has no {} split", experiment.file, split);
   return split;
 }
 

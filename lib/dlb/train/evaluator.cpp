@@ -24,7 +24,8 @@ MetricValues measure(Experiment& experiment, data::Loader& loader, const std::fu
 
 std::string metrics_text(const std::string& split, const MetricValues& values) {
   std::string text = split;
-  if (const auto loss = values.find("loss"); loss != values.end()) text += fmt::format(" loss {:.4f}", loss->second);
+  if (const auto loss = values.find("loss"); loss != values.end())
+    text += fmt::format(" loss {:.4f}", loss->second);
   for (const auto& [name, value] : values) {
     if (name != "loss") text += fmt::format(", {} {:.4f}", name, value);
   }

@@ -9,8 +9,8 @@
 
 namespace dlb::train {
 
-/// Loss (its sum over the split divided by its count) and metrics of the model in evaluation mode over all batches of `loader`.
-/// `stop` is asked after each batch; when it says yes, the result is empty.
+/// Loss (its sum over the split divided by its count) and metrics of the model in evaluation mode over all
+/// batches of `loader`. `stop` is asked after each batch; when it says yes, the result is empty.
 MetricValues measure(Experiment& experiment, data::Loader& loader, const std::function<bool()>& stop = {});
 
 /// "val loss 0.0312, accuracy 0.9901"

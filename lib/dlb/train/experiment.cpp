@@ -9,7 +9,8 @@
 
 namespace dlb::train {
 
-std::unique_ptr<Experiment> Experiment::load(const std::string& file, const std::vector<std::string>& overrides) {
+std::unique_ptr<Experiment> Experiment::load(const std::string& file,
+                                             const std::vector<std::string>& overrides) {
   return load(config::Document::load(file, overrides));
 }
 
@@ -27,7 +28,8 @@ std::vector<std::string> Experiment::metric_names() const {
 }
 
 bool Experiment::higher_is_better(const std::string& metric) const {
-  const auto it = std::find_if(metrics.begin(), metrics.end(), [&](const NamedMetric& m) { return m.name == metric; });
+  const auto it =
+      std::find_if(metrics.begin(), metrics.end(), [&](const NamedMetric& m) { return m.name == metric; });
   return it != metrics.end() && it->metric->higher_is_better();
 }
 
@@ -52,7 +54,8 @@ std::string resolved_yaml(const Experiment& e) {
     if (entry.key != "base") entries.push_back(entry);
   }
   if (has_paths(root)) {
-    const std::string base = std::filesystem::absolute(e.base.empty() ? "." : e.base).lexically_normal().string();
+    const std::string base =
+        std::filesystem::absolute(e.base.empty() ? "." : e.base).lexically_normal().string();
     entries.push_back({"base", {}, config::Node::string(base)});
   }
   return config::to_yaml(config::Node::map(std::move(entries)));
@@ -63,7 +66,8 @@ void load_initial_weights(Experiment& e) {
   model::LoadOptions options;
   options.strict = e.weights.strict;
   options.prefix = e.weights.prefix;
-  for (const config::Node::Entry& entry : e.weights.map.entries()) options.names[entry.key] = entry.value.as_string();
+  for (const config::Node::Entry& entry : e.weights.map.entries())
+    options.names[entry.key] = entry.value.as_string();
   const std::string path = files::join(e.base, e.weights.from);
   const model::LoadReport report = model::load_weights(*e.model, io::read_safetensors(path), options);
   log::info("{} of {} tensors from '{}'", report.loaded, e.model->variables().size(), path);

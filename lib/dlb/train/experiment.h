@@ -25,29 +25,34 @@ struct NamedMetric {
 
 /// Sizes known before a run; memory is an estimate of the largest training batch.
 struct Totals {
-  int64_t params = 0;             ///< trainable numbers
-  double forward_flops = 0;       ///< of one batch
-  double step_flops = 0;          ///< of one update: accumulate * (forward + backward), backward counted as two forwards
-  size_t activation_bytes = 0;    ///< kept for the backward pass
-  size_t peak_bytes = 0;          ///< weights, gradients, optimizer state, averages, activations and prefetched batches
-  int64_t steps_per_epoch = 0;    ///< updates
-  int64_t steps = 0;              ///< updates in the whole run
+  int64_t params = 0;        ///< trainable numbers
+  double forward_flops = 0;  ///< of one batch
+  double step_flops =
+      0;  ///< of one update: accumulate * (forward + backward), backward counted as two forwards
+  size_t activation_bytes = 0;  ///< kept for the backward pass
+  size_t peak_bytes =
+      0;  ///< weights, gradients, optimizer state, averages, activations and prefetched batches
+  int64_t steps_per_epoch = 0;  ///< updates
+  int64_t steps = 0;            ///< updates in the whole run
 };
 
-/// An experiment: every section of the config made into its object, the model on kMeta (no memory is taken), the data's headers read.
+/// An experiment: every section of the config made into its object, the model on kMeta (no memory is taken),
+/// the data's headers read.
 class Experiment {
  public:
-  /// Reads and checks everything: syntax, fields, data headers, shapes of each layer, loss and metrics against the model's output,
-  /// metric names, durations, unused variables. Raises one Error that carries all that is wrong. Reads no data beyond headers.
-  static std::unique_ptr<Experiment> load(const std::string& file, const std::vector<std::string>& overrides = {});
+  /// Reads and checks everything: syntax, fields, data headers, shapes of each layer, loss and metrics
+  /// against the model's output, metric names, durations, unused variables. Raises one Error that carries all
+  /// that is wrong. Reads no data beyond headers.
+  static std::unique_ptr<Experiment> load(const std::string& file,
+                                          const std::vector<std::string>& overrides = {});
   /// As load(), from a document.
   static std::unique_ptr<Experiment> load(config::Document document);
 
-  std::string file;         ///< the main config file
+  std::string file;  ///< the main config file
   config::Document document;
-  std::string name;         ///< the config's `name`, else the file's
+  std::string name;  ///< the config's `name`, else the file's
   std::string description;
-  std::string base;         ///< the folder that relative paths start from
+  std::string base;  ///< the folder that relative paths start from
   uint64_t seed = 1;
   TrainSettings train;
   WeightsSettings weights;
@@ -60,7 +65,8 @@ class Experiment {
   std::vector<NamedMetric> metrics;
   Totals totals;
 
-  /// The split that `keep.best`, early stopping and `plateau` look at: "val" if the data has one, else "test", else "".
+  /// The split that `keep.best`, early stopping and `plateau` look at: "val" if the data has one, else
+  /// "test", else "".
   std::string monitor_split;
   /// Names that records of the monitored split have: "loss" and the metrics.
   std::vector<std::string> metric_names() const;
@@ -68,7 +74,8 @@ class Experiment {
   bool higher_is_better(const std::string& metric) const;
 };
 
-/// The resolved config as YAML: one file that repeats the run. Relative paths are pinned by `base` where the config has any.
+/// The resolved config as YAML: one file that repeats the run. Relative paths are pinned by `base` where the
+/// config has any.
 std::string resolved_yaml(const Experiment& experiment);
 
 }  // namespace dlb::train

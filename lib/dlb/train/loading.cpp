@@ -12,11 +12,11 @@ namespace {
 
 using config::Node;
 
-
 /// A name becomes part of a folder's name.
 bool usable_name(const std::string& name) {
   return !name.empty() && name.size() <= 200 && name.front() != '.' && name.front() != '-' &&
-         std::none_of(name.begin(), name.end(), [](unsigned char c) { return c < 0x20 || c == '/' || c == '\\' || c == 0x7F; });
+         std::none_of(name.begin(), name.end(),
+                      [](unsigned char c) { return c < 0x20 || c == '/' || c == '\\' || c == 0x7F; });
 }
 
 Tensor meta(TensorSpec spec) {
@@ -68,7 +68,8 @@ void Loading::read_vars() {
   const Node* vars = e_.document.root().find("vars");
   if (vars == nullptr || vars->is_null()) return;
   if (!vars->is_map()) {
-    reader_.error(*vars, fmt::format("vars must be a map of names to values, got {}", config::kind_phrase(vars->kind())));
+    reader_.error(*vars, fmt::format("vars must be a map of names to values, got {}",
+                                     config::kind_phrase(vars->kind())));
     return;
   }
   for (const Node::Entry& entry : vars->entries()) {
@@ -106,9 +107,11 @@ void Loading::read_data() {
 void Loading::read_model() {
   if (sections_.model.is_null()) return;
   const Node* blocks = sections_.blocks.is_null() ? nullptr : &sections_.blocks;
-  if (!e_.data) return model::Model::check_steps(reader_, sections_.model, blocks, data::DataModule::fact_names());
+  if (!e_.data)
+    return model::Model::check_steps(reader_, sections_.model, blocks, data::DataModule::fact_names());
   guarded(sections_.model, [&] {
-    e_.model = model::Model::build(reader_, sections_.model, blocks, data::batch_spec(e_.data->spec().input, e_.data->batch()));
+    e_.model = model::Model::build(reader_, sections_.model, blocks,
+                                   data::batch_spec(e_.data->spec().input, e_.data->batch()));
   });
 }
 
@@ -124,9 +127,11 @@ void Loading::read_loss() {
   const TensorSpec& out = e_.model->output_spec();
   // Where the ranks do not go together the loss itself says what it expects.
   const bool scores = out.rank() >= 2 && out.rank() == target().rank() + 1;
-  if ((choice->name == "cross_entropy" || choice->name == "nll") && classes > 0 && scores && out.dim(1) < classes) {
+  if ((choice->name == "cross_entropy" || choice->name == "nll") && classes > 0 && scores &&
+      out.dim(1) < classes) {
     errors_.add(sections_.loss.error(
-        fmt::format("{} gets {} scores per sample from the model, but the data has {} classes", choice->name, out.dim(1), classes),
+        fmt::format("{} gets {} scores per sample from the model, but the data has {} classes", choice->name,
+                    out.dim(1), classes),
         "end the model with `- linear: $classes`"));
     return;
   }
@@ -141,7 +146,8 @@ void Loading::read_metrics() {
     const std::string as = "as";
     const std::optional<config::Choice> choice = reader_.choice(item, "metric", std::span(&as, 1));
     if (!choice) continue;
-    NamedMetric metric{choice->name, reader_.make(*choice, metrics::metric_types(), "metric", std::span(&as, 1))};
+    NamedMetric metric{choice->name,
+                       reader_.make(*choice, metrics::metric_types(), "metric", std::span(&as, 1))};
     if (!metric.metric) continue;
     const Node* name = item.is_map() ? item.find(as) : nullptr;
     if (name == nullptr && choice->body.is_map()) name = choice->body.find(as);
@@ -152,11 +158,15 @@ void Loading::read_metrics() {
       }
       metric.name = name->as_string();
     }
-    const std::vector<std::string> taken = {"step", "epoch", "split", "loss", "lr", "grad_norm", "samples_per_s"};
+    const std::vector<std::string> taken = {"step", "epoch",     "split",        "loss",
+                                            "lr",   "grad_norm", "samples_per_s"};
     if (std::find(taken.begin(), taken.end(), metric.name) != taken.end()) {
-      reader_.error(item, fmt::format("'{}' is a name that every record has", metric.name), "choose another one with `as: NAME`");
-    } else if (std::any_of(e_.metrics.begin(), e_.metrics.end(), [&](const NamedMetric& m) { return m.name == metric.name; })) {
-      reader_.error(item, fmt::format("metric '{}' is listed twice", metric.name), "tell them apart with `as: NAME`");
+      reader_.error(item, fmt::format("'{}' is a name that every record has", metric.name),
+                    "choose another one with `as: NAME`");
+    } else if (std::any_of(e_.metrics.begin(), e_.metrics.end(),
+                           [&](const NamedMetric& m) { return m.name == metric.name; })) {
+      reader_.error(item, fmt::format("metric '{}' is listed twice", metric.name),
+                    "tell them apart with `as: NAME`");
     }
     if (e_.model) {
       guarded(item, [&] { metric.metric->update(prediction(), target()); });
@@ -169,20 +179,23 @@ void Loading::read_metrics() {
 void Loading::read_optimizer() {
   if (sections_.optimizer.is_null()) return;
   e_.optimizer = reader_.make(sections_.optimizer, optim::optimizer_types(), "optimizer");
-  if (e_.optimizer && e_.model) guarded(sections_.optimizer, [&] { e_.optimizer->attach(trainable(*e_.model)); });
+  if (e_.optimizer && e_.model)
+    guarded(sections_.optimizer, [&] { e_.optimizer->attach(trainable(*e_.model)); });
 }
 
 void Loading::sum_up() {
   Totals& t = e_.totals;
   const int64_t batches = e_.data->steps_per_epoch();
   if (batches == 0) {
-    reader_.error(sections_.data, fmt::format("the training data has no batch: {} samples", e_.data->size("train")));
+    reader_.error(sections_.data,
+                  fmt::format("the training data has no batch: {} samples", e_.data->size("train")));
     return;
   }
   t.steps_per_epoch = (batches + e_.train.accumulate - 1) / std::max<int64_t>(e_.train.accumulate, 1);
   t.steps = e_.train.steps.value_or(std::numeric_limits<int64_t>::max());
   int64_t by_epochs = 0;
-  if (e_.train.epochs && !__builtin_mul_overflow(*e_.train.epochs, t.steps_per_epoch, &by_epochs)) t.steps = std::min(t.steps, by_epochs);
+  if (e_.train.epochs && !__builtin_mul_overflow(*e_.train.epochs, t.steps_per_epoch, &by_epochs))
+    t.steps = std::min(t.steps, by_epochs);
   if (!e_.model) return;
   t.params = e_.model->parameter_count();
   for (const model::LayerReport& layer : e_.model->report()) {
@@ -196,8 +209,10 @@ void Loading::sum_up() {
     variables += v.value.spec().bytes();
     if (v.trainable && !v.buffer) trained += v.value.spec().bytes();
   }
-  const auto batch_bytes = static_cast<size_t>(e_.data->batch()) * (e_.data->spec().input.bytes() + e_.data->spec().target.bytes());
-  t.peak_bytes = variables + trained + t.activation_bytes + batch_bytes * static_cast<size_t>(1 + e_.data->config().prefetch);
+  const auto batch_bytes = static_cast<size_t>(e_.data->batch()) *
+                           (e_.data->spec().input.bytes() + e_.data->spec().target.bytes());
+  t.peak_bytes = variables + trained + t.activation_bytes +
+                 batch_bytes * static_cast<size_t>(1 + e_.data->config().prefetch);
   if (e_.train.ema > 0) t.peak_bytes += trained;
   if (e_.optimizer) {
     for (const optim::State& s : e_.optimizer->state()) t.peak_bytes += s.value.spec().bytes();
@@ -205,17 +220,21 @@ void Loading::sum_up() {
 }
 
 void Loading::read_schedule() {
-  const Node node = sections_.schedule.is_null() ? Node::string("constant", sections_.schedule.mark()) : sections_.schedule;
+  const Node node =
+      sections_.schedule.is_null() ? Node::string("constant", sections_.schedule.mark()) : sections_.schedule;
   e_.schedule = reader_.make(node, optim::schedule_types(), "schedule");
   if (!e_.schedule || !e_.optimizer || e_.totals.steps_per_epoch == 0) return;
-  guarded(sections_.schedule, [&] { e_.schedule->prepare({e_.optimizer->lr, e_.totals.steps, e_.totals.steps_per_epoch}); });
+  guarded(sections_.schedule, [&] {
+    e_.schedule->prepare({e_.optimizer->lr, e_.totals.steps, e_.totals.steps_per_epoch});
+  });
 }
 
 void Loading::read_weights() {
   if (sections_.weights.is_null()) return;
   if (!reader_.read(sections_.weights, WeightsSettings::fields(), &e_.weights, "weights")) return;
   const std::string path = files::join(e_.base, e_.weights.from);
-  if (!files::exists(path)) reader_.error(node_at({"weights", "from"}), fmt::format("there is no file '{}'", path));
+  if (!files::exists(path))
+    reader_.error(node_at({"weights", "from"}), fmt::format("there is no file '{}'", path));
   const Node& map = e_.weights.map;
   if (!map.is_null() && !map.is_map()) {
     reader_.error(map, fmt::format("map must be a map of names, got {}", config::kind_phrase(map.kind())));
@@ -231,9 +250,11 @@ void Loading::check_metric_names() {
   const EarlyStoppingSettings& early = e_.train.early_stopping;
   const auto check = [&](const std::string& name, const Node& node) {
     const std::vector<std::string> known = e_.metric_names();
-    if (std::find(known.begin(), known.end(), name) == known.end()) reader_.unknown_name(node, name, known, "metric");
+    if (std::find(known.begin(), known.end(), name) == known.end())
+      reader_.unknown_name(node, name, known, "metric");
     if (e_.data && e_.monitor_split.empty()) {
-      reader_.error(node, "the data has neither a val nor a test split to judge by", "hold one out with `data: {val: {from: train, last: N}}`");
+      reader_.error(node, "the data has neither a val nor a test split to judge by",
+                    "hold one out with `data: {val: {from: train, last: N}}`");
     }
   };
   if (!best.empty()) check(best, node_at({"train", "checkpoint", "keep", "best"}));

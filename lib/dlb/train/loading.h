@@ -11,7 +11,8 @@
 
 namespace dlb::train {
 
-/// Fills an experiment from its document. Goes on after errors as far as what follows can still be judged, and reports all of them.
+/// Fills an experiment from its document. Goes on after errors as far as what follows can still be judged,
+/// and reports all of them.
 class Loading {
  public:
   explicit Loading(Experiment& experiment) : e_(experiment), vars_(&facts_), reader_(errors_, vars_) {}

@@ -11,7 +11,9 @@
 namespace dlb::train {
 namespace {
 
-nlohmann::ordered_json number(double value) { return std::isfinite(value) ? nlohmann::ordered_json(value) : nlohmann::ordered_json(); }
+nlohmann::ordered_json number(double value) {
+  return std::isfinite(value) ? nlohmann::ordered_json(value) : nlohmann::ordered_json();
+}
 
 /// Cuts the file to at most `bytes` and returns the length it has then.
 uint64_t cut(const std::string& path, uint64_t bytes) {
@@ -23,7 +25,8 @@ uint64_t cut(const std::string& path, uint64_t bytes) {
   if (error) fail(ErrorKind::kIo, "cannot shorten '{}': {}", path, error.message());
   if (size < bytes) {
     // Nothing depends on old records but their readers.
-    log::warning("'{}' has {} bytes where the checkpoint has seen {}: earlier records are missing", path, size, bytes);
+    log::warning("'{}' has {} bytes where the checkpoint has seen {}: earlier records are missing", path,
+                 size, bytes);
   }
   return std::min(size, bytes);
 }

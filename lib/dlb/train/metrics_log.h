@@ -13,9 +13,9 @@ namespace dlb::train {
 /// One line of metrics.jsonl.
 struct Record {
   int64_t step = 0;
-  double epoch = 0;      ///< epochs done, with fraction
+  double epoch = 0;  ///< epochs done, with fraction
   std::string split;
-  MetricValues values;   ///< "loss" and the metrics
+  MetricValues values;  ///< "loss" and the metrics
   std::optional<double> lr;
   std::optional<double> grad_norm;
   std::optional<double> samples_per_s;
@@ -27,7 +27,8 @@ std::string to_json(const Record& record);
 /// Appends records to a file.
 class MetricsLog {
  public:
-  /// Opens the file, cut to its first `bytes` bytes: what a run wrote after the checkpoint it goes on from is written again. Errors: io.
+  /// Opens the file, cut to its first `bytes` bytes: what a run wrote after the checkpoint it goes on from is
+  /// written again. Errors: io.
   MetricsLog(const std::string& path, uint64_t bytes);
   void write(const Record& record);
   uint64_t bytes() const { return bytes_; }

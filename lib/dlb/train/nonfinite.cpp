@@ -12,11 +12,13 @@ namespace {
 
 constexpr int64_t kGrain = int64_t{1} << 15;
 
-/// An exponent of all ones is what NaN and infinity have in common. The loop has no early exit so that it vectorises.
+/// An exponent of all ones is what NaN and infinity have in common. The loop has no early exit so that it
+/// vectorises.
 template <class Bits>
 bool block_finite(const Bits* p, int64_t n, Bits exponent) {
   Bits bad = 0;
-  for (int64_t i = 0; i < n; ++i) bad = static_cast<Bits>(bad | static_cast<Bits>((p[i] & exponent) == exponent));
+  for (int64_t i = 0; i < n; ++i)
+    bad = static_cast<Bits>(bad | static_cast<Bits>((p[i] & exponent) == exponent));
   return bad == 0;
 }
 
@@ -41,7 +43,9 @@ int64_t count_nonfinite(const Tensor& x) {
 std::string place_of(const model::Model& model, const std::string& parameter) {
   const model::LayerReport* owner = nullptr;
   for (const model::LayerReport& layer : model.report()) {
-    if (parameter.starts_with(layer.name + ".") && (owner == nullptr || layer.name.size() > owner->name.size())) owner = &layer;
+    if (parameter.starts_with(layer.name + ".") &&
+        (owner == nullptr || layer.name.size() > owner->name.size()))
+      owner = &layer;
   }
   return owner == nullptr ? std::string() : owner->where;
 }
@@ -56,19 +60,26 @@ bool all_finite(const Tensor& x) {
   if (!is_dense(x.shape(), x.strides())) return count_nonfinite(x) == 0;
   const int64_t n = x.numel();
   switch (x.dtype()) {
-    case DType::kFloat64: return dense_finite(static_cast<const uint64_t*>(x.raw()), n, uint64_t{0x7FF0000000000000});
-    case DType::kBFloat16: return dense_finite(static_cast<const uint16_t*>(x.raw()), n, uint16_t{0x7F80});
-    case DType::kFloat16: return dense_finite(static_cast<const uint16_t*>(x.raw()), n, uint16_t{0x7C00});
-    default: return dense_finite(static_cast<const uint32_t*>(x.raw()), n, uint32_t{0x7F800000});
+    case DType::kFloat64:
+      return dense_finite(static_cast<const uint64_t*>(x.raw()), n, uint64_t{0x7FF0000000000000});
+    case DType::kBFloat16:
+      return dense_finite(static_cast<const uint16_t*>(x.raw()), n, uint16_t{0x7F80});
+    case DType::kFloat16:
+      return dense_finite(static_cast<const uint16_t*>(x.raw()), n, uint16_t{0x7C00});
+    default:
+      return dense_finite(static_cast<const uint32_t*>(x.raw()), n, uint32_t{0x7F800000});
   }
 }
 
 bool gradients_finite(std::span<const optim::Param> params) {
-  return std::all_of(params.begin(), params.end(), [](const optim::Param& p) { return all_finite(p.value.grad()); });
+  return std::all_of(params.begin(), params.end(),
+                     [](const optim::Param& p) { return all_finite(p.value.grad()); });
 }
 
-Blame find_nonfinite(model::Model& model, nn::Context context, const Tensor& input, std::span<const optim::Param> params) {
-  if (!all_finite(input)) return {fmt::format("the batch itself holds {} values that are not finite", count_nonfinite(input)), {}};
+Blame find_nonfinite(model::Model& model, nn::Context context, const Tensor& input,
+                     std::span<const optim::Param> params) {
+  if (!all_finite(input))
+    return {fmt::format("the batch itself holds {} values that are not finite", count_nonfinite(input)), {}};
   for (const optim::Param& p : params) {
     if (!all_finite(p.value)) return {fmt::format("parameter '{}' is not finite already", p.name), {}};
   }
@@ -76,8 +87,8 @@ Blame find_nonfinite(model::Model& model, nn::Context context, const Tensor& inp
   model.set_layer_hook([&](const std::string& name, const std::string& where, const Outputs& outputs) {
     for (const Tensor& out : outputs) {
       if (all_finite(out)) continue;
-      blame = {fmt::format("the output of layer '{}' is the first that is not finite ({} of {} values)", name, count_nonfinite(out),
-                           out.numel()),
+      blame = {fmt::format("the output of layer '{}' is the first that is not finite ({} of {} values)", name,
+                           count_nonfinite(out), out.numel()),
                where};
       throw Found();
     }
@@ -92,7 +103,9 @@ Blame find_nonfinite(model::Model& model, nn::Context context, const Tensor& inp
   // The backward pass runs from the last layer to the first, and carries a NaN with it.
   for (size_t i = params.size(); i-- > 0;) {
     if (all_finite(params[i].value.grad())) continue;
-    return {fmt::format("every layer's output is finite; the backward pass first goes wrong at the gradient of '{}'", params[i].name),
+    return {fmt::format(
+                "every layer's output is finite; the backward pass first goes wrong at the gradient of '{}'",
+                params[i].name),
             place_of(model, params[i].name)};
   }
   return {"every layer's output is finite, so it comes from the loss", {}};

@@ -39,7 +39,8 @@ std::string duration_text(double s) {
 }
 
 std::string progress_text(const ProgressLine& l, size_t width, bool bar) {
-  const std::string epoch = l.epochs > 0 ? fmt::format("epoch {}/{}", l.epoch, l.epochs) : fmt::format("epoch {}", l.epoch);
+  const std::string epoch =
+      l.epochs > 0 ? fmt::format("epoch {}/{}", l.epoch, l.epochs) : fmt::format("epoch {}", l.epoch);
   const std::string step = fmt::format("  step {}/{}", l.step, l.steps);
   const std::string loss = fmt::format("  loss {:.4f}", l.loss);
   const std::string lr = fmt::format("  lr {:.3g}", l.lr);
@@ -50,8 +51,9 @@ std::string progress_text(const ProgressLine& l, size_t width, bool bar) {
     const auto full = static_cast<size_t>(kBarWidth * std::clamp(l.step, int64_t{0}, l.steps) / l.steps);
     drawn = "  [" + std::string(full, '#') + std::string(kBarWidth - full, '-') + "]";
   }
-  for (const std::string& text : {epoch + step + drawn + loss + lr + rate + eta, epoch + step + loss + lr + rate + eta,
-                                  epoch + step + loss + lr + eta, epoch + step + loss + eta, epoch + step + eta}) {
+  for (const std::string& text :
+       {epoch + step + drawn + loss + lr + rate + eta, epoch + step + loss + lr + rate + eta,
+        epoch + step + loss + lr + eta, epoch + step + loss + eta, epoch + step + eta}) {
     if (width == 0 || text.size() <= width) return text;
   }
   return (epoch + step).substr(0, width);
@@ -78,7 +80,8 @@ Progress::~Progress() {
 void Progress::update(int64_t step, int64_t epoch, int64_t samples, double loss, double lr) {
   // A weighted mean that starts at the first loss instead of at zero.
   if (std::isfinite(loss)) {
-    loss_ = (kLossSmoothing * weight_ * loss_ + (1 - kLossSmoothing) * loss) / (kLossSmoothing * weight_ + (1 - kLossSmoothing));
+    loss_ = (kLossSmoothing * weight_ * loss_ + (1 - kLossSmoothing) * loss) /
+            (kLossSmoothing * weight_ + (1 - kLossSmoothing));
     weight_ = kLossSmoothing * weight_ + (1 - kLossSmoothing);
   }
   span_samples_ += samples;

@@ -10,23 +10,24 @@ namespace dlb::train {
 /// What one line shows.
 struct ProgressLine {
   int64_t step = 0;
-  int64_t steps = 0;        ///< of the whole run
-  int64_t epoch = 0;        ///< the current one, from 1
-  int64_t epochs = 0;       ///< 0 = not known
-  double loss = 0;          ///< smoothed
+  int64_t steps = 0;   ///< of the whole run
+  int64_t epoch = 0;   ///< the current one, from 1
+  int64_t epochs = 0;  ///< 0 = not known
+  double loss = 0;     ///< smoothed
   double lr = 0;
   double samples_per_s = 0;
   double eta_s = 0;
 };
 
-/// "epoch 2/3  step 1200/2814 [#####-----]  loss 0.1234  lr 0.001  5230 samples/s  ETA 0:12", shortened to `width` columns (0 = any):
-/// the bar goes first, then the rate, then the learning rate.
+/// "epoch 2/3  step 1200/2814 [#####-----]  loss 0.1234  lr 0.001  5230 samples/s  ETA 0:12", shortened to
+/// `width` columns (0 = any): the bar goes first, then the rate, then the learning rate.
 std::string progress_text(const ProgressLine& line, size_t width, bool bar);
 
 /// "0:07", "12:34", "1:02:03"
 std::string duration_text(double seconds);
 
-/// Shows progress on stderr, as the terminal and `--quiet` (a log level above info) allow. Colour is used on a terminal unless NO_COLOR is set.
+/// Shows progress on stderr, as the terminal and `--quiet` (a log level above info) allow. Colour is used on
+/// a terminal unless NO_COLOR is set.
 class Progress {
  public:
   Progress(int64_t steps, int64_t epochs, int64_t first_step);

@@ -13,6 +13,7 @@
 #include "dlb/base/error.h"
 #include "dlb/base/files.h"
 #include "dlb/base/log.h"
+#include "dlb/train/device_choice.h"
 
 namespace dlb::train {
 namespace {
@@ -29,9 +30,11 @@ int lock_folder(const std::string& path) {
     char owner[32] = {};
     const ssize_t n = ::read(fd, owner, sizeof owner - 1);
     ::close(fd);
-    if (code != EWOULDBLOCK) fail(ErrorKind::kIo, "cannot lock run folder '{}': {}", path, std::strerror(code));
-    throw Error(ErrorKind::kIo, fmt::format("run folder '{}' is in use by another process{}", path,
-                                            n > 0 ? fmt::format(" (number {})", owner) : std::string()),
+    if (code != EWOULDBLOCK)
+      fail(ErrorKind::kIo, "cannot lock run folder '{}': {}", path, std::strerror(code));
+    throw Error(ErrorKind::kIo,
+                fmt::format("run folder '{}' is in use by another process{}", path,
+                            n > 0 ? fmt::format(" (number {})", owner) : std::string()),
                 {}, "wait until it ends, or choose another folder with --out");
   }
   const std::string self = std::to_string(::getpid());
@@ -87,17 +90,21 @@ RunFolder RunFolder::create_at(const std::string& path) {
   RunFolder folder(path, lock);
   for (const std::string& name : files::list(path)) {
     if (name == kLockFile) continue;
-    throw Error(ErrorKind::kConfig, fmt::format("--out '{}': the folder is not empty (it has '{}')", path, name), {},
-                is_run_folder(path) ? "add --resume to go on with that run, or name another folder" : "name another folder");
+    throw Error(ErrorKind::kConfig,
+                fmt::format("--out '{}': the folder is not empty (it has '{}')", path, name), {},
+                is_run_folder(path) ? "add --resume to go on with that run, or name another folder"
+                                    : "name another folder");
   }
   return folder;
 }
 
 RunFolder RunFolder::reopen(const std::string& path) {
-  // A process killed right at its start has left an empty folder; anything else without a config is not ours to touch.
+  // A process killed right at its start has left an empty folder; anything else without a config is not ours
+  // to touch.
   for (const std::string& name : files::list(path)) {
     if (is_run_folder(path) || name == kLockFile || name == "log.txt" || is_temporary(name)) continue;
-    throw Error(ErrorKind::kConfig, fmt::format("'{}' is not a run folder: it has '{}' but no config.yaml", path, name));
+    throw Error(ErrorKind::kConfig,
+                fmt::format("'{}' is not a run folder: it has '{}' but no config.yaml", path, name));
   }
   const int lock = lock_folder(path);
   RunFolder folder(path, lock);
@@ -123,11 +130,19 @@ RunFolder::~RunFolder() {
   if (lock_ >= 0) ::close(lock_);
 }
 
-RunFolder::RunFolder(RunFolder&& other) noexcept : path_(std::move(other.path_)), lock_(std::exchange(other.lock_, -1)) {}
+RunFolder::RunFolder(RunFolder&& other) noexcept
+    : path_(std::move(other.path_)), lock_(std::exchange(other.lock_, -1)) {}
 
 std::string RunFolder::file(const char* name) const { return files::join(path_, name); }
 
 bool is_run_folder(const std::string& path) { return files::exists(files::join(path, "config.yaml")); }
 bool is_checkpoint_folder(const std::string& path) { return files::exists(files::join(path, "state.json")); }
+
+std::string run_of_checkpoint(const std::string& checkpoint) {
+  const std::string run = files::parent(files::parent(canonical_path(checkpoint)));
+  if (run.empty() || !is_run_folder(run)) return {};
+  const std::string as_given = files::parent(files::parent(checkpoint));
+  return !as_given.empty() && canonical_path(as_given) == run ? as_given : run;
+}
 
 }  // namespace dlb::train

@@ -12,7 +12,8 @@ class RunFolder {
   static RunFolder create(const std::string& runs, const std::string& name);
   /// Takes `path`, which must be missing or empty. Errors: config when something is in it, io.
   static RunFolder create_at(const std::string& path);
-  /// Takes an existing run to go on with it, and removes what a killed process left half-written. Errors: io when another process works in it.
+  /// Takes an existing run to go on with it, and removes what a killed process left half-written. Errors: io
+  /// when another process works in it.
   static RunFolder reopen(const std::string& path);
   /// The folder RUNS/NAME-N with the largest N, "" when there is none.
   static std::string latest(const std::string& runs, const std::string& name);
@@ -38,5 +39,8 @@ class RunFolder {
 /// Whether `path` looks like a run folder, and like a checkpoint folder.
 bool is_run_folder(const std::string& path);
 bool is_checkpoint_folder(const std::string& path);
+/// The run folder that a checkpoint folder lies in (RUN/checkpoints/step-N), "" when that is none. As short
+/// as `checkpoint` allows, absolute where it is given as "." or by a link.
+std::string run_of_checkpoint(const std::string& checkpoint);
 
 }  // namespace dlb::train

@@ -56,8 +56,12 @@ std::string utc_now() {
 }
 
 std::string to_json(const RunResult& r) {
-  const ordered_json j = {{"run", r.run},     {"status", r.status},         {"steps", r.steps},
-                          {"epochs", r.epochs}, {"seconds", number(r.seconds)}, {"metrics", metrics_json(r)},
+  const ordered_json j = {{"run", r.run},
+                          {"status", r.status},
+                          {"steps", r.steps},
+                          {"epochs", r.epochs},
+                          {"seconds", number(r.seconds)},
+                          {"metrics", metrics_json(r)},
                           {"params_hash", r.params_hash}};
   return j.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
 }
@@ -84,7 +88,8 @@ void write_run_record(const std::string& path, const RunRecord& r) {
                     {"peak_rss_mb", std::round(peak_rss_mb() * 10) / 10},
                     {"metrics", metrics_json(r.result)},
                     {"params_hash", r.result.params_hash}};
-  if (r.best) j["best"] = {{"metric", r.best_metric}, {"value", number(r.best->value)}, {"step", r.best->step}};
+  if (r.best)
+    j["best"] = {{"metric", r.best_metric}, {"value", number(r.best->value)}, {"step", r.best->step}};
   if (!r.error.empty()) j["error"] = r.error;
   files::write_atomic(path, j.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n");
 }
@@ -109,7 +114,8 @@ std::optional<RunRecord> read_run_record(const std::string& path) {
     j.at("epochs").get_to(r.result.epochs);
     r.result.seconds = j.at("seconds").is_null() ? NAN : j.at("seconds").get<double>();
     for (const auto& [split, values] : j.at("metrics").items()) {
-      for (const auto& [name, value] : values.items()) r.result.metrics[split][name] = value.is_null() ? NAN : value.get<double>();
+      for (const auto& [name, value] : values.items())
+        r.result.metrics[split][name] = value.is_null() ? NAN : value.get<double>();
     }
     j.at("params_hash").get_to(r.result.params_hash);
     return r;

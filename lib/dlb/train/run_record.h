@@ -15,17 +15,17 @@ namespace dlb::train {
 /// The content of run.json.
 struct RunRecord {
   std::string name;
-  std::string config;      ///< the file that was given
+  std::string config;  ///< the file that was given
   std::string command;
   std::string device;
   int threads = 0;
   uint64_t seed = 0;
-  std::string start;       ///< ISO 8601, UTC
-  std::vector<std::string> resumed;  ///< when the run was taken up again
+  std::string start;                        ///< ISO 8601, UTC
+  std::vector<std::string> resumed;         ///< when the run was taken up again
   std::map<std::string, std::string> data;  ///< file -> checksum
   int64_t params = 0;
-  std::string error;       ///< of a failed run
-  std::string best_metric; ///< with `best`
+  std::string error;        ///< of a failed run
+  std::string best_metric;  ///< with `best`
   std::optional<RunState::Best> best;
   RunResult result;
 };

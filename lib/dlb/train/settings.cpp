@@ -4,7 +4,8 @@ namespace dlb::train {
 
 Fields KeepSettings::fields() {
   static const Field list[] = {
-      field<&KeepSettings::best>("best", "also keep the checkpoint that is best by this metric (\"loss\" or one of `metrics`)"),
+      field<&KeepSettings::best>(
+          "best", "also keep the checkpoint that is best by this metric (\"loss\" or one of `metrics`)"),
       field<&KeepSettings::last>("last", "how many of the newest checkpoints to keep", at_least(1)),
   };
   return list;
@@ -20,11 +21,13 @@ Fields CheckpointSettings::fields() {
 
 Fields EarlyStoppingSettings::fields() {
   static const Field list[] = {
-      required<&EarlyStoppingSettings::patience>("patience", "stop after that many evaluations in a row without improvement",
-                                                 positive()),
+      required<&EarlyStoppingSettings::patience>(
+          "patience", "stop after that many evaluations in a row without improvement", positive()),
       field<&EarlyStoppingSettings::metric>("metric", "what to watch: \"loss\" or one of `metrics`"),
-      field<&EarlyStoppingSettings::min_delta>("min_delta", "the least change that counts as an improvement", non_negative()),
-      field<&EarlyStoppingSettings::mode>("mode", "whether the metric should fall or rise; auto: as the metric says",
+      field<&EarlyStoppingSettings::min_delta>("min_delta", "the least change that counts as an improvement",
+                                               non_negative()),
+      field<&EarlyStoppingSettings::mode>("mode",
+                                          "whether the metric should fall or rise; auto: as the metric says",
                                           one_of({"auto", "min", "max"})),
   };
   return list;
@@ -32,35 +35,46 @@ Fields EarlyStoppingSettings::fields() {
 
 Fields TrainSettings::fields() {
   static const Field list[] = {
-      field<&TrainSettings::epochs>("epochs", "passes over the training data; 1 when `steps` is not given either", positive()),
-      field<&TrainSettings::steps>("steps", "updates; training ends at `epochs` or `steps`, whichever comes first", positive()),
-      field<&TrainSettings::clip_norm>("clip_norm", "scale the gradient down to this norm over all parameters; 0 = off",
-                                       non_negative()),
-      field<&TrainSettings::clip_value>("clip_value", "limit each element of the gradient to [-value, value]; 0 = off",
-                                        non_negative()),
-      field<&TrainSettings::accumulate>("accumulate",
-                                        "batches per update; the gradient is that of the mean over all of them, and batch_norm "
-                                        "sees one at a time",
-                                        positive()),
-      field<&TrainSettings::ema>("ema", "decay of an exponential moving average of the weights, which is evaluated and saved; 0 = off",
-                                 fraction()),
+      field<&TrainSettings::epochs>(
+          "epochs", "passes over the training data; 1 when `steps` is not given either", positive()),
+      field<&TrainSettings::steps>(
+          "steps", "updates; training ends at `epochs` or `steps`, whichever comes first", positive()),
+      field<&TrainSettings::clip_norm>(
+          "clip_norm", "scale the gradient down to this norm over all parameters; 0 = off", non_negative()),
+      field<&TrainSettings::clip_value>(
+          "clip_value", "limit each element of the gradient to [-value, value]; 0 = off", non_negative()),
+      field<&TrainSettings::accumulate>(
+          "accumulate",
+          "batches per update; the gradient is that of the mean over all of them, and batch_norm "
+          "sees one at a time",
+          positive()),
+      field<&TrainSettings::ema>(
+          "ema",
+          "decay of an exponential moving average of the weights, which is evaluated and saved; 0 = off",
+          fraction()),
       field<&TrainSettings::eval_every>("eval_every", "time between evaluations", positive()),
       field<&TrainSettings::checkpoint>("checkpoint", "when to write checkpoints, and which to keep"),
-      field<&TrainSettings::early_stopping>("early_stopping", "stop when a metric no longer improves; off when absent"),
-      field<&TrainSettings::on_nan>("on_nan",
-                                    "when the loss or a gradient is not finite: stop before the update and name the first layer "
-                                    "that produced it, or continue",
-                                    one_of({"stop", "continue"})),
-      field<&TrainSettings::log_every>("log_every", "updates between records of the training loss", positive()),
+      field<&TrainSettings::early_stopping>("early_stopping",
+                                            "stop when a metric no longer improves; off when absent"),
+      field<&TrainSettings::on_nan>(
+          "on_nan",
+          "when the loss or a gradient is not finite: stop before the update and name the first layer "
+          "that produced it, or continue",
+          one_of({"stop", "continue"})),
+      field<&TrainSettings::log_every>("log_every", "updates between records of the training loss",
+                                       positive()),
   };
   return list;
 }
 
 Fields WeightsSettings::fields() {
   static const Field list[] = {
-      required<&WeightsSettings::from>("from", "a safetensors file with the initial weights, relative to the config's folder"),
-      field<&WeightsSettings::strict>("strict", "names that are missing in the file, or that the model does not have, are errors"),
-      field<&WeightsSettings::prefix>("prefix", "stands before every name in the file; names without it are left out"),
+      required<&WeightsSettings::from>(
+          "from", "a safetensors file with the initial weights, relative to the config's folder"),
+      field<&WeightsSettings::strict>(
+          "strict", "names that are missing in the file, or that the model does not have, are errors"),
+      field<&WeightsSettings::prefix>("prefix",
+                                      "stands before every name in the file; names without it are left out"),
       field<&WeightsSettings::map>("map", "name in the model: name in the file, where they differ"),
   };
   return list;
@@ -70,7 +84,8 @@ Fields ConfigSections::fields() {
   static const Field list[] = {
       field<&ConfigSections::name>("name", "names the run folder; the file's name when absent"),
       field<&ConfigSections::description>("description", "free text"),
-      field<&ConfigSections::base>("base", "the folder that relative paths start from; the config's own when absent"),
+      field<&ConfigSections::base>("base",
+                                   "the folder that relative paths start from; the config's own when absent"),
       field<&ConfigSections::seed>("seed", "where all random numbers follow from", non_negative()),
       field<&ConfigSections::vars>("vars", "values for $name and $(expressions)"),
       field<&ConfigSections::blocks>("blocks", "reusable parts of models"),

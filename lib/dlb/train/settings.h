@@ -31,11 +31,12 @@ struct EarlyStoppingSettings {
   static Fields fields();
 };
 
-/// The `train` section. The run ends at `epochs` or `steps`, whichever comes first; with `steps` alone, epochs are unlimited.
+/// The `train` section. The run ends at `epochs` or `steps`, whichever comes first; with `steps` alone,
+/// epochs are unlimited.
 struct TrainSettings {
   std::optional<int64_t> epochs;  ///< 1 when neither epochs nor steps is given
   std::optional<int64_t> steps;
-  double clip_norm = 0;   ///< 0: off, as the next two
+  double clip_norm = 0;  ///< 0: off, as the next two
   double clip_value = 0;
   double ema = 0;
   int64_t accumulate = 1;
@@ -49,10 +50,10 @@ struct TrainSettings {
 
 /// The `weights` section: where the initial weights come from.
 struct WeightsSettings {
-  std::string from;      ///< a safetensors file, relative to the config's folder
+  std::string from;  ///< a safetensors file, relative to the config's folder
   bool strict = true;
   std::string prefix;
-  config::Node map;      ///< name in the model -> name in the file
+  config::Node map;  ///< name in the model -> name in the file
   static Fields fields();
 };
 

@@ -38,36 +38,39 @@ std::string state_to_json(const RunState& s, const std::map<std::string, std::st
   for (const double v : s.schedule) schedule.push_back(number(v));
   json monitored = json::object();
   for (const auto& [name, value] : s.monitored) monitored[name] = number(value);
-  json j = {{"format", kFormat},
-            {"step", s.step},
-            {"epoch", s.epoch},
-            {"batch", s.batch},
-            {"micro_steps", s.micro_steps},
-            {"optimizer_steps", s.optimizer_steps},
-            {"average_updates", s.average_updates},
-            {"schedule", schedule},
-            {"window", {{"loss_sum", number(s.window.loss_sum)}, {"loss_count", number(s.window.loss_count)}}},
-            {"evaluated", s.evaluated},
-            {"monitored", monitored},
-            {"best", best_json(s.best)},
-            {"early", best_json(s.early)},
-            {"evaluations_without_improvement", s.evaluations_without_improvement},
-            {"stopped", s.stopped},
-            {"metrics_bytes", s.metrics_bytes},
-            {"seconds", number(s.seconds)},
-            {"seed", s.seed},
-            {"config_sha256", s.config_sha256},
-            {"files", file_digests}};
+  json j = {
+      {"format", kFormat},
+      {"step", s.step},
+      {"epoch", s.epoch},
+      {"batch", s.batch},
+      {"micro_steps", s.micro_steps},
+      {"optimizer_steps", s.optimizer_steps},
+      {"average_updates", s.average_updates},
+      {"schedule", schedule},
+      {"window", {{"loss_sum", number(s.window.loss_sum)}, {"loss_count", number(s.window.loss_count)}}},
+      {"evaluated", s.evaluated},
+      {"monitored", monitored},
+      {"best", best_json(s.best)},
+      {"early", best_json(s.early)},
+      {"evaluations_without_improvement", s.evaluations_without_improvement},
+      {"stopped", s.stopped},
+      {"metrics_bytes", s.metrics_bytes},
+      {"seconds", number(s.seconds)},
+      {"seed", s.seed},
+      {"config_sha256", s.config_sha256},
+      {"files", file_digests}};
   j["sha256"] = files::sha256_hex(j.dump());
   return j.dump(1);
 }
 
-RunState state_from_json(std::string_view text, const std::string& name, std::map<std::string, std::string>& file_digests) {
+RunState state_from_json(std::string_view text, const std::string& name,
+                         std::map<std::string, std::string>& file_digests) {
   try {
     json j = json::parse(text);
     const std::string digest = j.at("sha256").get<std::string>();
     j.erase("sha256");
-    if (files::sha256_hex(j.dump()) != digest) fail(ErrorKind::kData, "'{}' is damaged: its digest does not fit its content", name);
+    if (files::sha256_hex(j.dump()) != digest)
+      fail(ErrorKind::kData, "'{}' is damaged: its digest does not fit its content", name);
     if (const int format = j.at("format").get<int>(); format != kFormat) {
       fail(ErrorKind::kData, "'{}' has format {}; this version reads format {}", name, format, kFormat);
     }

@@ -43,7 +43,8 @@ struct Opened {
   std::optional<RunRecord> record;  ///< of the run that is taken up
 };
 
-/// The run folder and, when one was named, the checkpoint folder that `--resume` means; both empty when there is no run yet.
+/// The run folder and, when one was named, the checkpoint folder that `--resume` means; both empty when there
+/// is no run yet.
 struct ResumeTarget {
   std::string run;
   std::string checkpoint;
@@ -53,14 +54,15 @@ ResumeTarget resume_target(const TrainOptions& o, const std::string& name) {
   if (o.resume_from.empty()) return {o.out.empty() ? RunFolder::latest(o.runs, name) : o.out, {}};
   const std::string& from = o.resume_from;
   if (is_checkpoint_folder(from)) {
-    // RUN/checkpoints/step-N, also when it is given as "." or with a link on the way.
-    const std::string run = files::parent(files::parent(canonical_path(from)));
-    if (!is_run_folder(run)) fail(ErrorKind::kConfig, "--resume '{}': this checkpoint is not inside a run folder", from);
+    const std::string run = run_of_checkpoint(from);
+    if (run.empty())
+      fail(ErrorKind::kConfig, "--resume '{}': this checkpoint is not inside a run folder", from);
     return {run, from};
   }
   if (!is_run_folder(from)) {
     fail(ErrorKind::kConfig, "--resume '{}': {}", from,
-         files::exists(from) ? "neither a run folder (no config.yaml) nor a checkpoint (no state.json)" : "no such folder");
+         files::exists(from) ? "neither a run folder (no config.yaml) nor a checkpoint (no state.json)"
+                             : "no such folder");
   }
   return {from, {}};
 }
@@ -77,7 +79,8 @@ Opened open_run(const TrainOptions& o, const Experiment& experiment) {
     return open_new(o, experiment.name);
   }
   if (!o.out.empty() && canonical_path(o.out) != canonical_path(target.run)) {
-    fail(ErrorKind::kConfig, "--resume '{}' goes on in run '{}', but --out names '{}'", o.resume_from, target.run, o.out);
+    fail(ErrorKind::kConfig, "--resume '{}' goes on in run '{}', but --out names '{}'", o.resume_from,
+         target.run, o.out);
   }
   Opened opened{RunFolder::reopen(target.run), {}, {}};
   // Killed before it had written anything: nothing to compare with, nothing lost.
@@ -89,8 +92,9 @@ Opened open_run(const TrainOptions& o, const Experiment& experiment) {
     opened.checkpoint = read_checkpoint(target.checkpoint);
     const std::vector<int64_t> steps = checkpoint_steps(opened.folder.checkpoints());
     if (!steps.empty() && steps.back() > opened.checkpoint->state.step) {
-      log::warning("going back to step {}; later checkpoints of '{}' are removed once the next one is written",
-                   opened.checkpoint->state.step, target.run);
+      log::warning(
+          "going back to step {}; later checkpoints of '{}' are removed once the next one is written",
+          opened.checkpoint->state.step, target.run);
     }
   } else {
     opened.checkpoint = newest_checkpoint(opened.folder.checkpoints());
@@ -109,11 +113,14 @@ bool complete(const Opened& opened, const Experiment& experiment) {
 }
 
 std::string config_header(const TrainOptions& o) {
-  return fmt::format("# The resolved config of this run: `dlbench train` with this file repeats it.\n# from {}, dlbench {}\n", o.config,
-                     version());
+  return fmt::format(
+      "# The resolved config of this run: `dlbench train` with this file repeats it.\n# from {}, dlbench "
+      "{}\n",
+      o.config, version());
 }
 
-RunRecord new_record(const TrainOptions& o, const Experiment& experiment, const std::string& device, const Opened& opened) {
+RunRecord new_record(const TrainOptions& o, const Experiment& experiment, const std::string& device,
+                     const Opened& opened) {
   RunRecord r;
   r.name = experiment.name;
   r.config = o.config;
@@ -134,7 +141,8 @@ RunRecord new_record(const TrainOptions& o, const Experiment& experiment, const 
 }  // namespace
 
 RunResult train(const TrainOptions& o) {
-  if (o.extend && !o.resume) fail(ErrorKind::kConfig, "--extend changes the length of a resumed run: it needs --resume");
+  if (o.extend && !o.resume)
+    fail(ErrorKind::kConfig, "--extend changes the length of a resumed run: it needs --resume");
   backend::cpu::install();
   const std::string device = choose_device(o.device);
   set_threads(o.threads);
@@ -142,7 +150,8 @@ RunResult train(const TrainOptions& o) {
 
   Opened opened = open_run(o, *experiment);
   if (complete(opened, *experiment)) {
-    log::info("run '{}' is done: {} steps; nothing left to train", opened.folder.path(), opened.record->result.steps);
+    log::info("run '{}' is done: {} steps; nothing left to train", opened.folder.path(),
+              opened.record->result.steps);
     opened.record->result.run = opened.folder.path();
     return opened.record->result;
   }
@@ -151,11 +160,15 @@ RunResult train(const TrainOptions& o) {
     const std::string resolved = resolved_yaml(*experiment);
     files::write_atomic(opened.folder.config(), config_header(o) + resolved);
     if (opened.record && opened.record->threads != threads()) {
-      log::warning("the run began with {} threads and goes on with {}: its numbers may differ in the last bits", opened.record->threads,
-                   threads());
+      log::warning(
+          "the run began with {} threads and goes on with {}: its numbers may differ in the last bits",
+          opened.record->threads, threads());
     }
-    log::info("{} '{}': {} parameters, {} steps of {} batches on {} with {} thread{}", opened.checkpoint ? "resuming" : "training",
-              opened.folder.path(), experiment->totals.params, experiment->totals.steps, experiment->train.accumulate, device, threads(),
+    const int64_t accumulate = experiment->train.accumulate;
+    log::info("{} '{}': {} parameters, {} steps{} on {} with {} thread{}",
+              opened.checkpoint ? "resuming" : "training", opened.folder.path(), experiment->totals.params,
+              experiment->totals.steps,
+              accumulate > 1 ? fmt::format(" of {} batches", accumulate) : std::string(), device, threads(),
               threads() == 1 ? "" : "s");
     if (opened.checkpoint) log::info("going on after step {}", opened.checkpoint->state.step);
     RunRecord record = new_record(o, *experiment, device, opened);

@@ -12,13 +12,15 @@ namespace dlb::train {
 struct TrainOptions {
   std::string config;
   std::vector<std::string> overrides;  ///< `--set KEY=VALUE`, in order
-  std::string out;            ///< run folder; "" = runs/NAME-N with the smallest free N
+  std::string out;                     ///< run folder; "" = runs/NAME-N with the smallest free N
   bool resume = false;
-  std::string resume_from;    ///< a run folder or a checkpoint folder; "" = `out`, else the run of that name with the largest N
-  bool extend = false;        ///< a resumed run may have other train.epochs and train.steps
+  std::string resume_from;  ///< a run folder or a checkpoint folder; "" = `out`, else the run of that name
+                            ///< with the largest N
+  bool extend = false;      ///< a resumed run may have other train.epochs and train.steps
   std::string device = "cpu";
-  int threads = 0;            ///< 0 = all that the process may use
-  int64_t max_steps = -1;     ///< stop (checkpointed, resumable) after that many updates in all; the schedule is not changed
+  int threads = 0;  ///< 0 = all that the process may use
+  int64_t max_steps =
+      -1;  ///< stop (checkpointed, resumable) after that many updates in all; the schedule is not changed
   std::string command;        ///< for run.json
   std::string runs = "runs";  ///< where unnamed run folders go
   /// Called after each update with its number (from 1) and mean loss.
@@ -26,27 +28,27 @@ struct TrainOptions {
 };
 
 struct EvalOptions {
-  std::string target;   ///< a config, a run folder (its newest checkpoint) or a checkpoint folder
+  std::string target;  ///< a config, a run folder (its newest checkpoint) or a checkpoint folder
   std::vector<std::string> overrides;  ///< for a config
-  std::string weights;  ///< a safetensors file or a checkpoint folder, instead of the target's
-  std::string split;    ///< "val", "test", "train"; "" = test, else val
+  std::string weights;                 ///< a safetensors file or a checkpoint folder, instead of the target's
+  std::string split;                   ///< "val", "test", "train"; "" = test, else val
   std::string device = "cpu";
   int threads = 0;
 };
 
 /// What a run came to; `status` is "done", "interrupted" (exit code 130) or "failed".
 struct RunResult {
-  std::string run;       ///< folder; of an evaluation, the run evaluated or ""
+  std::string run;  ///< folder; of an evaluation, the run evaluated or ""
   std::string status;
-  int64_t steps = 0;     ///< updates so far
-  int64_t epochs = 0;    ///< completed
+  int64_t steps = 0;   ///< updates so far
+  int64_t epochs = 0;  ///< completed
   double seconds = 0;
   std::map<std::string, std::map<std::string, double>> metrics;  ///< split -> name -> value
   std::string params_hash;
 };
 
-/// Trains; returns when the run is done or was interrupted by SIGINT or SIGTERM. Errors: config and the like before any work;
-/// io, data, numeric, device during it (run.json then says "failed").
+/// Trains; returns when the run is done or was interrupted by SIGINT or SIGTERM. Errors: config and the like
+/// before any work; io, data, numeric, device during it (run.json then says "failed").
 RunResult train(const TrainOptions& options);
 
 /// Measures a model on one split, in evaluation mode.

@@ -7,6 +7,12 @@
 #include "dlb/train/signals.h"
 
 namespace dlb::train {
+namespace {
+
+/// Evaluations that are shown at once; after them, one line a second.
+constexpr int kFreeLines = 20;
+
+}  // namespace
 
 Training::Training(Experiment& experiment, RunFolder& folder, const TrainOptions& options, RunRecord record,
                    std::optional<Checkpoint> from)
@@ -37,7 +43,8 @@ RunResult Training::run() {
 RunResult Training::loop() {
   const SignalScope signals;
   const int64_t per_epoch = experiment_.totals.steps_per_epoch;
-  progress_ = std::make_unique<Progress>(experiment_.totals.steps, (experiment_.totals.steps + per_epoch - 1) / per_epoch, state_.step);
+  progress_ = std::make_unique<Progress>(experiment_.totals.steps,
+                                         (experiment_.totals.steps + per_epoch - 1) / per_epoch, state_.step);
   while (true) {
     if (SignalScope::stop_requested()) return interrupted();
     if (evaluation_due() && !evaluate()) return interrupted();
@@ -56,7 +63,8 @@ void Training::update() {
   const int64_t accumulate = experiment_.train.accumulate;
   const int64_t batches = train_loader_->batches();
   const bool ends_epoch = state_.batch + accumulate >= batches;
-  const bool logs = (state_.step + 1) % experiment_.train.log_every == 0 || ends_epoch || state_.step + 1 == experiment_.totals.steps;
+  const bool logs = (state_.step + 1) % experiment_.train.log_every == 0 || ends_epoch ||
+                    state_.step + 1 == experiment_.totals.steps;
   if (!epoch_started_) train_loader_->start(state_.epoch, state_.batch);
   epoch_started_ = true;
   if (logs) {
@@ -79,8 +87,13 @@ void Training::update() {
   }
   progress_->update(state_.step, epoch + 1, done->samples, done->loss(), done->lr);
   if (logs) {
-    Record record{state_.step, epochs_done(), "train", {{"loss", state_.window.loss_sum / state_.window.loss_count}}, done->lr,
-                  done->grad_norm, progress_->samples_per_s()};
+    Record record{state_.step,
+                  epochs_done(),
+                  "train",
+                  {{"loss", state_.window.loss_sum / state_.window.loss_count}},
+                  done->lr,
+                  done->grad_norm,
+                  progress_->samples_per_s()};
     for (const NamedMetric& m : experiment_.metrics) record.values[m.name] = m.metric->value();
     metrics_log_->write(record);
     state_.window = {};
@@ -106,11 +119,17 @@ bool Training::evaluate() {
   state_.monitored = values;
   metrics_log_->write({state_.step, epochs_done(), experiment_.monitor_split, values, {}, {}, {}});
   judge(values);
-  log::info("epoch {:.4g}  step {}/{}  train loss {:.4f}  {}  {}{}", epochs_done(), state_.step, experiment_.totals.steps, train_loss,
-            metrics_text(experiment_.monitor_split, values), duration_text(seconds()), improved_ ? "  (best)" : "");
+  // A second of tiny epochs must not fill the screen; metrics.jsonl has them all.
+  if (lines_ < kFreeLines + seconds() - seconds_before_ || finished()) {
+    ++lines_;
+    log::info("epoch {:.4g}  step {}/{}  train loss {:.4f}  {}  {}{}", epochs_done(), state_.step,
+              experiment_.totals.steps, train_loss, metrics_text(experiment_.monitor_split, values),
+              duration_text(seconds()), improved_ ? "  (best)" : "");
+  }
   if (state_.stopped) {
-    log::info("early stopping: no better {} for {} evaluations, best {:.6g} at step {}", experiment_.train.early_stopping.metric,
-              state_.evaluations_without_improvement, state_.early.value, state_.early.step);
+    log::info("early stopping: no better {} for {} evaluations, best {:.6g} at step {}",
+              experiment_.train.early_stopping.metric, state_.evaluations_without_improvement,
+              state_.early.value, state_.early.step);
   }
   trim_cpu_allocator();
   progress_->resume();
@@ -128,7 +147,8 @@ void Training::judge(const MetricValues& values) {
 
   const EarlyStoppingSettings& early = experiment_.train.early_stopping;
   if (early.patience > 0) {
-    const bool higher = early.mode == "auto" ? experiment_.higher_is_better(early.metric) : early.mode == "max";
+    const bool higher =
+        early.mode == "auto" ? experiment_.higher_is_better(early.metric) : early.mode == "max";
     if (better(values.at(early.metric), state_.early, higher, early.min_delta)) {
       state_.early = {state_.step, values.at(early.metric)};
       state_.evaluations_without_improvement = 0;
@@ -170,7 +190,8 @@ RunResult Training::finish() {
   };
   progress_->clear();
   bool complete = true;
-  if (monitor_loader_ && state_.evaluated != state_.step) complete = add(experiment_.monitor_split, *monitor_loader_);
+  if (monitor_loader_ && state_.evaluated != state_.step)
+    complete = add(experiment_.monitor_split, *monitor_loader_);
   if (complete && test_loader_) complete = add("test", *test_loader_);
   if (!complete) final_metrics_.clear();
   progress_.reset();
@@ -184,7 +205,8 @@ double Training::seconds() const {
 }
 
 double Training::epochs_done() const {
-  return static_cast<double>(state_.epoch) + static_cast<double>(state_.batch) / static_cast<double>(train_loader_->batches());
+  return static_cast<double>(state_.epoch) +
+         static_cast<double>(state_.batch) / static_cast<double>(train_loader_->batches());
 }
 
 }  // namespace dlb::train

@@ -1,5 +1,6 @@
 #pragma once
-/// \file The training loop: updates, evaluations, checkpoints and records, in an order that a resumed run repeats.
+/// \file The training loop: updates, evaluations, checkpoints and records, in an order that a resumed run
+/// repeats.
 
 #include <chrono>
 #include <memory>
@@ -16,15 +17,18 @@
 
 namespace dlb::train {
 
-/// A run in progress. All that decides what comes next is in `state_`, so that a checkpoint of it goes on exactly where it was taken:
-/// each round of the loop first does what is due at the present step (evaluation, then checkpoint), then one update.
+/// A run in progress. All that decides what comes next is in `state_`, so that a checkpoint of it goes on
+/// exactly where it was taken: each round of the loop first does what is due at the present step (evaluation,
+/// then checkpoint), then one update.
 class Training {
  public:
-  /// `record` is that of a new run, or of the one that goes on; `from` is where it goes on, nothing to start from the beginning.
-  Training(Experiment& experiment, RunFolder& folder, const TrainOptions& options, RunRecord record, std::optional<Checkpoint> from);
+  /// `record` is that of a new run, or of the one that goes on; `from` is where it goes on, nothing to start
+  /// from the beginning.
+  Training(Experiment& experiment, RunFolder& folder, const TrainOptions& options, RunRecord record,
+           std::optional<Checkpoint> from);
 
-  /// Trains to the end, or until SIGINT or SIGTERM. run.json says how it ended, also when this raises. Errors: those of data sets, weights
-  /// and checkpoint, then what happens in training.
+  /// Trains to the end, or until SIGINT or SIGTERM. run.json says how it ended, also when this raises.
+  /// Errors: those of data sets, weights and checkpoint, then what happens in training.
   RunResult run();
 
  private:
@@ -61,10 +65,11 @@ class Training {
   std::unique_ptr<Progress> progress_;
   int64_t eval_every_ = 1;
   int64_t checkpoint_every_ = 1;
-  bool unsaved_ = false;       ///< something has happened since the newest checkpoint
-  bool improved_ = false;      ///< the last evaluation was the best: keep its weights
-  bool epoch_started_ = false; ///< the loader stands at state_.batch
-  double seconds_before_ = 0;  ///< spent before this process took the run up
+  bool unsaved_ = false;        ///< something has happened since the newest checkpoint
+  bool improved_ = false;       ///< the last evaluation was the best: keep its weights
+  bool epoch_started_ = false;  ///< the loader stands at state_.batch
+  int lines_ = 0;               ///< of evaluations shown
+  double seconds_before_ = 0;   ///< spent before this process took the run up
   std::chrono::steady_clock::time_point start_;
   std::map<std::string, MetricValues> final_metrics_;
 };

@@ -11,14 +11,16 @@
 namespace dlb::train {
 namespace {
 
-/// With an average, model.safetensors has the averaged weights; the ones being trained are kept under this prefix.
+/// With an average, model.safetensors has the averaged weights; the ones being trained are kept under this
+/// prefix.
 constexpr const char* kTrainedPrefix = "trained/";
 
 void assign_from(const io::Safetensors& file, const std::string& name, const Tensor& to) {
   const Tensor* from = file.find(name);
   if (from == nullptr) fail(ErrorKind::kData, "the checkpoint has no '{}' among its optimizer state", name);
   if (from->shape() != to.shape() || from->dtype() != to.dtype()) {
-    fail(ErrorKind::kData, "the checkpoint's '{}' is {}, expected {}", name, spec_text(from->spec()), spec_text(to.spec()));
+    fail(ErrorKind::kData, "the checkpoint's '{}' is {}, expected {}", name, spec_text(from->spec()),
+         spec_text(to.spec()));
   }
   to.assign(*from);
 }
@@ -53,7 +55,8 @@ void Training::open_data() {
   for (const auto& [file, digest] : record_.data) {
     const auto now = checksums.find(file);
     if (now != checksums.end() && now->second != digest) {
-      fail(ErrorKind::kData, "'{}' has changed since the run began: checksum {}, was {}", file, now->second, digest);
+      fail(ErrorKind::kData, "'{}' has changed since the run began: checksum {}, was {}", file, now->second,
+           digest);
     }
   }
   record_.data = checksums;
@@ -69,7 +72,8 @@ void Training::restore(Checkpoint checkpoint) {
   for (const optim::State& s : optimizer.state()) assign_from(checkpoint.optimizer, s.name, s.value);
   optimizer.set_steps(state_.optimizer_steps);
   if (optim::ParameterAverage* average = updater_->average()) {
-    for (const optim::Param& p : updater_->params()) assign_from(checkpoint.optimizer, kTrainedPrefix + p.name, p.value.detach());
+    for (const optim::Param& p : updater_->params())
+      assign_from(checkpoint.optimizer, kTrainedPrefix + p.name, p.value.detach());
     average->set_updates(state_.average_updates);
   }
   experiment_.schedule->set_state(state_.schedule);
@@ -82,7 +86,8 @@ std::vector<io::NamedTensor> Training::optimizer_tensors() {
   // Called while the averages stand in for the weights.
   if (optim::ParameterAverage* average = updater_->average()) {
     const std::vector<Tensor>& trained = average->averages();
-    for (size_t i = 0; i < trained.size(); ++i) tensors.push_back({kTrainedPrefix + updater_->params()[i].name, trained[i]});
+    for (size_t i = 0; i < trained.size(); ++i)
+      tensors.push_back({kTrainedPrefix + updater_->params()[i].name, trained[i]});
   }
   return tensors;
 }
@@ -96,8 +101,8 @@ void Training::save() {
   if (updater_->average() != nullptr) state_.average_updates = updater_->average()->updates();
   {
     const AverageScope average(updater_->average());
-    write_checkpoint(checkpoint_folder(folder_.checkpoints(), state_.step), state_, model::named_tensors(*experiment_.model),
-                     optimizer_tensors());
+    write_checkpoint(checkpoint_folder(folder_.checkpoints(), state_.step), state_,
+                     model::named_tensors(*experiment_.model), optimizer_tensors());
   }
   const KeepSettings& keep = experiment_.train.checkpoint.keep;
   if (state_.best.step > 0) {
@@ -120,7 +125,8 @@ void Training::write_record(const std::string& status) {
   r.epochs = state_.epoch;
   r.seconds = seconds();
   r.metrics = final_metrics_;
-  if (state_.evaluated > 0 && state_.evaluated == state_.step) r.metrics[experiment_.monitor_split] = state_.monitored;
+  if (state_.evaluated > 0 && state_.evaluated == state_.step)
+    r.metrics[experiment_.monitor_split] = state_.monitored;
   if (status == "done" || status == "interrupted") r.params_hash = model::params_hash(*experiment_.model);
   record_.best_metric = experiment_.train.checkpoint.keep.best;
   if (state_.best.step > 0) record_.best = state_.best;

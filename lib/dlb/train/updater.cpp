@@ -54,15 +54,18 @@ std::optional<UpdateResult> Updater::update(data::Loader& loader, int64_t micro_
 void Updater::check_finite(const UpdateResult& result, const nn::Context& context, const Tensor& input) {
   const bool loss_finite = std::isfinite(result.loss_sum);
   if (loss_finite && gradients_finite(params())) return;
-  const std::string what = loss_finite ? "a gradient is not finite" : fmt::format("the loss is not finite ({})", result.loss_sum);
+  const std::string what =
+      loss_finite ? "a gradient is not finite" : fmt::format("the loss is not finite ({})", result.loss_sum);
   if (experiment_.train.on_nan == "continue") {
     if (!warned_) log::warning("batch {} of the run: {}; going on, as train.on_nan says", context.step, what);
     warned_ = true;
     return;
   }
   const Blame blame = find_nonfinite(*experiment_.model, context, input, params());
-  throw Error(ErrorKind::kNumeric, fmt::format("batch {} of the run: {}: {}", context.step, what, blame.message), blame.where,
-              "the weights have not been updated with it; a lower learning rate, `train: {clip_norm: 1}` or a longer warm-up often helps");
+  throw Error(ErrorKind::kNumeric,
+              fmt::format("batch {} of the run: {}: {}", context.step, what, blame.message), blame.where,
+              "the weights have not been updated with it; a lower learning rate, `train: {clip_norm: 1}` or "
+              "a longer warm-up often helps");
 }
 
 void Updater::apply(UpdateResult& result) {

@@ -3,9 +3,9 @@
 #include "dlb/backend/cpu/columns.h"
 #include "dlb/backend/cpu/kernels.h"
 #include "dlb/backend/cpu/layout.h"
+#include "dlb/backend/cpu/norm_support.h"
 #include "dlb/base/threads.h"
 #include "dlb/ops/norm_defs.h"
-#include "dlb/backend/cpu/norm_support.h"
 
 namespace dlb::backend::cpu {
 namespace {
@@ -50,7 +50,8 @@ void stats(const Tensor& x, const Tensor& mean_out, const Tensor& var_out) {
     for (size_t c = 0; c < channels; ++c) base[c] = load(data[c]);
     const std::vector<A> bases = repeat_columns(base);
     simd([&, m = bases.data()] {
-      add_columns<A>(rows, b.channels, lanes.data(), mean, [&](int64_t i, int64_t l) { return load(data[i]) - m[l]; });
+      add_columns<A>(rows, b.channels, lanes.data(), mean,
+                     [&](int64_t i, int64_t l) { return load(data[i]) - m[l]; });
     });
     std::vector<A> center(channels);
     for (size_t c = 0; c < channels; ++c) {
@@ -106,7 +107,8 @@ void normalize(const KernelArgs& args, const Tensor& x, double eps) {
   const Blocks b(x);
   const std::vector<double> rstd = reciprocal_roots(args, 2, eps);
   std::vector<A> scale = load_vector<A>(args, 3, b.channels, A(1));
-  for (size_t c = 0; c < scale.size(); ++c) scale[c] = static_cast<A>(static_cast<double>(scale[c]) * rstd[c]);
+  for (size_t c = 0; c < scale.size(); ++c)
+    scale[c] = static_cast<A>(static_cast<double>(scale[c]) * rstd[c]);
   const std::vector<A> means = repeat_columns(args.in(1).to_vector<A>());
   const std::vector<A> scales = repeat_columns(scale);
   const std::vector<A> shifts = repeat_columns(load_vector<A>(args, 4, b.channels, A(0)));

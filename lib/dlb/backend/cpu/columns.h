@@ -9,7 +9,8 @@
 
 namespace dlb::backend::cpu {
 
-/// Narrow matrices are summed several rows at a time, so that the partial sums fill vector registers. Lane l belongs to column l % columns.
+/// Narrow matrices are summed several rows at a time, so that the partial sums fill vector registers. Lane l
+/// belongs to column l % columns.
 inline int64_t column_lanes(int64_t columns) {
   return columns == 0 ? 1 : columns * std::max<int64_t>(1, 64 / columns);
 }

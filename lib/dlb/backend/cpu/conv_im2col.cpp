@@ -34,7 +34,8 @@ struct Sizes {
   int64_t patch() const { return group_channels() * kernel[0] * kernel[1]; }
 };
 
-/// Calls f(position * patch + column, element of the image) for each element of each patch of a group that lies inside the image.
+/// Calls f(position * patch + column, element of the image) for each element of each patch of a group that
+/// lies inside the image.
 template <class F>
 void for_each_patch_element(const Sizes& s, int64_t group, const F& f) {
   int64_t row = 0;
@@ -58,7 +59,8 @@ void for_each_patch_element(const Sizes& s, int64_t group, const F& f) {
 
 std::vector<double> patches(const Sizes& s, int64_t group, const double* image) {
   std::vector<double> matrix(static_cast<size_t>(s.positions() * s.patch()), 0.0);
-  for_each_patch_element(s, group, [&](int64_t at, int64_t from) { matrix[static_cast<size_t>(at)] = image[from]; });
+  for_each_patch_element(s, group,
+                         [&](int64_t at, int64_t from) { matrix[static_cast<size_t>(at)] = image[from]; });
   return matrix;
 }
 
@@ -66,12 +68,14 @@ blasint as_blas(int64_t v) { return static_cast<blasint>(v); }
 
 }  // namespace
 
-void conv_forward_im2col(const Tensor& x, const Tensor& w, const Tensor& bias, const Tensor& y, const ConvAttrs& a) {
+void conv_forward_im2col(const Tensor& x, const Tensor& w, const Tensor& bias, const Tensor& y,
+                         const ConvAttrs& a) {
   const Sizes s(x.shape(), w.shape(), y.shape(), a);
   for (int64_t n = 0; n < s.batch; ++n) {
     double* out = y.data<double>() + n * s.positions() * s.outputs;
     for (int64_t p = 0; p < s.positions(); ++p) {
-      for (int64_t o = 0; o < s.outputs; ++o) out[p * s.outputs + o] = bias.defined() ? bias.data<double>()[o] : 0.0;
+      for (int64_t o = 0; o < s.outputs; ++o)
+        out[p * s.outputs + o] = bias.defined() ? bias.data<double>()[o] : 0.0;
     }
     for (int64_t g = 0; g < s.groups; ++g) {
       const std::vector<double> m = patches(s, g, x.data<double>() + n * s.in[0] * s.in[1] * s.channels);
@@ -97,15 +101,17 @@ void conv_input_grad_im2col(const Tensor& g, const Tensor& w, const Tensor& dx, 
     for (int64_t group = 0; group < s.groups; ++group) {
       cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, as_blas(s.positions()), as_blas(s.patch()),
                   as_blas(s.group_outputs()), 1.0,
-                  g.data<double>() + n * s.positions() * s.outputs + group * s.group_outputs(), as_blas(s.outputs),
-                  w.data<double>() + group * s.group_outputs() * s.patch(), as_blas(s.patch()), 0.0, m.data(),
-                  as_blas(s.patch()));
-      for_each_patch_element(s, group, [&](int64_t at, int64_t to) { out[to] += m[static_cast<size_t>(at)]; });
+                  g.data<double>() + n * s.positions() * s.outputs + group * s.group_outputs(),
+                  as_blas(s.outputs), w.data<double>() + group * s.group_outputs() * s.patch(),
+                  as_blas(s.patch()), 0.0, m.data(), as_blas(s.patch()));
+      for_each_patch_element(s, group,
+                             [&](int64_t at, int64_t to) { out[to] += m[static_cast<size_t>(at)]; });
     }
   }
 }
 
-void conv_weight_grad_im2col(const Tensor& g, const Tensor& x, const Tensor& dw, const Tensor& db, const ConvAttrs& a) {
+void conv_weight_grad_im2col(const Tensor& g, const Tensor& x, const Tensor& dw, const Tensor& db,
+                             const ConvAttrs& a) {
   const Sizes s(x.shape(), dw.shape(), g.shape(), a);
   std::fill(dw.data<double>(), dw.data<double>() + dw.numel(), 0.0);
   if (db.defined()) std::fill(db.data<double>(), db.data<double>() + s.outputs, 0.0);

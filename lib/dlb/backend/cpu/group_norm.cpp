@@ -48,7 +48,8 @@ Statistics statistics(const T* x, const Samples& s, double eps) {
   out.mean.assign(static_cast<size_t>(s.channels), 0.0);
   out.rstd = out.mean;
   simd([&] {
-    add_columns<A>(s.space, s.channels, lanes.data(), out.mean.data(), [&](int64_t i, int64_t) { return load(x[i]); });
+    add_columns<A>(s.space, s.channels, lanes.data(), out.mean.data(),
+                   [&](int64_t i, int64_t) { return load(x[i]); });
   });
   s.share(out.mean);
   for (double& m : out.mean) m = static_cast<double>(static_cast<A>(m / s.group_size()));
@@ -94,17 +95,18 @@ void group_norm_kernel(const KernelArgs& args, const NormAttrs& a) {
 
 /// One sample; `sums` gets the sample's part of the gradients of weight and bias.
 template <class T>
-void backward_sample(const T* g, const T* x, const Samples& s, const std::vector<double>& weight, double eps, T* dx,
-                     double* sums) {
+void backward_sample(const T* g, const T* x, const Samples& s, const std::vector<double>& weight, double eps,
+                     T* dx, double* sums) {
   using A = compute_t<T>;
   const size_t channels = static_cast<size_t>(s.channels);
   const Statistics st = statistics(x, s, eps);
   const std::vector<A> means = as_lanes<A>(st.mean);
   std::vector<A> lanes(means.size());
-  std::vector<double> plain(channels, 0.0);    // sum g
-  std::vector<double> moment(channels, 0.0);   // sum g (x - mean)
+  std::vector<double> plain(channels, 0.0);   // sum g
+  std::vector<double> moment(channels, 0.0);  // sum g (x - mean)
   simd([&, m = means.data()] {
-    add_columns<A>(s.space, s.channels, lanes.data(), plain.data(), [&](int64_t i, int64_t) { return load(g[i]); });
+    add_columns<A>(s.space, s.channels, lanes.data(), plain.data(),
+                   [&](int64_t i, int64_t) { return load(g[i]); });
     add_columns<A>(s.space, s.channels, lanes.data(), moment.data(),
                    [&](int64_t i, int64_t l) { return load(g[i]) * (load(x[i]) - m[l]); });
   });

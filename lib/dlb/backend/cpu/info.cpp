@@ -21,15 +21,24 @@ std::string processor_name() {
 
 std::string onednn_isa_name() {
   switch (dnnl::get_effective_cpu_isa()) {
-    case dnnl::cpu_isa::sse41: return "SSE4.1";
-    case dnnl::cpu_isa::avx: return "AVX";
-    case dnnl::cpu_isa::avx2: return "AVX2";
-    case dnnl::cpu_isa::avx2_vnni: return "AVX2 with VNNI";
-    case dnnl::cpu_isa::avx512_core: return "AVX-512";
-    case dnnl::cpu_isa::avx512_core_vnni: return "AVX-512 with VNNI";
-    case dnnl::cpu_isa::avx512_core_bf16: return "AVX-512 with VNNI and BF16";
-    case dnnl::cpu_isa::avx512_core_amx: return "AVX-512 with AMX";
-    default: return "generic";
+    case dnnl::cpu_isa::sse41:
+      return "SSE4.1";
+    case dnnl::cpu_isa::avx:
+      return "AVX";
+    case dnnl::cpu_isa::avx2:
+      return "AVX2";
+    case dnnl::cpu_isa::avx2_vnni:
+      return "AVX2 with VNNI";
+    case dnnl::cpu_isa::avx512_core:
+      return "AVX-512";
+    case dnnl::cpu_isa::avx512_core_vnni:
+      return "AVX-512 with VNNI";
+    case dnnl::cpu_isa::avx512_core_bf16:
+      return "AVX-512 with VNNI and BF16";
+    case dnnl::cpu_isa::avx512_core_amx:
+      return "AVX-512 with AMX";
+    default:
+      return "generic";
   }
 }
 
@@ -50,8 +59,8 @@ std::vector<std::string> instruction_sets() {
 
 Info info() {
   const dnnl_version_t* v = dnnl_version();
-  return {processor_name(), instruction_sets(), fmt::format("{}.{}.{}", v->major, v->minor, v->patch), onednn_isa_name(),
-          openblas_get_config()};
+  return {processor_name(), instruction_sets(), fmt::format("{}.{}.{}", v->major, v->minor, v->patch),
+          onednn_isa_name(), openblas_get_config()};
 }
 
 }  // namespace dlb::backend::cpu

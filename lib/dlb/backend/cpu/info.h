@@ -7,11 +7,11 @@
 namespace dlb::backend::cpu {
 
 struct Info {
-  std::string processor;           ///< model name
-  std::vector<std::string> isa;    ///< of those the kernels use: "sse4.2", "avx2", "avx512", "avx512_bf16", ...
-  std::string onednn;              ///< version
-  std::string onednn_isa;          ///< the instruction set that oneDNN chose
-  std::string openblas;            ///< version, threading and kernels
+  std::string processor;         ///< model name
+  std::vector<std::string> isa;  ///< of those the kernels use: "sse4.2", "avx2", "avx512", "avx512_bf16", ...
+  std::string onednn;            ///< version
+  std::string onednn_isa;        ///< the instruction set that oneDNN chose
+  std::string openblas;          ///< version, threading and kernels
 };
 Info info();
 

@@ -88,22 +88,23 @@ void backward(const KernelArgs& args, const Tensor& g, const Tensor& x, const No
   const int64_t blocks = (r.count + block_rows - 1) / block_rows;
   const size_t width = 2 * static_cast<size_t>(r.size);
   std::vector<double> sums(static_cast<size_t>(blocks) * width);
-  parallel_for(blocks, kGrain / (std::max<int64_t>(r.size, 1) * block_rows) + 1, [&](int64_t begin, int64_t end) {
-    std::vector<A> partial(width);
-    for (int64_t block = begin; block < end; ++block) {
-      std::fill(partial.begin(), partial.end(), A(0));
-      simd([&] {
-        A* dw = partial.data();
-        const int64_t last = std::min(r.count, (block + 1) * block_rows);
-        for (int64_t row = block * block_rows; row < last; ++row) {
-          const int64_t at = row * r.size;
-          backward_row<T>(g.data<T>() + at, x.data<T>() + at, weight.data(), r.size, a.eps, args.out(0).data<T>() + at,
-                          dw, dw + r.size);
+  parallel_for(
+      blocks, kGrain / (std::max<int64_t>(r.size, 1) * block_rows) + 1, [&](int64_t begin, int64_t end) {
+        std::vector<A> partial(width);
+        for (int64_t block = begin; block < end; ++block) {
+          std::fill(partial.begin(), partial.end(), A(0));
+          simd([&] {
+            A* dw = partial.data();
+            const int64_t last = std::min(r.count, (block + 1) * block_rows);
+            for (int64_t row = block * block_rows; row < last; ++row) {
+              const int64_t at = row * r.size;
+              backward_row<T>(g.data<T>() + at, x.data<T>() + at, weight.data(), r.size, a.eps,
+                              args.out(0).data<T>() + at, dw, dw + r.size);
+            }
+          });
+          std::copy(partial.begin(), partial.end(), sums.begin() + block * static_cast<int64_t>(width));
         }
       });
-      std::copy(partial.begin(), partial.end(), sums.begin() + block * static_cast<int64_t>(width));
-    }
-  });
   if (width == 0) return;
   const std::vector<double> total = add_blocks(sums, static_cast<int64_t>(width));
   store_vector(args.out(1), total.data());

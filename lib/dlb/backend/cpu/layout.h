@@ -6,7 +6,8 @@
 
 namespace dlb::backend::cpu {
 
-/// The public functions hand over the layout that the kernel wants; this copies only for callers of apply() that do not.
+/// The public functions hand over the layout that the kernel wants; this copies only for callers of apply()
+/// that do not.
 inline Tensor in_layout(const Tensor& x, Layout layout) {
   const bool has_it = layout == Layout::kRowMajor || x.rank() < 3 ? x.is_contiguous() : x.is_channels_last();
   if (has_it) return x;

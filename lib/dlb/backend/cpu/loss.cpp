@@ -44,9 +44,10 @@ struct Classes {
     if (weights.defined()) weight = weights.to_vector<A>();
     for (int64_t i = 0; i < s.rows; ++i) {
       if (ignored(i) || (target[i] >= 0 && target[i] < s.classes)) continue;
-      const std::string place = s.space == 1 ? std::to_string(i) : fmt::format("{}, position {}", i / s.space, i % s.space);
-      fail(ErrorKind::kData, "{}: target {} at batch index {} is not one of the {} classes (0 to {})", name, target[i],
-           place, s.classes, s.classes - 1);
+      const std::string place =
+          s.space == 1 ? std::to_string(i) : fmt::format("{}, position {}", i / s.space, i % s.space);
+      fail(ErrorKind::kData, "{}: target {} at batch index {} is not one of the {} classes (0 to {})", name,
+           target[i], place, s.classes, s.classes - 1);
     }
   }
   bool ignored(int64_t row) const { return target[row] == ignore_index; }
@@ -119,8 +120,8 @@ void cross_entropy(const KernelArgs& args, const Tensor& x, const ClassLossAttrs
     double loss = (1 - a.label_smoothing) * static_cast<double>(classes.of(t)) *
                   (log_sum - static_cast<double>(buffer[t] - largest));
     if (smooth > 0) {
-      const double weighted =
-          static_cast<double>(row_sum<A>(s.classes, [&](int64_t c) { return classes.of(c) * (buffer[c] - largest); }));
+      const double weighted = static_cast<double>(
+          row_sum<A>(s.classes, [&](int64_t c) { return classes.of(c) * (buffer[c] - largest); }));
       loss += smooth * (log_sum * total_weight - weighted);
     }
     losses[static_cast<size_t>(row)] = loss;

@@ -23,7 +23,8 @@ struct Operand {
   Strides batch;  // one for each batch dimension of the result, 0 where broadcast
 };
 
-/// Libraries want one of the strides of a matrix to be 1 and the other not to overlap; strides of size-1 dimensions are set to fit.
+/// Libraries want one of the strides of a matrix to be 1 and the other not to overlap; strides of size-1
+/// dimensions are set to fit.
 bool usable_strides(int64_t rows, int64_t cols, int64_t& row_stride, int64_t& col_stride) {
   if (cols == 1 && rows == 1) {
     row_stride = col_stride = 1;
@@ -50,7 +51,8 @@ Operand operand(const Tensor& t, size_t batch_rank) {
   o.col_stride = t.strides().back();
   if (!usable_strides(t.dim(-2), t.dim(-1), o.row_stride, o.col_stride)) {
     const NoGrad guard;
-    // contiguous() would return an expanded tensor with zero strides as a fresh copy, which is what is wanted here.
+    // contiguous() would return an expanded tensor with zero strides as a fresh copy, which is what is wanted
+    // here.
     o.tensor = contiguous(t);
     o.row_stride = std::max<int64_t>(t.dim(-1), 1);
     o.col_stride = 1;
@@ -171,7 +173,8 @@ void multiply_double(const Problem& p) {
   });
 }
 
-dnnl::memory::desc operand_desc(const Problem& p, const Operand& o, int64_t rows, int64_t cols, bool batched) {
+dnnl::memory::desc operand_desc(const Problem& p, const Operand& o, int64_t rows, int64_t cols,
+                                bool batched) {
   dnnl::memory::dims dims;
   dnnl::memory::dims strides;
   if (batched) {
@@ -259,7 +262,8 @@ bool multiply_onednn(const Problem& p) {
   if (!plan) return false;
   const int64_t size = static_cast<int64_t>(dtype_size(p.dtype));
   for_each_matrix(p, [&](int64_t offset_a, int64_t offset_b, int64_t i) {
-    run_plan(p, *plan, static_cast<char*>(p.a.data) + offset_a * size, static_cast<char*>(p.b.data) + offset_b * size,
+    run_plan(p, *plan, static_cast<char*>(p.a.data) + offset_a * size,
+             static_cast<char*>(p.b.data) + offset_b * size,
              static_cast<char*>(p.out.raw()) + i * p.n * p.m * size);
   });
   return true;
@@ -302,14 +306,17 @@ void multiply(const Tensor& a, const Tensor& b, const Tensor& bias, const Tensor
   }
 }
 
-void matmul_kernel(const KernelArgs& args, const NoAttrs&) { multiply(args.in(0), args.in(1), {}, args.out(0)); }
+void matmul_kernel(const KernelArgs& args, const NoAttrs&) {
+  multiply(args.in(0), args.in(1), {}, args.out(0));
+}
 
 /// A view of a row-major tensor as [rows, last].
 Tensor rows_of(const Tensor& t) {
   const int64_t last = t.dim(-1);
   int64_t rows = 1;
   for (int i = 0; i + 1 < t.rank(); ++i) rows *= t.dim(i);
-  return Tensor::wrap(t.storage(), t.offset(), {t.dtype(), t.device(), {rows, last}, {std::max<int64_t>(last, 1), 1}});
+  return Tensor::wrap(t.storage(), t.offset(),
+                      {t.dtype(), t.device(), {rows, last}, {std::max<int64_t>(last, 1), 1}});
 }
 
 /// A view of the transposed matrix.

@@ -39,7 +39,8 @@ class Cache {
       return std::make_shared<const Plan>(make());
     } catch (const dnnl::error& e) {
       if (e.status == dnnl_unimplemented || e.status == dnnl_invalid_arguments) return nullptr;
-      if (e.status == dnnl_out_of_memory) fail(ErrorKind::kDevice, "out of memory while preparing an oneDNN primitive");
+      if (e.status == dnnl_out_of_memory)
+        fail(ErrorKind::kDevice, "out of memory while preparing an oneDNN primitive");
       fail(ErrorKind::kInternal, "oneDNN: {}", e.what());
     }
   }
@@ -124,7 +125,8 @@ void execute(const Plan& plan, std::initializer_list<void*> memory) {
       args.emplace(a.id, std::move(wanted));
     }
     if (plan.scratchpad_bytes > 0) {
-      args.emplace(DNNL_ARG_SCRATCHPAD, dnnl::memory(plan.scratchpad, engine(), scratch(plan.scratchpad_bytes)));
+      args.emplace(DNNL_ARG_SCRATCHPAD,
+                   dnnl::memory(plan.scratchpad, engine(), scratch(plan.scratchpad_bytes)));
     }
     plan.primitive.execute(stream(), args);
     for (const auto& [a, data] : results) {

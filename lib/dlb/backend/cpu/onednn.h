@@ -1,12 +1,12 @@
 #pragma once
-/// \file oneDNN behind the matrix product and convolution kernels: one engine, cached primitives, memory from our allocator.
-
-#include <oneapi/dnnl/dnnl.hpp>
+/// \file oneDNN behind the matrix product and convolution kernels: one engine, cached primitives, memory from
+/// our allocator.
 
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
 #include <memory>
+#include <oneapi/dnnl/dnnl.hpp>
 #include <span>
 #include <vector>
 
@@ -21,7 +21,8 @@ const dnnl::engine& engine();
 /// float32 or bfloat16.
 dnnl::memory::data_type data_type(DType t);
 
-/// What a cached primitive depends on; begins with a number for the kind of primitive. The number of threads is added by plan().
+/// What a cached primitive depends on; begins with a number for the kind of primitive. The number of threads
+/// is added by plan().
 class Key {
  public:
   explicit Key(int64_t kind) { add(kind); }
@@ -37,7 +38,8 @@ class Key {
   InlineVector<int64_t, 48> words_;
 };
 
-/// A primitive, the layouts in which its arguments come and those it wants; they are converted on the way where the two differ.
+/// A primitive, the layouts in which its arguments come and those it wants; they are converted on the way
+/// where the two differ.
 struct Plan {
   struct Argument {
     int id = 0;
@@ -52,8 +54,12 @@ struct Plan {
   size_t scratchpad_bytes = 0;
   dnnl::memory::desc scratchpad;
 
-  void input(int id, const dnnl::memory::desc& given, const dnnl::memory::desc& wanted) { add(id, false, given, wanted); }
-  void output(int id, const dnnl::memory::desc& given, const dnnl::memory::desc& wanted) { add(id, true, given, wanted); }
+  void input(int id, const dnnl::memory::desc& given, const dnnl::memory::desc& wanted) {
+    add(id, false, given, wanted);
+  }
+  void output(int id, const dnnl::memory::desc& given, const dnnl::memory::desc& wanted) {
+    add(id, true, given, wanted);
+  }
 
  private:
   void add(int id, bool output, const dnnl::memory::desc& given, const dnnl::memory::desc& wanted);
@@ -62,8 +68,8 @@ struct Plan {
 /// Attributes with which every primitive is made: scratch memory comes from us.
 dnnl::primitive_attr attributes();
 
-/// The plan of that key, made by `make` when it is not cached (least recently used ones are dropped beyond a bound). Null when oneDNN does not
-/// support the case on this processor.
+/// The plan of that key, made by `make` when it is not cached (least recently used ones are dropped beyond a
+/// bound). Null when oneDNN does not support the case on this processor.
 std::shared_ptr<const Plan> plan(Key key, const std::function<Plan()>& make);
 
 /// Runs it on the arguments' memory, in the order in which they were added.

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "dlb/backend/cpu/simd.h"
+
 // Highway compiles what follows once for each instruction set.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "dlb/backend/cpu/philox_block.cpp"
@@ -14,8 +16,8 @@ namespace HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-/// Each state word of a counter is the lower half of a 64-bit lane: the widening product reads only that half, so the upper half may hold
-/// anything and needs no masking.
+/// Each state word of a counter is the lower half of a 64-bit lane: the widening product reads only that
+/// half, so the upper half may hold anything and needs no masking.
 template <class V>
 struct Counters {
   V c0, c1, c2, c3;
@@ -67,8 +69,8 @@ int64_t Fill(const RngKey& key, uint64_t counter, uint32_t* out, int64_t words) 
       k0 += 0x9E3779B9U;
       k1 += 0xBB67AE85U;
     }
-    hn::StoreInterleaved4(together(even.c0, odd.c0), together(even.c1, odd.c1),
-                          together(even.c2, odd.c2), together(even.c3, odd.c3), d32, out + done);
+    hn::StoreInterleaved4(together(even.c0, odd.c0), together(even.c1, odd.c1), together(even.c2, odd.c2),
+                          together(even.c3, odd.c3), d32, out + done);
   }
   return done;
 }
@@ -80,10 +82,23 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace dlb::backend::cpu {
 
-HWY_EXPORT(Fill);
+namespace {
+
+/// Chosen here and not by HWY_DYNAMIC_DISPATCH: Highway's library measures its clock when it is loaded, which
+/// takes longer than the rest of the program's start.
+int64_t fill_groups(const RngKey& key, uint64_t counter, uint32_t* out, int64_t words) {
+#if HWY_ARCH_X86
+  if (isa() == Isa::kAvx512) return N_AVX3::Fill(key, counter, out, words);
+  const bool avx2 = isa() == Isa::kAvx2 && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
+  if (avx2) return N_AVX2::Fill(key, counter, out, words);
+#endif
+  return HWY_STATIC_DISPATCH(Fill)(key, counter, out, words);
+}
+
+}  // namespace
 
 void philox_fill(const RngKey& key, uint64_t counter, uint32_t* out, int64_t words) {
-  int64_t done = HWY_DYNAMIC_DISPATCH(Fill)(key, counter, out, words);
+  int64_t done = fill_groups(key, counter, out, words);
   for (; done < words; done += kPhiloxWords) {
     const std::array<uint32_t, 4> last = philox(key, counter + static_cast<uint64_t>(done / kPhiloxWords));
     std::copy(last.begin(), last.begin() + std::min(kPhiloxWords, words - done), out + done);

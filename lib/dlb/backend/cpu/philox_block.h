@@ -10,8 +10,8 @@ namespace dlb::backend::cpu {
 /// philox() makes this many words for each of its counters.
 inline constexpr int64_t kPhiloxWords = 4;
 
-/// Writes philox(key, counter), philox(key, counter + 1), ... one after the other: `words` words in all, best in the thousands. Runs in
-/// the calling thread, with the best instruction set of this processor.
+/// Writes philox(key, counter), philox(key, counter + 1), ... one after the other: `words` words in all, best
+/// in the thousands. Runs in the calling thread, with the best instruction set of this processor.
 void philox_fill(const RngKey& key, uint64_t counter, uint32_t* out, int64_t words);
 
 /// A block of a fixed size: 16 counters.

@@ -35,7 +35,9 @@ struct Geometry {
     out_w = static_cast<int64_t>(w.start.size());
   }
   int64_t pixel(int64_t n, int64_t y, int64_t x) const { return ((n * in_h + y) * in_w + x) * channels; }
-  int64_t pooled_pixel(int64_t n, int64_t y, int64_t x) const { return ((n * out_h + y) * out_w + x) * channels; }
+  int64_t pooled_pixel(int64_t n, int64_t y, int64_t x) const {
+    return ((n * out_h + y) * out_w + x) * channels;
+  }
 
   /// Calls f(input pixel offset, position within the window) for each element of window (oh, ow).
   template <class F>
@@ -91,7 +93,8 @@ struct Four {
   int32_t position[4];
 };
 
-/// Largest of four and of what is already in best, and its position. Repeating a row is harmless: equals never replace.
+/// Largest of four and of what is already in best, and its position. Repeating a row is harmless: equals
+/// never replace.
 template <bool kFirst, class T, class A = compute_t<T>>
 DLB_INLINE void largest_of_four(const Four<T>& f, int64_t n, A* __restrict best, int32_t* __restrict where) {
   const T* __restrict r0 = f.row[0];
@@ -103,7 +106,8 @@ DLB_INLINE void largest_of_four(const Four<T>& f, int64_t n, A* __restrict best,
     A m = kFirst ? load(r0[c]) : best[c];
     int32_t w = kFirst ? p0 : where[c];
     const auto step = [&](A v, int32_t position) {
-      // Kept by what is not larger, and once it is a NaN. As a mask of integers, since GCC does not vectorise a bool here.
+      // Kept by what is not larger, and once it is a NaN. As a mask of integers, since GCC does not vectorise
+      // a bool here.
       const int32_t keep = -static_cast<int32_t>(v <= m) | -static_cast<int32_t>(m != m);
       w = keep != 0 ? w : position;
       m = keep != 0 ? m : v;
@@ -199,10 +203,11 @@ bool tiles(const PoolWindows& w, int64_t in) {
   return next == in;
 }
 
-/// out = grad where index is `here`, else 0. Indices are compared as int32 so that the comparison has the width of a float32.
+/// out = grad where index is `here`, else 0. Indices are compared as int32 so that the comparison has the
+/// width of a float32.
 template <class T, class I>
-DLB_INLINE void select_row(const T* __restrict grad, const I* __restrict index, int32_t here, T* __restrict out,
-                           int64_t n) {
+DLB_INLINE void select_row(const T* __restrict grad, const I* __restrict index, int32_t here,
+                           T* __restrict out, int64_t n) {
   for (int64_t c = 0; c < n; ++c) {
     const T g = grad[c];
     out[c] = static_cast<int32_t>(index[c]) == here ? g : T();
@@ -211,8 +216,8 @@ DLB_INLINE void select_row(const T* __restrict grad, const I* __restrict index, 
 
 /// As select_row, added to out.
 template <class T, class I>
-DLB_INLINE void add_selected_row(const T* __restrict grad, const I* __restrict index, int32_t here, T* __restrict out,
-                                 int64_t n) {
+DLB_INLINE void add_selected_row(const T* __restrict grad, const I* __restrict index, int32_t here,
+                                 T* __restrict out, int64_t n) {
   for (int64_t c = 0; c < n; ++c) {
     const compute_t<T> g = load(grad[c]);
     out[c] = store<T>(load(out[c]) + (static_cast<int32_t>(index[c]) == here ? g : compute_t<T>(0)));
@@ -286,7 +291,8 @@ void avg_forward(const Geometry& g, const T* x, T* y) {
   using A = compute_t<T>;
   g.parallel_windows([&](int64_t n, int64_t oh, int64_t ow) {
     const int64_t out = g.pooled_pixel(n, oh, ow);
-    const A divisor = static_cast<A>(g.h.divisor[static_cast<size_t>(oh)] * g.w.divisor[static_cast<size_t>(ow)]);
+    const A divisor =
+        static_cast<A>(g.h.divisor[static_cast<size_t>(oh)] * g.w.divisor[static_cast<size_t>(ow)]);
     for (int64_t c0 = 0; c0 < g.channels; c0 += kBlock) {
       const int64_t count = std::min(kBlock, g.channels - c0);
       A sum[kBlock] = {};
@@ -313,7 +319,8 @@ void avg_backward(const Geometry& g, const T* grad, compute_t<T>* out) {
   using A = compute_t<T>;
   g.parallel_samples([&](int64_t n, int64_t oh, int64_t ow) {
     const int64_t from = g.pooled_pixel(n, oh, ow);
-    const A share = A(1) / static_cast<A>(g.h.divisor[static_cast<size_t>(oh)] * g.w.divisor[static_cast<size_t>(ow)]);
+    const A share =
+        A(1) / static_cast<A>(g.h.divisor[static_cast<size_t>(oh)] * g.w.divisor[static_cast<size_t>(ow)]);
     g.each_in_window(n, oh, ow, [&](int64_t to, int64_t) {
       for (int64_t c = 0; c < g.channels; ++c) out[to + c] += load(grad[from + c]) * share;
     });

@@ -1,5 +1,6 @@
 #pragma once
-/// \file Sums, maxima and exponentials of a row, with a fixed number of partial sums so that the result is the same on every processor.
+/// \file Sums, maxima and exponentials of a row, with a fixed number of partial sums so that the result is
+/// the same on every processor.
 
 #include <algorithm>
 #include <cmath>

@@ -24,15 +24,19 @@ __attribute__((target("avx2,f16c"), flatten)) void run_avx2(const F& f) {
 #endif
 }  // namespace detail
 
-/// Calls `f()`, compiled with its whole inlinable call tree for the processor's instruction set. Results do not depend on the set as long as
-/// sums are written with a fixed number of partial sums: the compiler neither reorders nor contracts floating-point operations.
+/// Calls `f()`, compiled with its whole inlinable call tree for the processor's instruction set. Results do
+/// not depend on the set as long as sums are written with a fixed number of partial sums: the compiler
+/// neither reorders nor contracts floating-point operations.
 template <class F>
 void simd(const F& f) {
 #if defined(__x86_64__)
   switch (isa()) {
-    case Isa::kAvx512: return detail::run_avx512(f);
-    case Isa::kAvx2: return detail::run_avx2(f);
-    default: break;
+    case Isa::kAvx512:
+      return detail::run_avx512(f);
+    case Isa::kAvx2:
+      return detail::run_avx2(f);
+    default:
+      break;
   }
 #endif
   f();
