@@ -128,12 +128,14 @@ void add_check(CLI::App& app, Globals& globals) {
   CLI::App* command =
       app.add_subcommand("check", "Check configs completely: fields, data headers, shapes, sizes");
   auto options = std::make_shared<CheckOptions>();
-  command->add_option("configs", options->configs, "experiments, YAML files")
-      ->required()
-      ->type_name("CONFIG...");
+  command->add_option("CONFIG", options->configs, "experiments, YAML files")->required()->type_name("");
   add_set_option(*command, options->overrides);
   command->add_option("--explain", options->explain, "show what set the value at KEY")->type_name("KEY");
   add_output_flags(*command, globals);
+  command->footer(
+      "Examples:\n"
+      "  dlbench check mnist.yaml --set data.batch=256\n"
+      "  dlbench check mnist.yaml --explain optimizer.adam.lr # which file, line or flag has set it\n");
   command->callback([options, &globals] {
     if (options->explain.empty()) {
       check(*options, globals);

@@ -9,9 +9,11 @@ namespace dlb::app {
 void add_eval(CLI::App& app, Globals& globals) {
   CLI::App* command = app.add_subcommand("eval", "Measure a trained model on a split");
   auto options = std::make_shared<train::EvalOptions>();
-  command->add_option("target", options->target, "a run folder, a checkpoint folder or a config")
+  command
+      ->add_option("RUN|CONFIG", options->target,
+                   "a run folder, a checkpoint folder, or a config with --weights")
       ->required()
-      ->type_name("CONFIG|RUN");
+      ->type_name("");
   add_set_option(*command, options->overrides);
   command->add_option("--weights", options->weights, "a safetensors file or a checkpoint folder")
       ->type_name("FILE");
@@ -20,6 +22,10 @@ void add_eval(CLI::App& app, Globals& globals) {
       ->check(name_among({"val", "test", "train"}));
   add_device_options(*command, options->device, options->threads);
   add_output_flags(*command, globals);
+  command->footer(
+      "Examples:\n"
+      "  dlbench eval runs/mnist-1                            # its newest checkpoint on the test split\n"
+      "  dlbench eval mnist.yaml --weights model.safetensors --split val\n");
   command->callback([options, &globals] {
     const train::RunResult result = train::evaluate(*options);
     out(globals.json ? train::to_json(result) + "\n" : run_text(result));

@@ -89,7 +89,7 @@ void print_word(const CLI::App& app, const std::string& word) {
     if (found) {
       print("\n`dlbench {0} --help` shows the options of the command {0}.\n", word);
     } else {
-      out(command->help());
+      out(command->help(app.get_name()));
     }
     found = true;
   }
@@ -131,9 +131,9 @@ void add_help(CLI::App& app, Globals& globals) {
   auto word = std::make_shared<std::string>();
   auto name = std::make_shared<std::string>();
   auto markdown = std::make_shared<bool>(false);
-  command->add_option("category", *word, "layer, optimizer, loss, ..., or the name of anything in them")
-      ->type_name("CATEGORY");
-  command->add_option("name", *name, "one of the category")->type_name("NAME");
+  command->add_option("CATEGORY", *word, "layer, optimizer, loss, ..., or the name of anything in them")
+      ->type_name("");
+  command->add_option("NAME", *name, "one of the category")->type_name("");
   command->add_flag("--markdown", *markdown, "the whole reference as Markdown");
   command->add_flag("--quiet", globals.quiet, "print warnings and errors only");
   command->callback([&app, word, name, markdown] {

@@ -57,7 +57,7 @@ std::string shell_word(std::string_view argument) {
 
 int help(const CLI::App& app) {
   const auto used = app.get_subcommands();
-  out(used.empty() ? overview() : used.front()->help());
+  out(used.empty() ? overview() : used.front()->help(app.get_name()));
   return 0;
 }
 

@@ -116,8 +116,7 @@ void add_new(CLI::App& app, Globals& globals) {
   CLI::App* command = app.add_subcommand("new", "Write a commented config to start from");
   auto options = std::make_shared<NewOptions>();
   options->file = "experiment.yaml";
-  command->add_option("file", options->file, "the file to write (default experiment.yaml)")
-      ->type_name("FILE");
+  command->add_option("FILE", options->file, "the file to write (default experiment.yaml)")->type_name("");
   command->add_option("--kind", options->kind, "mlp, cnn or resnet (default cnn)")
       ->type_name("KIND")
       ->check(name_among({"mlp", "cnn", "resnet"}));

@@ -124,10 +124,14 @@ Error usage_error(const CLI::App& app, const CLI::ParseError& parse_error) {
   } else if (dynamic_cast<const CLI::RequiredError*>(&parse_error) != nullptr) {
     for (const CLI::Option* option : command.get_options()) {
       if (option->get_required() && option->count() == 0)
-        error.message = fmt::format("`{}` needs {}", command.get_name(), option->get_type_name());
+        error.message = fmt::format("`{}` needs {}", command.get_name(), option->get_name());
     }
   }
   error.hint = fmt::format("see `dlbench {} --help`", command.get_name());
+  // `--lr 0.1`, as other programs have it.
+  if (is_option(left_over) && command.get_option_no_throw("--set") != nullptr) {
+    error.hint += "; keys of the config are set by --set KEY=VALUE";
+  }
   return error;
 }
 

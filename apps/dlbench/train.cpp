@@ -18,6 +18,13 @@ void settle_paths(train::TrainOptions& o) {
   if (o.config.empty() && !files::is_folder(o.resume_from)) std::swap(o.config, o.resume_from);
   if (files::is_folder(o.config) && is_file(o.resume_from)) std::swap(o.config, o.resume_from);
   if (o.resume && o.resume_from.empty() && train::is_run_folder(o.config)) std::swap(o.config, o.resume_from);
+  if (!o.resume && train::is_run_folder(o.config)) {
+    throw Error(
+        ErrorKind::kConfig, fmt::format("'{}' is a run, not a config", o.config), {},
+        fmt::format(
+            "`dlbench train --resume {0}` goes on with it, `dlbench train {0}/config.yaml` repeats it",
+            o.config));
+  }
   if (!o.config.empty()) return;
   const std::string& from = o.resume_from;
   const std::string run = train::is_checkpoint_folder(from) ? train::run_of_checkpoint(from) : from;
@@ -33,7 +40,9 @@ void settle_paths(train::TrainOptions& o) {
 void add_train(CLI::App& app, Globals& globals) {
   CLI::App* command = app.add_subcommand("train", "Train a model from a config");
   auto options = std::make_shared<train::TrainOptions>();
-  command->add_option("config", options->config, "the experiment, a YAML file")->type_name("CONFIG");
+  command
+      ->add_option("CONFIG", options->config, "the experiment, a YAML file; a run to resume brings its own")
+      ->type_name("");
   add_set_option(*command, options->overrides);
   command->add_option("--out", options->out, "run folder (default runs/NAME-N)")->type_name("DIR");
   CLI::Option* resume = command
@@ -49,6 +58,11 @@ void add_train(CLI::App& app, Globals& globals) {
       ->type_name("N")
       ->check(whole_number(0, INT64_MAX));
   add_output_flags(*command, globals);
+  command->footer(
+      "Examples:\n"
+      "  dlbench train mnist.yaml --set optimizer.adam.lr=3e-4 --set train.epochs=2\n"
+      "  dlbench train mnist.yaml --resume                    # the newest run of that name\n"
+      "  dlbench train --resume runs/mnist-1 --set train.epochs=9 --extend\n");
   command->callback([options, resume, &globals] {
     options->resume = resume->count() > 0;
     options->command = globals.command;

@@ -47,6 +47,8 @@ TEST_CASE("nearest_name finds likely typos only") {
   CHECK(nearest_name("chekpoint", valid) == "checkpoint");
   CHECK(nearest_name("conv1d", valid) == "conv2d");
   CHECK(nearest_name("Lr", valid) == "lr");
+  CHECK(nearest_name("LR", valid) == "lr");
+  CHECK(nearest_name("ReLU", {"elu", "relu", "selu"}) == "relu");
   CHECK(nearest_name("xy", valid) == "");
   CHECK(nearest_name("temperature", valid) == "");
   CHECK(nearest_name("", valid) == "");

@@ -26,7 +26,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 FASHION = Path("/usr/share/datasets/fashion-mnist")
 NEEDS = {"shared", "root", "fashion"}
-DEFAULT_TIMEOUT = 60.0
+DEFAULT_TIMEOUT = 300.0  # a guard against hangs, far above what any case needs on a busy machine
 OUTPUT_LIMIT = 8 << 20
 INTERRUPTED = 130
 # What says in stderr that a process died although the status of the whole command line hides it.

@@ -3,6 +3,7 @@
 /// them.
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -20,8 +21,10 @@ namespace dlb::train {
 class TempFolder {
  public:
   TempFolder() {
-    char name[] = "/tmp/dlb_train_XXXXXX";
-    path_ = mkdtemp(name);
+    // In memory where that is possible: some of these tests make thousands of checkpoints, each of them
+    // synced.
+    std::string name = std::string(access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp") + "/dlb_train_XXXXXX";
+    path_ = mkdtemp(name.data());
     log::set_level(log::Level::kError);
   }
   ~TempFolder() { files::remove_all(path_); }

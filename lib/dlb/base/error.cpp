@@ -108,11 +108,18 @@ std::string nearest_name(std::string_view name, const std::vector<std::string>& 
     }
     return table.back();
   };
+  // ReLU, MaxPool2d, clip-norm: the spelling of other programs is near whatever its case.
+  const auto folded = [](std::string_view text) {
+    std::string out(text);
+    for (char& c : out) c = c == '-' ? '_' : c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    return out;
+  };
   if (name.size() > 64) return {};
+  const std::string wanted = folded(name);
   std::string best;
   size_t best_distance = std::max<size_t>(2, name.size() / 3) + 1;
   for (const std::string& candidate : valid) {
-    const size_t d = distance(name, candidate);
+    const size_t d = distance(wanted, folded(candidate));
     if (d < best_distance && d < std::max(name.size(), candidate.size())) {
       best_distance = d;
       best = candidate;

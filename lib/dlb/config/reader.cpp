@@ -43,11 +43,32 @@ void Reader::unknown_name(const Node& at, std::string_view name, const std::vect
         near.empty() && !valid.empty() ? "valid: " + joined(valid) : "");
 }
 
-bool Reader::known_keys(const Node& map, const std::vector<std::string>& valid, std::string_view what) {
+namespace {
+
+/// "train.epochs" for `epochs`: the place of a key that was given a level too high; "" when no section has
+/// it.
+std::string deeper_key(Fields fields, const std::string& key) {
+  for (const Field& field : fields) {
+    if (field.type != FieldType::kStruct) continue;
+    for (const Field& inner : field.nested()) {
+      if (inner.name == key) return field.name + "." + key;
+    }
+    const std::string below = deeper_key(field.nested(), key);
+    if (!below.empty()) return field.name + "." + below;
+  }
+  return {};
+}
+
+}  // namespace
+
+bool Reader::known_keys(const Node& map, const std::vector<std::string>& valid, std::string_view what,
+                        Fields fields) {
   bool good = true;
   for (const Node::Entry& entry : map.entries()) {
     if (contains(valid, entry.key)) continue;
-    const std::string near = suggestion(entry.key, valid);
+    std::string near = suggestion(entry.key, valid);
+    if (const std::string deeper = deeper_key(fields, entry.key); !deeper.empty())
+      near = fmt::format("; did you mean '{}'?", deeper);
     errors_.add(key_error(map, entry, fmt::format("unknown key '{}' in {}{}", entry.key, what, near),
                           near.empty() && !valid.empty() ? "valid keys: " + joined(valid) : ""));
     good = false;
@@ -70,7 +91,7 @@ bool Reader::read(const Node& written, Fields fields, void* object, std::string_
     std::vector<std::string> valid;
     for (const Field& field : fields) valid.push_back(field.name);
     valid.insert(valid.end(), also.begin(), also.end());
-    good = known_keys(node, valid, what);
+    good = known_keys(node, valid, what, fields);
     for (const Field& field : fields) {
       const Node* value = node.find(field.name);
       if (value != nullptr && !read_value(*value, field, object, what)) good = false;
@@ -239,10 +260,14 @@ std::optional<Choice> Reader::choice(const Node& written, std::string_view what,
       continue;
     }
     const std::vector<std::string> valid(modifiers.begin(), modifiers.end());
-    const std::string hint = chosen->value.is_null()
-                                 ? fmt::format("indent the fields of {} further than its name", chosen->key)
-                             : valid.empty() ? fmt::format("{} is a map of one name", what)
-                                             : "beside the name may stand: " + joined(valid);
+    // As other programs have it: {name: adam, lr: 1e-3}.
+    const bool names_type = chosen->key == "name" || chosen->key == "type";
+    const std::string hint =
+        chosen->value.is_null() ? fmt::format("indent the fields of {} further than its name", chosen->key)
+        : names_type && chosen->value.is_string()
+            ? fmt::format("write {}: {{...}} with its fields inside", chosen->value.as_string())
+        : valid.empty() ? fmt::format("{} is a map of one name", what)
+                        : "beside the name may stand: " + joined(valid);
     errors_.add(key_error(node, entry,
                           fmt::format("unexpected key '{}' beside '{}'{}", entry.key, chosen->key,
                                       suggestion(entry.key, valid)),

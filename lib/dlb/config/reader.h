@@ -63,8 +63,10 @@ class Reader {
   /// "unknown optimizer 'adm'; did you mean 'adam'?" at the node.
   void unknown_name(const Node& at, std::string_view name, const std::vector<std::string>& valid,
                     std::string_view what);
-  /// Records an error unless each key of `map` is in `valid`; returns whether all are.
-  bool known_keys(const Node& map, const std::vector<std::string>& valid, std::string_view what);
+  /// Records an error unless each key of `map` is in `valid`; returns whether all are. A key that a section
+  /// among `fields` has is suggested with its place.
+  bool known_keys(const Node& map, const std::vector<std::string>& valid, std::string_view what,
+                  Fields fields = {});
 
   void error(const Node& at, std::string message, std::string hint = {}) {
     errors_.add(at.error(std::move(message), std::move(hint)));

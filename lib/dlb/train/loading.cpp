@@ -135,7 +135,16 @@ void Loading::read_loss() {
         "end the model with `- linear: $classes`"));
     return;
   }
-  guarded(sections_.loss, [&] { e_.loss->compute(prediction(), target()); });
+  const bool spread = classes > 0 && target().rank() == 1 && out.rank() > 2;
+  guarded(sections_.loss, [&] {
+    try {
+      e_.loss->compute(prediction(), target());
+    } catch (Error& error) {
+      if (spread && error.hint.empty())
+        error.hint = "one row of scores per sample is needed: put `- flatten` before the linear layers";
+      throw;
+    }
+  });
 }
 
 void Loading::read_metrics() {

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
 #include "dlb/base/log.h"
 
@@ -23,10 +24,22 @@ constexpr int kBarWidth = 20;
 
 double seconds(std::chrono::steady_clock::duration d) { return std::chrono::duration<double>(d).count(); }
 
-size_t terminal_width() {
+/// Columns for a line; the last one of the terminal stays free, since writing there may wrap.
+size_t line_width() {
   winsize size = {};
-  if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
-  return 80;
+  const bool known = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+  return known ? std::max<size_t>(size.ws_col, 2) - 1 : 79;
+}
+
+/// Whether stderr is a terminal on which a line can be rewritten.
+bool rewrites_lines() {
+  const char* kind = std::getenv("TERM");
+  return isatty(STDERR_FILENO) == 1 && kind != nullptr && *kind != '\0' && std::strcmp(kind, "dumb") != 0;
+}
+
+bool wants_color() {
+  const char* no_color = std::getenv("NO_COLOR");
+  return no_color == nullptr || *no_color == '\0';
 }
 
 }  // namespace
@@ -64,8 +77,8 @@ Progress::Progress(int64_t steps, int64_t epochs, int64_t first_step)
       epochs_(epochs),
       last_step_(first_step),
       quiet_(log::level() > log::Level::kInfo),
-      terminal_(!quiet_ && isatty(STDERR_FILENO) == 1),
-      color_(terminal_ && std::getenv("NO_COLOR") == nullptr),
+      terminal_(!quiet_ && rewrites_lines()),
+      color_(terminal_ && wants_color()),
       span_start_(Clock::now()),
       last_shown_(Clock::now()),
       paused_at_(Clock::now()) {
@@ -89,12 +102,13 @@ void Progress::update(int64_t step, int64_t epoch, int64_t samples, double loss,
   last_step_ = step;
   const Clock::time_point now = Clock::now();
   const double span = seconds(now - span_start_);
-  if (span >= kSpanSeconds || rate_ == 0) {
+  if (span >= kSpanSeconds || !measured_) {
     rate_ = static_cast<double>(span_samples_) / std::max(span, 1e-9);
     step_s_ = span / static_cast<double>(std::max<int64_t>(span_steps_, 1));
     if (span >= kSpanSeconds) {
       span_start_ = now;
       span_samples_ = span_steps_ = 0;
+      measured_ = true;
     }
   }
   if (quiet_ || (terminal_ ? now - last_shown_ < kBarInterval : now - last_shown_ < kLineInterval)) return;
@@ -111,11 +125,11 @@ void Progress::show(const ProgressLine& line) {
     log::info("{}", progress_text(line, 0, false));
     return;
   }
-  const std::string text = progress_text(line, terminal_width() - 1, true);
+  const std::string text = progress_text(line, line_width(), true);
   if (color_) {
     std::fprintf(stderr, "\r\033[2K\033[36m%s\033[0m", text.c_str());
   } else {
-    std::fprintf(stderr, "\r%-*s", static_cast<int>(terminal_width() - 1), text.c_str());
+    std::fprintf(stderr, "\r%-*s", static_cast<int>(line_width()), text.c_str());
   }
   std::fflush(stderr);
   shown_ = true;
@@ -124,7 +138,7 @@ void Progress::show(const ProgressLine& line) {
 void Progress::clear() {
   if (!shown_) return;
   shown_ = false;
-  std::fprintf(stderr, "\r%*s\r", static_cast<int>(terminal_width() - 1), "");
+  std::fprintf(stderr, "\r%*s\r", static_cast<int>(line_width()), "");
   std::fflush(stderr);
 }
 

@@ -52,6 +52,7 @@ class Progress {
   int64_t steps_, epochs_, last_step_;
   bool quiet_, terminal_, color_;
   bool shown_ = false;
+  bool measured_ = false;  ///< a whole span has been measured; before that, what there is counts
   double loss_ = 0;
   double weight_ = 0;
   double rate_ = 0;
