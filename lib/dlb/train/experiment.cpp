@@ -50,6 +50,10 @@ bool has_paths(const config::Node& root) {
 std::string resolved_yaml(const Experiment& e) {
   const config::Node& root = e.document.root();
   std::vector<config::Node::Entry> entries;
+  // Else the copy would be named after its own file, config.yaml.
+  if (root.find("name") == nullptr) {
+    entries.push_back({"name", {}, config::Node::string((e.name.starts_with('$') ? "$" : "") + e.name)});
+  }
   for (const config::Node::Entry& entry : root.entries()) {
     if (entry.key != "base") entries.push_back(entry);
   }

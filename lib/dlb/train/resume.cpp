@@ -73,8 +73,8 @@ Change change_of(const std::string& key) {
 void check_changes(const std::vector<ConfigChange>& changes, const std::string& run, bool extend) {
   ErrorList errors;
   for (const ConfigChange& c : changes) {
-    if (c.key == "base")
-      continue;  // a run's own config has it pinned; the data's checksums tell whether it matters
+    // A run's own config has these pinned. The data's checksums tell whether another folder matters.
+    if (c.key == "base" || (c.key == "name" && c.after == kAbsent)) continue;
     const Change kind = change_of(c.key);
     if (kind == Change::kForbidden || (kind == Change::kExtend && !extend)) {
       errors.add(c.node.error(
