@@ -131,7 +131,6 @@ DLB_UNARY_FUNCTOR(Floor, std::floor(x))
 DLB_UNARY_FUNCTOR(Ceil, std::ceil(x))
 DLB_UNARY_FUNCTOR(Round, std::nearbyint(x))
 DLB_UNARY_FUNCTOR(Trunc, std::trunc(x))
-DLB_MATH_FUNCTOR(Sigmoid, float_math::sigmoid(x), T(1) / (T(1) + std::exp(-x)))
 /// A parameter of an integer functor, which may be infinite.
 template <class T>
 T limit(double p) {

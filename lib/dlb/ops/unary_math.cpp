@@ -38,75 +38,62 @@ void define_math(Table& table) {
   at(kCos) =
       real("cos", "cosine", [](Vjp& c, const NoAttrs&) { c.input_grad(0, neg(c.grad(0) * sin(c.input(0)))); },
            Saves::kInputs, {"Cos", 7});
-  at(kTan) = define(
-      floating("tan", "tangent",
-               [](Vjp& c, const NoAttrs&) {
-    c.input_grad(0, c.grad(0) * (square(c.output(0)) + 1.0)); },
-               Saves::kOutputs, {"Tan", 7});
+  at(kTan) = real("tan", "tangent",
+                  [](Vjp& c, const NoAttrs&) { c.input_grad(0, c.grad(0) * (square(c.output(0)) + 1.0)); },
+                  Saves::kOutputs, {"Tan", 7});
   at(kAsin) = real(
       "asin", "inverse sine",
-      [](Vjp& c, const NoAttrs&) {
-    c.input_grad(0, c.grad(0) * rsqrt(affine(square(c.input(0)), -1, 1))); },
+      [](Vjp& c, const NoAttrs&) { c.input_grad(0, c.grad(0) * rsqrt(affine(square(c.input(0)), -1, 1))); },
       Saves::kInputs, {"Asin", 7});
   at(kAcos) = real("acos", "inverse cosine",
-                              [](Vjp& c, const NoAttrs&) {
-    c.input_grad(0, neg(c.grad(0) * rsqrt(affine(square(c.input(0)), -1, 1))));
-                              },
-                              Saves::kInputs, {"Acos", 7});
-  at(kAtan) =
-      real("atan", "inverse tangent",
-                      [](Vjp& c, const NoAttrs&) {
-    c.input_grad(0, c.grad(0) / (square(c.input(0)) + 1.0)); },
-                      Saves::kInputs, {"Atan", 7});
+                   [](Vjp& c, const NoAttrs&) {
+                     c.input_grad(0, neg(c.grad(0) * rsqrt(affine(square(c.input(0)), -1, 1))));
+                   },
+                   Saves::kInputs, {"Acos", 7});
+  at(kAtan) = real("atan", "inverse tangent",
+                   [](Vjp& c, const NoAttrs&) { c.input_grad(0, c.grad(0) / (square(c.input(0)) + 1.0)); },
+                   Saves::kInputs, {"Atan", 7});
   at(kSinh) = real("sinh", "hyperbolic sine",
-                              [](Vjp& c, const NoAttrs&) {
-    c.input_grad(0, c.grad(0) * cosh(c.input(0))); },
-                              Saves::kInputs, {"Sinh", 9});
+                   [](Vjp& c, const NoAttrs&) { c.input_grad(0, c.grad(0) * cosh(c.input(0))); },
+                   Saves::kInputs, {"Sinh", 9});
   at(kCosh) = real("cosh", "hyperbolic cosine",
-                              [](Vjp& c, const NoAttrs&) {
-    c.input_grad(0, c.grad(0) * sinh(c.input(0))); },
-                              Saves::kInputs, {"Cosh", 9});
-  at(kTanh) =
-      real("tanh", "hyperbolic tangent",
-                      [](Vjp& c, const NoAttrs&) {
-    c.input_grad(0, tanh_backward(c.grad(0), c.output(0))); },
-                      Saves::kOutputs, {"Tanh", 13});
-  at(kErf) = real("erf", "error function",
-                             [](Vjp& c, const NoAttrs&) {
-    c.input_grad(0, c.grad(0) * scaled(exp(neg(square(c.input(0)))), 2 * std::numbers::inv_sqrtpi));
-                             },
-                             Saves::kInputs, {"Erf", 13});
+                   [](Vjp& c, const NoAttrs&) { c.input_grad(0, c.grad(0) * sinh(c.input(0))); },
+                   Saves::kInputs, {"Cosh", 9});
+  at(kTanh) = real("tanh", "hyperbolic tangent",
+                   [](Vjp& c, const NoAttrs&) { c.input_grad(0, tanh_backward(c.grad(0), c.output(0))); },
+                   Saves::kOutputs, {"Tanh", 13});
+  at(kErf) =
+      real("erf", "error function",
+           [](Vjp& c, const NoAttrs&) {
+             c.input_grad(0, c.grad(0) * scaled(exp(neg(square(c.input(0)))), 2 * std::numbers::inv_sqrtpi));
+           },
+           Saves::kInputs, {"Erf", 13});
   at(kExp2) = real(
       "exp2", "2^x",
-      [](Vjp& c, const NoAttrs&) {
-    c.input_grad(0, scaled(c.grad(0) * c.output(0), std::numbers::ln2)); },
+      [](Vjp& c, const NoAttrs&) { c.input_grad(0, scaled(c.grad(0) * c.output(0), std::numbers::ln2)); },
       Saves::kOutputs);
-  at(kAsinh) = real(
-      "asinh", "inverse hyperbolic sine",
-      [](Vjp& c, const NoAttrs&) {
-    c.input_grad(0, c.grad(0) * rsqrt(square(c.input(0)) + 1.0)); },
-      Saves::kInputs, {"Asinh", 9});
-  at(kAcosh) = real(
-      "acosh", "inverse hyperbolic cosine",
-      [](Vjp& c, const NoAttrs&) {
-    c.input_grad(0, c.grad(0) * rsqrt(square(c.input(0)) - 1.0)); },
-      Saves::kInputs, {"Acosh", 9});
-  at(kAtanh) = real(
-      "atanh", "inverse hyperbolic tangent",
-      [](Vjp& c, const NoAttrs&) {
-    c.input_grad(0, c.grad(0) / affine(square(c.input(0)), -1, 1)); },
-      Saves::kInputs, {"Atanh", 9});
+  at(kAsinh) =
+      real("asinh", "inverse hyperbolic sine",
+           [](Vjp& c, const NoAttrs&) { c.input_grad(0, c.grad(0) * rsqrt(square(c.input(0)) + 1.0)); },
+           Saves::kInputs, {"Asinh", 9});
+  at(kAcosh) =
+      real("acosh", "inverse hyperbolic cosine",
+           [](Vjp& c, const NoAttrs&) { c.input_grad(0, c.grad(0) * rsqrt(square(c.input(0)) - 1.0)); },
+           Saves::kInputs, {"Acosh", 9});
+  at(kAtanh) =
+      real("atanh", "inverse hyperbolic tangent",
+           [](Vjp& c, const NoAttrs&) { c.input_grad(0, c.grad(0) / affine(square(c.input(0)), -1, 1)); },
+           Saves::kInputs, {"Atanh", 9});
   at(kErfc) = real(
       "erfc", "1 - erf(x)",
       [](Vjp& c, const NoAttrs&) {
-    c.input_grad(0, c.grad(0) * scaled(exp(neg(square(c.input(0)))), -2 * std::numbers::inv_sqrtpi));
+        c.input_grad(0, c.grad(0) * scaled(exp(neg(square(c.input(0)))), -2 * std::numbers::inv_sqrtpi));
       },
       Saves::kInputs);
-  at(kSigmoid) = real(
-      "sigmoid", "1 / (1 + e^-x)",
-      [](Vjp& c, const NoAttrs&) {
-    c.input_grad(0, sigmoid_backward(c.grad(0), c.output(0))); },
-      Saves::kOutputs, {"Sigmoid", 13});
+  at(kSigmoid) =
+      real("sigmoid", "1 / (1 + e^-x)",
+           [](Vjp& c, const NoAttrs&) { c.input_grad(0, sigmoid_backward(c.grad(0), c.output(0))); },
+           Saves::kOutputs, {"Sigmoid", 13});
 }
 
 }  // namespace unary_rows

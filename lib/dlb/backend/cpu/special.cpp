@@ -11,9 +11,6 @@ namespace {
 DLB_UNARY_SPECIAL(DLB_UNARY_LOOPS)
 DLB_BINARY_SPECIAL(DLB_BINARY_LOOPS)
 
-Params params(const PolygammaAttrs& a) { return {{static_cast<double>(a.n), 0}}; }
-Params params(const LogitAttrs& a) { return {{a.eps, 0}}; }
-
 }  // namespace
 
 void install_special() {

@@ -9,10 +9,6 @@ namespace {
 
 DLB_UNARY_BASIC(DLB_UNARY_LOOPS)
 
-Params params(const ClampAttrs& a) { return {{a.min, a.max}}; }
-Params params(const PowScalarAttrs& a) { return {{a.exponent, 0}}; }
-Params params(const AffineAttrs& a) { return {{a.a, a.b}}; }
-
 void cast_kernel(const KernelArgs& k, const CastAttrs&) { copy_tensor(k.out(0), k.in(0)); }
 
 }  // namespace

@@ -64,11 +64,23 @@ void run_unary(const KernelArgs& k, const Loops& row, const double* params) {
   run_elementwise(k.out(0), k.inputs, compute, kToBool ? DType::kBool : compute, loop, params);
 }
 
-/// The functor's parameters.
+/// The numbers that a functor is made of.
 struct Params {
   double value[2] = {0, 0};
 };
 inline Params params(const NoAttrs&) { return {}; }
+inline Params params(const ClampAttrs& a) { return {{a.min, a.max}}; }
+inline Params params(const PowScalarAttrs& a) { return {{a.exponent, 0}}; }
+inline Params params(const AffineAttrs& a) { return {{a.a, a.b}}; }
+inline Params params(const GeluAttrs&) { return {}; }
+inline Params params(const LeakyReluAttrs& a) { return {{a.negative_slope, 0}}; }
+inline Params params(const EluAttrs& a) { return {{a.alpha, 0}}; }
+inline Params params(const SoftplusAttrs& a) { return {{a.beta, a.threshold}}; }
+inline Params params(const HardtanhAttrs& a) { return {{a.min, a.max}}; }
+inline Params params(const ThresholdAttrs& a) { return {{a.threshold, a.value}}; }
+inline Params params(const ShrinkAttrs& a) { return {{a.lambd, 0}}; }
+inline Params params(const PolygammaAttrs& a) { return {{static_cast<double>(a.n), 0}}; }
+inline Params params(const LogitAttrs& a) { return {{a.eps, 0}}; }
 
 /// The kernel of one functor; `kLoops` are its loops.
 template <const Loops& kLoops, UnaryKind kKind, class A>
