@@ -55,8 +55,7 @@ struct Logit {
       : low(p[0] < 0 ? -std::numeric_limits<T>::infinity() : static_cast<T>(p[0])),
         high(p[0] < 0 ? std::numeric_limits<T>::infinity() : static_cast<T>(1 - p[0])) {}
   DLB_INLINE T operator()(T x) const {
-    const T above = x < low ? low : x;
-    const T z = above > high ? high : above;
+    const T z = x < low ? low : (x > high ? high : x);
     return Log<T>(nullptr)(z / (T(1) - z));
   }
   T low, high;

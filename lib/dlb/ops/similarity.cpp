@@ -37,6 +37,9 @@ Tensor lp_norm(const Tensor& x, double p, Dims dims, bool keepdim) {
 }  // namespace
 
 Tensor normalize(const Tensor& x, double p, Dims dim, double eps) {
+  if (!is_floating(x.dtype())) {
+    fail(ErrorKind::kDtype, "normalize expects a floating dtype, got {}", dtype_name(x.dtype()));
+  }
   return x / clamp(lp_norm(x, p, dim, kKeepDim), eps, HUGE_VAL);
 }
 

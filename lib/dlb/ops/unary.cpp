@@ -221,11 +221,11 @@ Tensor ceil(const Tensor& x) { return rounded(UnaryFn::kCeil, x); }
 Tensor round(const Tensor& x) { return rounded(UnaryFn::kRound, x); }
 Tensor trunc(const Tensor& x) { return rounded(UnaryFn::kTrunc, x); }
 Tensor round(const Tensor& x, int64_t decimals) {
-  if (decimals == 0) return round(x);
   if (!is_floating(x.dtype())) {
     fail(ErrorKind::kDtype, "round to {} decimals expects a floating dtype, got {}", decimals,
          dtype_name(x.dtype()));
   }
+  if (decimals == 0) return round(x);
   const double power = std::pow(10.0, std::abs(static_cast<double>(decimals)));
   return decimals > 0 ? round(x * power) / power : round(x / power) * power;
 }

@@ -38,8 +38,8 @@ Tensor erfc(const Tensor& x);   ///< 1 - erf(x)
 Tensor floor(const Tensor& x);  ///< gradient 0, as ceil, round (half to even) and trunc; integers as they are
 Tensor ceil(const Tensor& x);
 Tensor round(const Tensor& x);
-/// To that many decimals, negative: to tens, hundreds, ...; half to even in x * 10^decimals. Floating dtype
-/// unless decimals is 0.
+/// To that many decimals, negative: to tens, hundreds, ...; half to even in x * 10^decimals. Floating
+/// dtype.
 Tensor round(const Tensor& x, int64_t decimals);
 Tensor frac(const Tensor& x);  ///< x - trunc(x), gradient 1; floating dtype
 Tensor trunc(const Tensor& x);
