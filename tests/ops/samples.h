@@ -45,6 +45,8 @@ void add_shape_samples(SampleTable& table);
 void add_index_samples(SampleTable& table);
 /// matmul, conv, pool, norm, softmax, loss: samples_network.cpp.
 void add_network_samples(SampleTable& table);
+/// Unpooling, resizing, sampling, sliding windows: samples_spatial.cpp.
+void add_spatial_samples(SampleTable& table);
 
 /// float64 values from a fixed pseudo-random stream, uniform in [low, high).
 Tensor values(Shape shape, double low = -2, double high = 2, uint32_t stream = 0);

@@ -24,6 +24,7 @@ const SampleTable& table() {
     add_shape_samples(t);
     add_index_samples(t);
     add_network_samples(t);
+    add_spatial_samples(t);
     return t;
   }();
   return samples;
