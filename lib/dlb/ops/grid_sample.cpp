@@ -35,10 +35,6 @@ Shape sampled_shape(const TensorSpec& x, const TensorSpec& grid, const GridSampl
     fail(ErrorKind::kShape, "grid_sample of {} expects a grid [{}, {}, {}], got {}", shape_text(x.shape),
          x.dim(0), spatial == 2 ? "H, W" : "D, H, W", spatial, shape_text(grid.shape));
   }
-  if (a.mode == static_cast<int64_t>(SampleMode::kBicubic) && spatial == 3) {
-    fail(ErrorKind::kUnsupported, "grid_sample: bicubic is for two dimensions, got input {}",
-         shape_text(x.shape));
-  }
   if (a.mode < 0 || a.mode > 2 || a.padding_mode < 0 || a.padding_mode > 2) {
     fail(ErrorKind::kUnsupported, "grid_sample: there is no mode {} with padding {}", a.mode, a.padding_mode);
   }
@@ -86,7 +82,7 @@ void vjp_grid_sample(Vjp& c, const GridSampleAttrs& a) {
 
 double taps_of(const GridSampleAttrs& a, size_t rank) {
   if (a.mode == static_cast<int64_t>(SampleMode::kNearest)) return 1;
-  if (a.mode == static_cast<int64_t>(SampleMode::kBicubic)) return 16;
+  if (a.mode == static_cast<int64_t>(SampleMode::kBicubic)) return rank == 4 ? 16 : 64;
   return rank == 4 ? 4 : 8;
 }
 

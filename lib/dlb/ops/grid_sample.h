@@ -12,8 +12,8 @@ enum class SamplePadding : int64_t { kZeros, kBorder, kReflection };
 /// y[n, c, p] = x[n, c] interpolated at grid[n, p], whose last dimension holds (x, y) or (x, y, z) with -1
 /// and 1 at the outer edges of the image, or at the centres of its outermost elements with align_corners. NaN
 /// counts as -1.
-/// Shapes: x [N, C, H, W] or [N, C, D, H, W], grid [N, *out, 2 or 3] -> [N, C, *out]; bicubic only for two
-/// dimensions. Gradients of the first order. Errors: shape; dtype when they differ or are not floating.
+/// Shapes: x [N, C, H, W] or [N, C, D, H, W], grid [N, *out, 2 or 3] -> [N, C, *out]. Gradients
+/// of the first order. Errors: shape; dtype when they differ or are not floating.
 Tensor grid_sample(const Tensor& x, const Tensor& grid, SampleMode mode = SampleMode::kBilinear,
                    SamplePadding padding = SamplePadding::kZeros, bool align_corners = false);
 

@@ -17,7 +17,8 @@ struct PoolAttrs {
   static Fields fields() { return {}; }
 };
 
-/// Largest value in each window; padding never wins, NaN does. The gradient goes to the first largest.
+/// Largest value in each window; padding never wins, NaN does. The gradient goes to the first largest, or to
+/// the last NaN.
 Tensor max_pool(const Tensor& x, const PoolAttrs& attrs);
 Tensor avg_pool(const Tensor& x, const PoolAttrs& attrs);
 /// Windows chosen so that the output has the given sizes: out i covers [floor(i in/out), ceil((i+1) in/out)).

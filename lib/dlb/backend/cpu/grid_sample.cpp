@@ -121,10 +121,11 @@ struct Geometry {
 
 /// The elements of one point: offset of the element's first channel, weight, and slopes by z, y, x.
 struct Point {
+  static constexpr int kMost = 64;
   int count = 0;
-  int64_t offset[16];
-  double weight[16];
-  double slope[16][3];
+  int64_t offset[kMost];
+  double weight[kMost];
+  double slope[kMost][3];
 };
 
 template <class T>
