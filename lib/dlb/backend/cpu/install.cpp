@@ -14,6 +14,9 @@ void install() {
   install_matmul();
   install_conv();
   install_pool();
+  install_interpolate();
+  install_grid_sample();
+  install_fold();
   install_norm();
   install_softmax();
   install_loss();
