@@ -1,0 +1,13 @@
+#pragma once
+/// \file How the values of a loss become its result.
+
+#include "dlb/ops/op.h"
+
+namespace dlb {
+
+enum class Reduction : uint8_t { kNone, kMean, kSum };
+
+/// The values themselves, their mean (NaN of nothing) or their sum.
+Tensor reduce_loss(const Tensor& values, Reduction reduction);
+
+}  // namespace dlb
