@@ -158,8 +158,7 @@ void vjp_attention(Vjp& c, const AttentionAttrs& a) {
   const Tensor& v = c.input(2);
   const Tensor mask = c.has(3) ? c.input(3) : Tensor{};
   if (!grad_enabled() && !c.needs(3)) {
-    const Outputs out =
-        apply(op::attention_grad(), {g, q, k, v, mask, c.output(0), c.output(1)}, a);
+    const Outputs out = apply(op::attention_grad(), {g, q, k, v, mask, c.output(0), c.output(1)}, a);
     for (int i = 0; i < 3; ++i) {
       if (c.needs(i)) c.input_grad(i, out[static_cast<size_t>(i)]);
     }

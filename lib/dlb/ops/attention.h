@@ -11,8 +11,8 @@ namespace dlb {
 struct AttentionOptions {
   /// Boolean (true takes part) or added to the scores; broadcasts to [*, L, S]. Undefined for none.
   Tensor mask = {};
-  double dropout = 0;  ///< probability with which a weight is dropped
-  RngKey key = {};     ///< of the dropout: weight number ((b H + h) L + i) S + j has the word of that number
+  double dropout = 0;   ///< probability with which a weight is dropped
+  RngKey key = {};      ///< of the dropout: weight number ((b H + h) L + i) S + j has the word of that number
   bool causal = false;  ///< position i sees positions up to i; excludes a mask
   std::optional<double> scale = {};  ///< 1 / sqrt(E) unless given
   bool enable_gqa = false;           ///< fewer heads (dimension -3) of key and value, each repeated

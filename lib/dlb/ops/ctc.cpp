@@ -57,16 +57,16 @@ void infer_ctc_grad(Infer& c, const CtcAttrs& a) {
 
 void vjp_ctc(Vjp& c, const CtcAttrs& a) {
   if (!c.needs(0)) return;
-  c.input_grad(
-      0, apply1(op::ctc_loss_grad(), {c.grad(0), c.input(0), c.input(1), c.input(2), c.input(3)}, a));
+  c.input_grad(0,
+               apply1(op::ctc_loss_grad(), {c.grad(0), c.input(0), c.input(1), c.input(2), c.input(3)}, a));
 }
 
-/// Three exponentials and a logarithm for each time and each place of the extended target, forward; as much again
-/// backward, and the sums.
+/// Three exponentials and a logarithm for each time and each place of the extended target, forward; as much
+/// again backward, and the sums.
 double lattice(const Tensor& x, const Tensor& targets) {
-  const double length = targets.rank() == 2
-                            ? static_cast<double>(targets.dim(1))
-                            : static_cast<double>(targets.numel()) / std::max<double>(1, static_cast<double>(x.dim(1)));
+  const double length = targets.rank() == 2 ? static_cast<double>(targets.dim(1))
+                                            : static_cast<double>(targets.numel()) /
+                                                  std::max<double>(1, static_cast<double>(x.dim(1)));
   return static_cast<double>(x.dim(0) * x.dim(1)) * (2 * length + 1);
 }
 Cost cost_ctc(Inputs in, Inputs out, const CtcAttrs&) {

@@ -12,8 +12,8 @@ struct CtcAttrs {
 };
 
 namespace op {
-/// (log-probabilities [T, N, C], targets [N, S] or [all], input lengths [N], target lengths [N], all int64) -> loss
-/// of each sequence [N].
+/// (log-probabilities [T, N, C], targets [N, S] or [all], input lengths [N], target lengths [N], all int64)
+/// -> loss of each sequence [N].
 const OpDef& ctc_loss();
 /// (g [N], log-probabilities, targets, input lengths, target lengths) -> gradient [T, N, C].
 const OpDef& ctc_loss_grad();

@@ -130,7 +130,8 @@ Inputs forward_inputs(const Vjp& c, std::array<Tensor, 5>& in) {
 }
 
 /// The states as a differentiable function where the gradient is differentiated.
-Tensor states(const Vjp& c, Inputs in, const RecurrentAttrs& a, Outputs (*composed)(Inputs, const RecurrentAttrs&)) {
+Tensor states(const Vjp& c, Inputs in, const RecurrentAttrs& a,
+              Outputs (*composed)(Inputs, const RecurrentAttrs&)) {
   return grad_enabled() ? composed(in, a)[0] : c.output(0);
 }
 
@@ -138,10 +139,10 @@ void vjp_rnn(Vjp& c, const RecurrentAttrs& a) {
   if (!c.grad(0).defined() || no_steps(c)) return;
   std::array<Tensor, 5> store;
   const Inputs in = forward_inputs(c, store);
-  const Outputs out =
-      grad_enabled() ? recurrent_composed::rnn_grad(in, c.grad(0), a)
-                     : apply(op::rnn_sequence_grad(),
-                             {contiguous(c.grad(0)), in[1], in[2], length_input(c), c.output(0)}, a);
+  const Outputs out = grad_enabled()
+                          ? recurrent_composed::rnn_grad(in, c.grad(0), a)
+                          : apply(op::rnn_sequence_grad(),
+                                  {contiguous(c.grad(0)), in[1], in[2], length_input(c), c.output(0)}, a);
   if (c.needs(0)) c.input_grad(0, out[0]);
   if (c.needs(1)) c.input_grad(1, out[1]);
   if (c.needs(2)) {
@@ -155,12 +156,11 @@ void vjp_lstm(Vjp& c, const RecurrentAttrs& a) {
   std::array<Tensor, 5> store;
   const Inputs in = forward_inputs(c, store);
   const auto dense = [](const Tensor& g) { return g.defined() ? contiguous(g) : g; };
-  const Outputs out = grad_enabled()
-                          ? recurrent_composed::lstm_grad(in, c.grad(0), c.grad(1), a)
-                          : apply(op::lstm_sequence_grad(),
-                                  {dense(c.grad(0)), dense(c.grad(1)), in[2], length_input(c), in[4],
-                                   c.output(1), c.output(2)},
-                                  a);
+  const Outputs out = grad_enabled() ? recurrent_composed::lstm_grad(in, c.grad(0), c.grad(1), a)
+                                     : apply(op::lstm_sequence_grad(),
+                                             {dense(c.grad(0)), dense(c.grad(1)), in[2], length_input(c),
+                                              in[4], c.output(1), c.output(2)},
+                                             a);
   if (c.needs(0)) c.input_grad(0, out[0]);
   if (c.needs(1)) c.input_grad(1, out[1]);
   if (c.needs(2)) {
@@ -174,12 +174,11 @@ void vjp_gru(Vjp& c, const RecurrentAttrs& a) {
   if (!c.grad(0).defined() || no_steps(c)) return;
   std::array<Tensor, 5> store;
   const Inputs in = forward_inputs(c, store);
-  const Outputs out = grad_enabled()
-                          ? recurrent_composed::gru_grad(in, c.grad(0), a)
-                          : apply(op::gru_sequence_grad(),
-                                  {contiguous(c.grad(0)), in[1], in[2], length_input(c), c.output(0),
-                                   c.output(1)},
-                                  a);
+  const Outputs out =
+      grad_enabled()
+          ? recurrent_composed::gru_grad(in, c.grad(0), a)
+          : apply(op::gru_sequence_grad(),
+                  {contiguous(c.grad(0)), in[1], in[2], length_input(c), c.output(0), c.output(1)}, a);
   if (c.needs(0)) c.input_grad(0, out[0]);
   if (c.needs(1)) c.input_grad(1, out[2]);
   if (c.needs(2)) {
@@ -198,7 +197,8 @@ Cost cost_sequence(Inputs in, Inputs out, const RecurrentAttrs&) {
 }
 
 OpDef sequence(std::string_view name, std::string_view doc, void (*infer)(Infer&, const RecurrentAttrs&),
-               void (*vjp)(Vjp&, const RecurrentAttrs&), Outputs (*reference)(Inputs, const RecurrentAttrs&)) {
+               void (*vjp)(Vjp&, const RecurrentAttrs&),
+               Outputs (*reference)(Inputs, const RecurrentAttrs&)) {
   return define<RecurrentAttrs>({.name = name,
                                  .doc = doc,
                                  .infer = infer,
@@ -226,8 +226,8 @@ const OpDef& rnn_sequence_grad() {
   return def;
 }
 const OpDef& lstm_sequence() {
-  static const OpDef def = sequence("lstm_sequence", "LSTM layer over all steps", infer_lstm, vjp_lstm,
-                                    recurrent_composed::lstm);
+  static const OpDef def =
+      sequence("lstm_sequence", "LSTM layer over all steps", infer_lstm, vjp_lstm, recurrent_composed::lstm);
   return def;
 }
 const OpDef& lstm_sequence_grad() {

@@ -16,8 +16,8 @@
 
 namespace dlb {
 
-/// Weights of one layer in one direction. Shapes with G gates: w_ih [G H, I], w_hh [G H, P], biases [G H], w_hr
-/// [P, H]; P = H without a projection.
+/// Weights of one layer in one direction. Shapes with G gates: w_ih [G H, I], w_hh [G H, P], biases [G H],
+/// w_hr [P, H]; P = H without a projection.
 struct RecurrentWeights {
   Tensor w_ih, w_hh;
   Tensor b_ih = {}, b_hh = {};  ///< undefined for none
@@ -38,8 +38,8 @@ struct RecurrentOptions {
   bool batch_first = false;  ///< x and the output are [N, T, *]
   double dropout = 0;        ///< of the outputs of all layers but the last
   RngKey key = {};           ///< of the dropout
-  /// [N] of integers: the steps of each sequence, at most T. Beyond them the output is 0, and final states are those
-  /// after each sequence's last step. Undefined: all have T.
+  /// [N] of integers: the steps of each sequence, at most T. Beyond them the output is 0, and final states
+  /// are those after each sequence's last step. Undefined: all have T.
   Tensor lengths = {};
 };
 
@@ -49,8 +49,9 @@ struct RecurrentResult {
   Tensor c;       ///< lstm: final cells [layers D, N, H]
 };
 
-/// Layers in order, the directions of a layer next to each other. Shapes: x [T, N, I] (or [T, I]), h0 [layers D, N,
-/// P], c0 [layers D, N, H]; undefined initial states are 0. Errors: shape, dtype; data for a bad length.
+/// Layers in order, the directions of a layer next to each other. Shapes: x [T, N, I] (or [T, I]), h0 [layers
+/// D, N, P], c0 [layers D, N, H]; undefined initial states are 0. Errors: shape, dtype; data for a bad
+/// length.
 RecurrentResult rnn_tanh(const Tensor& x, const Tensor& h0, const std::vector<RecurrentWeights>& weights,
                          const RecurrentOptions& options = {});
 RecurrentResult rnn_relu(const Tensor& x, const Tensor& h0, const std::vector<RecurrentWeights>& weights,

@@ -1,5 +1,5 @@
-// Recurrent sequences step by step from simple operators: the oracle of the kernels, and what a second derivative
-// is taken of.
+// Recurrent sequences step by step from simple operators: the oracle of the kernels, and what a second
+// derivative is taken of.
 #include "dlb/ops/binary.h"
 #include "dlb/ops/create.h"
 #include "dlb/ops/matmul.h"

@@ -1,6 +1,6 @@
 #pragma once
-/// \file The operators behind recurrent.h, for backends: one layer in one direction, after the product of all steps'
-/// inputs with W_ih.
+/// \file The operators behind recurrent.h, for backends: one layer in one direction, after the product of all
+/// steps' inputs with W_ih.
 
 #include "dlb/ops/recurrent.h"
 
@@ -14,8 +14,8 @@ struct RecurrentAttrs {
 
 namespace op {
 
-// x [T, N, G H] holds W_ih x + biases, h0 and c0 are [N, H], w_hh [G H, H], lengths [N] of int64 or undefined. Beyond
-// a sequence's length its states stay as they are.
+// x [T, N, G H] holds W_ih x + biases, h0 and c0 are [N, H], w_hh [G H, H], lengths [N] of int64 or
+// undefined. Beyond a sequence's length its states stay as they are.
 
 /// (x, h0, w_hh, lengths) -> h [T, N, H].
 const OpDef& rnn_sequence();

@@ -61,8 +61,8 @@ Tensor gate(const Tensor& all, int64_t i, int64_t count) {
 }
 
 LstmState lstm_step(const Tensor& gates, const Tensor& c, const Tensor& w_hr) {
-  const Tensor next = add(mul(sigmoid(gate(gates, 1, 4)), c),
-                          mul(sigmoid(gate(gates, 0, 4)), tanh(gate(gates, 2, 4))));
+  const Tensor next =
+      add(mul(sigmoid(gate(gates, 1, 4)), c), mul(sigmoid(gate(gates, 0, 4)), tanh(gate(gates, 2, 4))));
   const Tensor h = mul(sigmoid(gate(gates, 3, 4)), tanh(next));
   return {w_hr.defined() ? linear(h, w_hr) : h, next};
 }
@@ -76,8 +76,8 @@ Tensor cut(const Tensor& x, const Tensor& lengths) {
 }
 
 /// An LSTM whose state is projected, step by step.
-Layer projected_lstm(const Tensor& gates, Tensor h, Tensor c, const RecurrentWeights& w, const Tensor& lengths,
-                     bool reverse) {
+Layer projected_lstm(const Tensor& gates, Tensor h, Tensor c, const RecurrentWeights& w,
+                     const Tensor& lengths, bool reverse) {
   const int64_t steps = gates.dim(0);
   std::vector<Tensor> outputs(static_cast<size_t>(steps));
   for (int64_t k = 0; k < steps; ++k) {

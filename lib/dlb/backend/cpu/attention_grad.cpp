@@ -16,8 +16,8 @@ using namespace tiles;
 template <class T>
 struct Backward {
   Problem<T> p;
-  const T* g;         // row-major
-  const T* log_sum;   // [B, H, L]
+  const T* g;                   // row-major
+  const T* log_sum;             // [B, H, L]
   std::vector<T> keys, values;  // transposed tiles
   std::vector<T> delta;         // [B, H, L]
   T *dq, *dk, *dv;              // row-major
@@ -35,18 +35,17 @@ struct Buffers {
         slopes(static_cast<size_t>(kRows * kPositions)) {}
 };
 
-/// P and D(g V^T) of a tile, then dS * scale in `slopes` and D(P) in `weights`. The rows of q are in the buffer.
+/// P and D(g V^T) of a tile, then dS * scale in `slopes` and D(P) in `weights`. The rows of q are in the
+/// buffer.
 template <class T>
 void tile_slopes(const Backward<T>& w, const Place& at, int64_t group, Buffers<T>& s) {
   const Problem<T>& p = w.p;
-  const int64_t tile =
-      (at.b * p.groups + group) * count(p.positions, kPositions) + at.j / kPositions;
+  const int64_t tile = (at.b * p.groups + group) * count(p.positions, kPositions) + at.j / kPositions;
   tile_gemm(at.rows, at.positions, p.width, {s.q.data(), p.width, 1},
             w.keys.data() + tile * kPositions * p.width, kPositions, s.weights.data(), kPositions, false);
-  tile_gemm(at.rows, at.positions, p.value_width,
-            {w.g + w.row(at.b, at.h, at.i) * p.value_width, p.value_width, 1},
-            w.values.data() + tile * kPositions * p.value_width, kPositions, s.slopes.data(), kPositions,
-            false);
+  tile_gemm(
+      at.rows, at.positions, p.value_width, {w.g + w.row(at.b, at.h, at.i) * p.value_width, p.value_width, 1},
+      w.values.data() + tile * kPositions * p.value_width, kPositions, s.slopes.data(), kPositions, false);
   const T* const log_sum = w.log_sum + w.row(at.b, at.h, at.i);
   const T* const delta = w.delta.data() + w.row(at.b, at.h, at.i);
   simd([&] {
@@ -127,7 +126,8 @@ std::vector<T> row_products(const Problem<T>& p, const T* g, const Tensor& y) {
         const int64_t head = n / p.rows;
         const T* const row = values + head / p.heads * m[0] + head % p.heads * m[1] + n % p.rows * m[2];
         const T* const slope = g + n * p.value_width;
-        delta[static_cast<size_t>(n)] = row_sum<T>(p.value_width, [&](int64_t d) { return slope[d] * row[d]; });
+        delta[static_cast<size_t>(n)] =
+            row_sum<T>(p.value_width, [&](int64_t d) { return slope[d] * row[d]; });
       }
     });
   });
@@ -150,8 +150,8 @@ void backward(const Problem<T>& p, const Tensor& g, const Tensor& y, const Tenso
                       out[1].data<T>(),
                       out[2].data<T>()};
   const int64_t tiles = count(p.positions, kPositions);
-  // Few heads for many threads: dQ in a pass of its own, which computes scores twice but splits by tiles. Either
-  // way each sum runs over the tiles in the same order.
+  // Few heads for many threads: dQ in a pass of its own, which computes scores twice but splits by tiles.
+  // Either way each sum runs over the tiles in the same order.
   const bool by_heads = groups >= threads();
   parallel_for(by_heads ? groups : groups * tiles, 1, [&](int64_t begin, int64_t end) {
     Buffers<T> buffers(p);
@@ -215,8 +215,6 @@ void attention_grad_kernel(const KernelArgs& args, const AttentionAttrs& a) {
 
 }  // namespace
 
-void install_attention_grad() {
-  set_kernel(op::attention_grad(), DeviceKind::kCpu, attention_grad_kernel);
-}
+void install_attention_grad() { set_kernel(op::attention_grad(), DeviceKind::kCpu, attention_grad_kernel); }
 
 }  // namespace dlb::backend::cpu

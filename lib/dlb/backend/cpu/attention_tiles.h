@@ -129,8 +129,8 @@ DLB_INLINE void mask_scores(const Problem<T>& p, const Place& at, T* scores) {
   }
 }
 
-/// Dropout of a tile: x := x / (1 - p) where the weight's random number is at least p, else 0. Both tensors of
-/// a gradient get the same mask.
+/// Dropout of a tile: x := x / (1 - p) where the weight's random number is at least p, else 0. Both tensors
+/// of a gradient get the same mask.
 template <class T>
 void drop(const Problem<T>& p, const Place& at, T* x, T* also) {
   const uint32_t threshold = static_cast<uint32_t>(std::ceil(p.attrs.dropout * 0x1p24));

@@ -1,5 +1,5 @@
-// Recurrent sequences forward: at each step one product with the packed recurrent weights, added to the inputs' part
-// where it lies in the output of the gates, and the gates' functions in place.
+// Recurrent sequences forward: at each step one product with the packed recurrent weights, added to the
+// inputs' part where it lies in the output of the gates, and the gates' functions in place.
 #include "dlb/backend/cpu/kernels.h"
 #include "dlb/backend/cpu/recurrent_steps.h"
 

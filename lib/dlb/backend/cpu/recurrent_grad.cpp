@@ -1,5 +1,6 @@
-// Recurrent sequences backward: the gradient of the gates of each step, and one product of it with the recurrent
-// weights for the step before. The weights' own gradient is one product over all steps, made by the operator's vjp.
+// Recurrent sequences backward: the gradient of the gates of each step, and one product of it with the
+// recurrent weights for the step before. The weights' own gradient is one product over all steps, made by the
+// operator's vjp.
 #include "dlb/backend/cpu/kernels.h"
 #include "dlb/backend/cpu/recurrent_steps.h"
 

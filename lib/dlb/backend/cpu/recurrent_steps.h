@@ -37,8 +37,9 @@ struct Sequence {
   int64_t at(int64_t t, int64_t row, int64_t width) const { return (t * batch + row) * width; }
 };
 
-/// Calls f(first row, last row) for ranges of sequences: they do not depend on each other, so each thread takes its
-/// own through all steps. Too few of them, and the threads share the columns of each product instead.
+/// Calls f(first row, last row) for ranges of sequences: they do not depend on each other, so each thread
+/// takes its own through all steps. Too few of them, and the threads share the columns of each product
+/// instead.
 template <class F>
 void each_rows(const Sequence& s, const F& f) {
   constexpr int64_t kRows = 6;
