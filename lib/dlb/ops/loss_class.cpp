@@ -155,6 +155,7 @@ const OpDef& op::binary_cross_entropy() {
 }
 
 Tensor cross_entropy(const Tensor& x, const Tensor& target, const ClassLossOptions& o) {
+  check_floating_input("cross_entropy", x);
   if (!(o.label_smoothing >= 0 && o.label_smoothing <= 1)) {
     fail(ErrorKind::kConfig, "cross_entropy expects label_smoothing from 0 to 1, got {}", o.label_smoothing);
   }
@@ -177,6 +178,7 @@ Tensor cross_entropy(const Tensor& x, const Tensor& target, const ClassLossOptio
 }
 
 Tensor nll_loss(const Tensor& x, const Tensor& target, const ClassLossOptions& o) {
+  check_floating_input("nll_loss", x);
   Tensor t = class_targets("nll_loss", x, target, o.weight);
   const bool single = x.rank() == 1;
   const Tensor logs = single ? unsqueeze(x, 0) : x;
@@ -190,6 +192,7 @@ Tensor nll_loss(const Tensor& x, const Tensor& target, const ClassLossOptions& o
 
 Tensor binary_cross_entropy(const Tensor& x, const Tensor& target, Reduction reduction,
                             const Tensor& weight) {
+  check_floating_input("binary_cross_entropy", x);
   if (!x.is_meta()) {
     const Tensor fixed = x.detach();
     if (all(logical_and(ge(fixed, 0.0), le(fixed, 1.0))).item() == 0) {
@@ -203,6 +206,7 @@ Tensor binary_cross_entropy(const Tensor& x, const Tensor& target, Reduction red
 
 Tensor binary_cross_entropy_with_logits(const Tensor& x, const Tensor& target, Reduction reduction,
                                         const Tensor& weight, const Tensor& pos_weight) {
+  check_floating_input("binary_cross_entropy_with_logits", x);
   if (!(x.shape() == target.shape())) fail_target("binary_cross_entropy_with_logits", x, target);
   // Both terms are positive, so nothing cancels, and both are smooth, so the gradient at 0 is right.
   Tensor positive = mul(target, logsigmoid(x));
@@ -213,11 +217,13 @@ Tensor binary_cross_entropy_with_logits(const Tensor& x, const Tensor& target, R
 }
 
 Tensor soft_margin_loss(const Tensor& x, const Tensor& target, Reduction reduction) {
+  check_floating_input("soft_margin_loss", x);
   return reduce_loss(neg(logsigmoid(mul(target, x))), reduction);
 }
 
 Tensor multilabel_soft_margin_loss(const Tensor& x, const Tensor& target, Reduction reduction,
                                    const Tensor& weight) {
+  check_floating_input("multilabel_soft_margin_loss", x);
   if (x.rank() == 0) fail_target("multilabel_soft_margin_loss", x, target);
   Tensor values = neg(add(mul(target, logsigmoid(x)), mul(1.0 - target, logsigmoid(neg(x)))));
   if (weight.defined()) values = mul(values, weight);
@@ -225,6 +231,7 @@ Tensor multilabel_soft_margin_loss(const Tensor& x, const Tensor& target, Reduct
 }
 
 Tensor multi_margin_loss(const Tensor& x, const Tensor& target, const MultiMarginOptions& o) {
+  check_floating_input("multi_margin_loss", x);
   if (o.p != 1 && o.p != 2) fail(ErrorKind::kConfig, "multi_margin_loss expects p of 1 or 2, got {}", o.p);
   if (x.rank() > 2) fail_target("multi_margin_loss", x, target);
   const bool single = x.rank() == 1;
@@ -247,6 +254,7 @@ Tensor multi_margin_loss(const Tensor& x, const Tensor& target, const MultiMargi
 }
 
 Tensor multilabel_margin_loss(const Tensor& x, const Tensor& target, Reduction reduction) {
+  check_floating_input("multilabel_margin_loss", x);
   const bool fits = x.rank() <= 2 && x.shape() == target.shape();
   if (!fits) fail_target("multilabel_margin_loss", x, target);
   if (!is_integral(target.dtype())) {

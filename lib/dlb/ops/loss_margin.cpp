@@ -35,6 +35,7 @@ Tensor triplet(const Tensor& positive, const Tensor& negative, const TripletOpti
 }  // namespace
 
 Tensor hinge_embedding_loss(const Tensor& x, const Tensor& target, Reduction reduction, double margin) {
+  check_floating_input("hinge_embedding_loss", x);
   const Tensor zero = constant_like(x, 0);
   // A target that is neither 1 nor -1 counts for both.
   const Tensor far = where(ne(target, 1.0), at_least_zero(add(neg(x), margin)), zero);
@@ -44,6 +45,7 @@ Tensor hinge_embedding_loss(const Tensor& x, const Tensor& target, Reduction red
 
 Tensor cosine_embedding_loss(const Tensor& a, const Tensor& b, const Tensor& target, Reduction reduction,
                              double margin) {
+  check_floating_input("cosine_embedding_loss", a);
   const bool fits = (target.rank() == 1 && a.rank() == 2 && b.rank() == 2) ||
                     (target.rank() == 0 && a.rank() == 1 && b.rank() == 1);
   if (!fits) {
@@ -63,6 +65,7 @@ Tensor cosine_embedding_loss(const Tensor& a, const Tensor& b, const Tensor& tar
 
 Tensor margin_ranking_loss(const Tensor& a, const Tensor& b, const Tensor& target, Reduction reduction,
                            double margin) {
+  check_floating_input("margin_ranking_loss", a);
   const bool fits = a.rank() == b.rank() && a.rank() == target.rank();
   if (!fits) {
     fail(ErrorKind::kShape, "margin_ranking_loss expects inputs and target of one rank, got {}, {} and {}",
@@ -73,6 +76,7 @@ Tensor margin_ranking_loss(const Tensor& a, const Tensor& b, const Tensor& targe
 
 Tensor triplet_margin_loss(const Tensor& anchor, const Tensor& positive, const Tensor& negative,
                            const TripletOptions& o) {
+  check_floating_input("triplet_margin_loss", anchor);
   const bool fits = anchor.rank() == positive.rank() && anchor.rank() == negative.rank();
   if (!fits) {
     fail(ErrorKind::kShape, "triplet_margin_loss expects inputs of one rank, got {}, {} and {}",
@@ -88,6 +92,7 @@ Tensor triplet_margin_loss(const Tensor& anchor, const Tensor& positive, const T
 
 Tensor triplet_margin_with_distance_loss(const Tensor& anchor, const Tensor& positive, const Tensor& negative,
                                          const Distance& distance, const TripletOptions& o) {
+  check_floating_input("triplet_margin_with_distance_loss", anchor);
   if (!(o.margin > 0)) {
     fail(ErrorKind::kConfig, "triplet_margin_with_distance_loss expects a margin above 0, got {}", o.margin);
   }

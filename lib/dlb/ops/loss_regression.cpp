@@ -18,12 +18,11 @@ constexpr double kUnlimited = std::numeric_limits<double>::infinity();
 Tensor constant_like(const Tensor& x, double value) { return full({}, value, x.dtype(), x.device()); }
 
 Tensor difference(const char* name, const Tensor& x, const Tensor& target) {
-  const Tensor d = sub(x, target);
-  if (!is_floating(d.dtype())) {
+  if (!is_floating(x.dtype()) && !is_floating(target.dtype())) {
     fail(ErrorKind::kDtype, "{} expects floating input or target, got {} and {}", name, dtype_name(x.dtype()),
          dtype_name(target.dtype()));
   }
-  return d;
+  return sub(x, target);
 }
 
 Tensor weighted(const char* name, const Tensor& values, const Tensor& weight, Reduction reduction) {
@@ -46,6 +45,12 @@ Tensor huber_values(const Tensor& d, double limit) {
 }
 
 }  // namespace
+
+void check_floating_input(const char* loss, const Tensor& x) {
+  if (!is_floating(x.dtype())) {
+    fail(ErrorKind::kDtype, "{} expects a floating input, got {}", loss, dtype_name(x.dtype()));
+  }
+}
 
 Tensor reduce_loss(const Tensor& values, Reduction reduction) {
   switch (reduction) {
@@ -79,6 +84,7 @@ Tensor huber_loss(const Tensor& x, const Tensor& target, Reduction reduction, do
 }
 
 Tensor kl_div(const Tensor& x, const Tensor& target, const KlDivOptions& o) {
+  check_floating_input("kl_div", x);
   Tensor values;
   if (o.log_target) {
     values = mul(exp(target), sub(target, x));
@@ -93,6 +99,7 @@ Tensor kl_div(const Tensor& x, const Tensor& target, const KlDivOptions& o) {
 }
 
 Tensor poisson_nll_loss(const Tensor& x, const Tensor& target, const PoissonNllOptions& o) {
+  check_floating_input("poisson_nll_loss", x);
   Tensor values = o.log_input ? sub(exp(x), mul(target, x)) : sub(x, mul(target, log(add(x, o.eps))));
   if (o.full) {
     const Tensor stirling =
@@ -104,6 +111,7 @@ Tensor poisson_nll_loss(const Tensor& x, const Tensor& target, const PoissonNllO
 
 Tensor gaussian_nll_loss(const Tensor& x, const Tensor& target, const Tensor& variance,
                          const GaussianNllOptions& o) {
+  check_floating_input("gaussian_nll_loss", x);
   Tensor v = variance;
   if (!(v.shape() == x.shape()) && v.rank() > 0) {
     Shape shorter = x.shape();
