@@ -23,5 +23,9 @@ std::span<const OpDef* const> fold_ops();
 std::span<const OpDef* const> norm_ops();
 std::span<const OpDef* const> softmax_ops();
 std::span<const OpDef* const> loss_ops();
+std::span<const OpDef* const> attention_ops();
+std::span<const OpDef* const> recurrent_ops();
+std::span<const OpDef* const> ctc_ops();
+std::span<const OpDef* const> random_ops();
 
 }  // namespace dlb

@@ -25,5 +25,11 @@ void install_dropout();
 void install_batch_norm();
 void install_layer_norm();
 void install_group_norm();
+void install_attention();
+void install_attention_grad();
+void install_recurrent();
+void install_recurrent_grad();
+void install_ctc();
+void install_random();
 
 }  // namespace dlb::backend::cpu
