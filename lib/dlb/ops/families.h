@@ -14,7 +14,6 @@ std::span<const OpDef* const> reduce_ops();
 std::span<const OpDef* const> scan_ops();
 std::span<const OpDef* const> sort_ops();
 std::span<const OpDef* const> search_ops();
-std::span<const OpDef* const> histogram_ops();
 std::span<const OpDef* const> distance_ops();
 std::span<const OpDef* const> scatter_reduce_ops();
 std::span<const OpDef* const> shape_ops();

@@ -217,13 +217,14 @@ const OpDef& op::prod() {
   return op;
 }
 const OpDef& op::shared_value() {
-  static const OpDef op =
-      define({.name = "shared_value",
-              .doc = "an element's value, whose gradient all elements equal to it share",
-              .infer = infer_shared_value,
-              .vjp = vjp_shared_value,
-              .saves = Saves::kInputs,
-              .cost = [](Inputs in, Inputs out, const NoAttrs&) { return Cost{0, moved_bytes(in, out)}; }});
+  static const OpDef op = define({.name = "shared_value",
+                                  .doc = "an element's value, whose gradient all elements equal to it share",
+                                  .infer = infer_shared_value,
+                                  .vjp = vjp_shared_value,
+                                  .saves = Saves::kInputs,
+                                  .cost = [](Inputs in, Inputs out, const NoAttrs&) {
+                                    return Cost{0, moved_bytes(in, out)};
+                                  }});
   return op;
 }
 const OpDef& op::amax() {

@@ -1,8 +1,8 @@
 #pragma once
-/// \file Reductions over dimensions (variances and quantiles: statistics.h; medians: sort.h). An empty `dims` means all. Accumulation: float64 for float64, float32
-/// pairwise in blocks for float32 and below (order fixed: results do not depend on the number of threads),
-/// int64 for integers. Shapes: x [*] -> the reduced dimensions removed, or of size 1 with keepdim. Errors:
-/// shape for a bad or repeated dim.
+/// \file Reductions over dimensions (variances and quantiles: statistics.h; medians: sort.h). An empty `dims`
+/// means all. Accumulation: float64 for float64, float32 pairwise in blocks for float32 and below (order
+/// fixed: results do not depend on the number of threads), int64 for integers. Shapes: x [*] -> the reduced
+/// dimensions removed, or of size 1 with keepdim. Errors: shape for a bad or repeated dim.
 
 #include <utility>
 

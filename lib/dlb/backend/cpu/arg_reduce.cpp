@@ -12,9 +12,9 @@ namespace dlb::backend::cpu {
 
 namespace {
 
-constexpr int64_t kBlock = 32768;    ///< elements of a line that one thread searches
-constexpr int64_t kLanes = 16;       ///< partial results while the best value is looked for
-constexpr int64_t kColumns = 128;    ///< neighbouring lines searched together
+constexpr int64_t kBlock = 32768;  ///< elements of a line that one thread searches
+constexpr int64_t kLanes = 16;     ///< partial results while the best value is looked for
+constexpr int64_t kColumns = 128;  ///< neighbouring lines searched together
 constexpr int64_t kFew = 4 * kLanes;
 
 template <class C>

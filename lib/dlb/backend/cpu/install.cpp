@@ -12,7 +12,6 @@ void install() {
   install_scan();
   install_sort();
   install_search();
-  install_histogram();
   install_distance();
   install_scatter_reduce();
   install_shape_ops();

@@ -11,7 +11,6 @@ void install_arg_reduce();
 void install_scan();
 void install_sort();
 void install_search();
-void install_histogram();
 void install_distance();
 void install_scatter_reduce();
 void install_shape_ops();

@@ -139,7 +139,9 @@ void recurrence_kernel(const KernelArgs& k, const ScanAttrs& a) {
     T* const to = k.out(0).data<T>();
     run_scan<S>(
         Lines(factor.shape(), a.dim), a.reverse,
-        [=](int64_t i) { return S::State{convert_element<double>(f[i]), convert_element<double>(t[i])}; },
+        [=](int64_t i) {
+          return S::State{convert_element<double>(f[i]), convert_element<double>(t[i])};
+        },
         [=](int64_t i, const S::State& s) { to[i] = convert_element<T>(s.value); });
   });
 }
