@@ -231,6 +231,7 @@ Tensor floating(const Tensor& x) { return is_floating(x.dtype()) ? x : cast(x, D
 
 int64_t integral_dim(const Tensor& y, int64_t dim) {
   if (y.rank() == 0) fail(ErrorKind::kShape, "trapezoid expects at least one dimension, got a 0-d tensor");
+  if (y.dtype() == DType::kBool) fail(ErrorKind::kDtype, "trapezoid expects a numeric dtype, got bool");
   return normalize_dim(dim, y.rank());
 }
 

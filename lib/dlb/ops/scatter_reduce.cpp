@@ -54,15 +54,12 @@ Fields ScatterReduceAttrs::fields() {
 namespace {
 
 void infer_scatter_reduce(Infer& c, const ScatterReduceAttrs& a) {
-  const ScatterReduction reduction = scatter_reduction_from_name(a.reduce);
+  scatter_reduction_from_name(a.reduce);
   const DType index_dtype = c.input(1).dtype;
   if (index_dtype != DType::kInt64 && index_dtype != DType::kInt32) {
     c.fail_dtype("expects an index of dtype int64 or int32, got {}", dtype_name(index_dtype));
   }
   c.same_dtype(0, 2);
-  if (reduction == ScatterReduction::kMean && c.input(0).dtype == DType::kBool) {
-    c.fail_dtype("mean expects a numeric dtype, got bool");
-  }
   const Shape& x = c.input(0).shape;
   const Shape& index = c.input(1).shape;
   const auto dim = static_cast<size_t>(c.dim(0, a.dim));
