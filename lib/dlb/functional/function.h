@@ -89,6 +89,7 @@ std::vector<Function> activation_functions();
 std::vector<Function> special_functions();
 std::vector<Function> reduction_functions();
 std::vector<Function> sorting_functions();
+std::vector<Function> statistics_functions();
 std::vector<Function> shape_functions();
 std::vector<Function> indexing_functions();
 std::vector<Function> creation_functions();

@@ -6,7 +6,9 @@
 #include "dlb/ops/create.h"
 #include "dlb/ops/elementwise.h"
 #include "dlb/ops/families.h"
+#include "dlb/ops/index.h"
 #include "dlb/ops/reduce_defs.h"
+#include "dlb/ops/scan.h"
 #include "dlb/ops/shape_ops.h"
 #include "dlb/ops/unary.h"
 
@@ -34,8 +36,6 @@ ReducedDims reduced_dims(const ReduceAttrs& attrs, int rank) {
   return reduced;
 }
 
-namespace {
-
 Shape reduced_shape(const Shape& shape, const ReducedDims& reduced, bool keepdim) {
   Shape out;
   for (size_t i = 0; i < shape.size(); ++i) {
@@ -47,6 +47,8 @@ Shape reduced_shape(const Shape& shape, const ReducedDims& reduced, bool keepdim
   }
   return out;
 }
+
+namespace {
 
 ReducedDims checked_dims(Infer& c, const ReduceAttrs& a) {
   for (const int64_t d : a.dim) c.dim(0, d);
@@ -72,7 +74,9 @@ void infer_extreme(Infer& c, const ReduceAttrs& a) {
   }
   reduce_output(c, a, c.input(0).dtype);
 }
-void infer_bool(Infer& c, const ReduceAttrs& a) { reduce_output(c, a, DType::kBool); }
+void infer_bool(Infer& c, const ReduceAttrs& a) {
+  reduce_output(c, a, c.input(0).dtype == DType::kUInt8 ? DType::kUInt8 : DType::kBool);
+}
 void infer_arg(Infer& c, const ArgReduceAttrs& a) {
   const int dim = c.dim(0, a.dim);
   const Shape& shape = c.input(0).shape;
@@ -103,6 +107,39 @@ void vjp_sum(Vjp& c, const ReduceAttrs& a) {
 void vjp_mean(Vjp& c, const ReduceAttrs& a) {
   const Shape& shape = c.input(0).shape();
   c.input_grad(0, expand(with_dims(c.grad(0) / reduced_count(shape, a), shape, a), shape));
+}
+/// Products of all other elements along the last dimension: of those before times those after.
+Tensor products_of_others(const Tensor& x) {
+  const int64_t n = x.dim(-1);
+  if (n < 2) return ones(x.shape(), x.dtype(), x.device());
+  Shape edge = x.shape();
+  edge.back() = 1;
+  const Tensor one = ones(edge, x.dtype(), x.device());
+  const Tensor before = cumprod(cat({one, narrow(x, -1, 0, n - 1)}, -1), -1);
+  const Tensor after = cumprod(cat({narrow(x, -1, 1, n - 1), one}, -1), -1, kReverse);
+  return before * after;
+}
+void vjp_prod(Vjp& c, const ReduceAttrs& a) {
+  const Tensor& x = c.input(0);
+  if (x.rank() == 0) return c.input_grad(0, c.grad(0));
+  const ReducedDims reduced = reduced_dims(a, x.rank());
+  Dims order;
+  Dims back(static_cast<size_t>(x.rank()), 0);
+  Shape lines;
+  int64_t n = 1;
+  for (const bool last : {false, true}) {
+    for (size_t d = 0; d < reduced.size(); ++d) {
+      if (reduced[d] != last) continue;
+      back[d] = static_cast<int64_t>(order.size());
+      order.push_back(static_cast<int64_t>(d));
+      if (last) n *= x.shape()[d];
+      if (!last) lines.push_back(x.shape()[d]);
+    }
+  }
+  lines.push_back(n);
+  const Tensor moved = permute(x, order);
+  const Tensor others = reshape(products_of_others(reshape(moved, lines)), moved.shape());
+  c.input_grad(0, permute(others, back) * with_dims(c.grad(0), x.shape(), a));
 }
 void vjp_extreme(Vjp& c, const ReduceAttrs& a) {
   const Tensor& x = c.input(0);
@@ -144,6 +181,20 @@ OpDef arg_reduction(std::string_view name, std::string_view doc, OnnxMapping onn
                                  .onnx = onnx});
 }
 
+void infer_shared_value(Infer& c, const NoAttrs&) {
+  c.same_dtype(0, 1);
+  c.rank(1, 0);
+  c.output({}, c.input(0).dtype);
+}
+void vjp_shared_value(Vjp& c, const NoAttrs&) {
+  if (!c.needs(0)) return;
+  const Tensor x = c.input(0).detach();
+  const Tensor value = c.input(1).detach();
+  const Tensor ties = logical_or(eq(x, value), logical_and(isnan(x), isnan(value)));
+  const Tensor share = c.grad(0) / cast(sum(ties), x.dtype());
+  c.input_grad(0, where(ties, share, full({}, 0, x.dtype(), x.device())));
+}
+
 Tensor run(const OpDef& op, const Tensor& x, const Dims& dims, bool keepdim) {
   return apply1<ReduceAttrs>(op, {x}, {std::vector<int64_t>(dims.begin(), dims.end()), keepdim});
 }
@@ -158,6 +209,22 @@ const OpDef& op::sum() {
 const OpDef& op::mean() {
   static const OpDef op = reduction("mean", "mean over dimensions", infer_floating, vjp_mean, Saves::kNothing,
                                     {"ReduceMean", 18});
+  return op;
+}
+const OpDef& op::prod() {
+  static const OpDef op =
+      reduction("prod", "product over dimensions", infer_sum, vjp_prod, Saves::kInputs, {"ReduceProd", 18});
+  return op;
+}
+const OpDef& op::shared_value() {
+  static const OpDef op = define({.name = "shared_value",
+                                  .doc = "an element's value, whose gradient all elements equal to it share",
+                                  .infer = infer_shared_value,
+                                  .vjp = vjp_shared_value,
+                                  .saves = Saves::kInputs,
+                                  .cost = [](Inputs in, Inputs out, const NoAttrs&) {
+                                    return Cost{0, moved_bytes(in, out)};
+                                  }});
   return op;
 }
 const OpDef& op::amax() {
@@ -193,8 +260,9 @@ const OpDef& op::argmin() {
 }
 
 std::span<const OpDef* const> reduce_ops() {
-  static const OpDef* const ops[] = {&op::sum(), &op::mean(), &op::amax(),   &op::amin(),  &op::any(),
-                                     &op::all(), &op::norm(), &op::argmax(), &op::argmin()};
+  static const OpDef* const ops[] = {&op::sum(),    &op::mean(),   &op::prod(),        &op::amax(),
+                                     &op::amin(),   &op::any(),    &op::all(),         &op::norm(),
+                                     &op::argmax(), &op::argmin(), &op::shared_value()};
   return ops;
 }
 
@@ -212,38 +280,53 @@ Tensor argmin(const Tensor& x, int64_t dim, bool keepdim) {
   return apply1<ArgReduceAttrs>(op::argmin(), {x}, {dim, keepdim});
 }
 
-Tensor prod(const Tensor& x, Dims dims, bool keepdim) {
-  // Products of halves: differentiable to any order, also where elements are zero, which a division by x is
-  // not.
-  const ReduceAttrs attrs{std::vector<int64_t>(dims.begin(), dims.end()), keepdim};
-  const ReducedDims reduced = reduced_dims(attrs, x.rank());
-  Tensor y = is_floating(x.dtype()) ? x : cast(x, DType::kInt64);
-  for (int64_t d = 0; d < x.rank(); ++d) {
-    if (!reduced[static_cast<size_t>(d)]) continue;
-    if (y.dim(d) == 0) {
-      Shape shape = y.shape();
-      shape[static_cast<size_t>(d)] = 1;
-      y = ones(shape, y.dtype(), y.device());
-    }
-    while (y.dim(d) > 1) {
-      const int64_t half = y.dim(d) / 2;
-      Tensor next = narrow(y, d, 0, half) * narrow(y, d, half, half);
-      if (y.dim(d) % 2 != 0) next = cat({next, narrow(y, d, 2 * half, 1)}, d);
-      y = next;
-    }
+Tensor prod(const Tensor& x, Dims dims, bool keepdim) { return run(op::prod(), x, dims, keepdim); }
+
+Tensor nansum(const Tensor& x, Dims dims, bool keepdim) {
+  if (!is_floating(x.dtype())) return sum(x, dims, keepdim);
+  return sum(where(isnan(x), full({}, 0, x.dtype(), x.device()), x), dims, keepdim);
+}
+Tensor nanmean(const Tensor& x, Dims dims, bool keepdim) {
+  if (!is_floating(x.dtype())) {
+    fail(ErrorKind::kDtype, "nanmean expects a floating dtype, got {}", dtype_name(x.dtype()));
   }
-  return reshape(y, reduced_shape(x.shape(), reduced, keepdim));
+  return nansum(x, dims, keepdim) / sum(logical_not(isnan(x)), dims, keepdim);
+}
+Tensor count_nonzero(const Tensor& x, Dims dims, bool keepdim) { return sum(ne(x, 0), dims, keepdim); }
+
+Tensor argmax(const Tensor& x) { return argmax(flatten(x), 0); }
+Tensor argmin(const Tensor& x) { return argmin(flatten(x), 0); }
+
+std::pair<Tensor, Tensor> aminmax(const Tensor& x, Dims dims, bool keepdim) {
+  return {amin(x, dims, keepdim), amax(x, dims, keepdim)};
 }
 
-Tensor var(const Tensor& x, Dims dims, double correction, bool keepdim) {
-  const ReduceAttrs attrs{std::vector<int64_t>(dims.begin(), dims.end()), keepdim};
-  const Tensor centred = x - mean(x, dims, kKeepDim);
-  const double freedom = reduced_count(x.shape(), attrs) - correction;
-  const double n = freedom > 0 ? freedom : 0;  // without degrees of freedom: 0 / 0 or x / 0
-  return sum(square(centred), dims, keepdim) / n;
+Tensor shared_value(const Tensor& x, const Tensor& value) {
+  return apply1(op::shared_value(), {x, value.detach()});
+}
+Tensor max(const Tensor& x) { return shared_value(x, amax(x.detach())); }
+Tensor min(const Tensor& x) { return shared_value(x, amin(x.detach())); }
+
+namespace {
+
+std::pair<Tensor, Tensor> pick(const Tensor& x, int64_t dim, bool keepdim, const Tensor& index) {
+  if (x.rank() == 0) return {reshape(x, {}), index};
+  const Tensor values = gather(x, dim, index);
+  if (keepdim) return {values, index};
+  return {squeeze(values, dim), squeeze(index, dim)};
 }
 
-Tensor logsumexp(const Tensor& x, Dims dims, bool keepdim) {
+}  // namespace
+
+std::pair<Tensor, Tensor> max(const Tensor& x, int64_t dim, bool keepdim) {
+  return pick(x, dim, keepdim, argmax(x.detach(), dim, kKeepDim));
+}
+std::pair<Tensor, Tensor> min(const Tensor& x, int64_t dim, bool keepdim) {
+  return pick(x, dim, keepdim, argmin(x.detach(), dim, kKeepDim));
+}
+
+Tensor logsumexp(const Tensor& input, Dims dims, bool keepdim) {
+  const Tensor x = is_floating(input.dtype()) ? input : cast(input, DType::kFloat32);
   const ReduceAttrs attrs{std::vector<int64_t>(dims.begin(), dims.end()), true};
   const ReducedDims reduced = reduced_dims(attrs, x.rank());
   if (reduced_count(x.shape(), attrs) == 0) {

@@ -9,6 +9,11 @@ void install() {
   install_unary();
   install_binary();
   install_reduce();
+  install_scan();
+  install_sort();
+  install_search();
+  install_distance();
+  install_scatter_reduce();
   install_shape_ops();
   install_index();
   install_matmul();

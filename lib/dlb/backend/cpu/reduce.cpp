@@ -6,6 +6,7 @@
 #include "dlb/backend/cpu/kernels.h"
 #include "dlb/backend/cpu/layout.h"
 #include "dlb/backend/cpu/reducers.h"
+#include "dlb/backend/cpu/strided.h"
 
 namespace dlb::backend::cpu {
 
@@ -72,45 +73,6 @@ void floating_kernel(const KernelArgs& k, const ReduceAttrs& a) {
   reduce<R<float>>(k, a);
 }
 
-/// Index of the first x[i * stride], i < n, that none beats; NaN beats everything.
-template <bool kLargest, class T>
-int64_t first_best(const T* x, int64_t stride, int64_t n) {
-  using C = compute_t<T>;
-  int64_t best = 0;
-  C value = static_cast<C>(x[0]);
-  for (int64_t i = 1; i < n; ++i) {
-    const C v = static_cast<C>(x[i * stride]);
-    const bool better = kLargest ? v > value : v < value;
-    if (better || (v != v && value == value)) {
-      best = i;
-      value = v;
-    }
-  }
-  return best;
-}
-
-template <bool kLargest>
-void arg_kernel(const KernelArgs& k, const ArgReduceAttrs& a) {
-  const Tensor x = row_major(k.in(0));
-  int64_t* const out = k.out(0).data<int64_t>();
-  if (x.rank() == 0) {
-    *out = 0;
-    return;
-  }
-  const int dim = normalize_dim(a.dim, x.rank());
-  const int64_t n = x.dim(dim);
-  const int64_t inner = dim + 1 < x.rank() ? x.strides()[static_cast<size_t>(dim)] : 1;
-  dispatch_all(x.dtype(), [&](auto tag) {
-    using T = decltype(tag);
-    const T* const data = x.data<T>();
-    parallel_for(k.out(0).numel(), std::max<int64_t>(kReduceGroup / n, 1), [=](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) {
-        out[i] = first_best<kLargest>(data + i / inner * n * inner + i % inner, inner, n);
-      }
-    });
-  });
-}
-
 }  // namespace
 
 void install_reduce() {
@@ -121,8 +83,10 @@ void install_reduce() {
   set_kernel(op::amin(), DeviceKind::kCpu, &numeric_kernel<Smallest>);
   set_kernel(op::any(), DeviceKind::kCpu, &reduce<Any>);
   set_kernel(op::all(), DeviceKind::kCpu, &reduce<All>);
-  set_kernel(op::argmax(), DeviceKind::kCpu, &arg_kernel<true>);
-  set_kernel(op::argmin(), DeviceKind::kCpu, &arg_kernel<false>);
+  set_kernel(op::prod(), DeviceKind::kCpu, &numeric_kernel<Product>);
+  set_kernel<NoAttrs>(op::shared_value(), DeviceKind::kCpu,
+                      [](const KernelArgs& k, const NoAttrs&) { copy_tensor(k.out(0), k.in(1)); });
+  install_arg_reduce();
 }
 
 }  // namespace dlb::backend::cpu

@@ -32,6 +32,19 @@ struct Mean : Sum<T> {
   static typename Sum<T>::Acc finish(typename Sum<T>::Acc a, double count) { return a / count; }
 };
 
+/// Products leave float32's range long before their result need to, so partial ones are float64.
+template <class T>
+struct Product {
+  using In = T;
+  using Lane = std::conditional_t<std::is_same_v<T, float>, double, T>;
+  using Acc = Lane;
+  static constexpr Lane kStart = 1;
+  static DLB_INLINE Lane step(Lane lane, In x) { return functor::wrap_mul(lane, static_cast<Lane>(x)); }
+  static DLB_INLINE Lane merge(Lane a, Lane b) { return functor::wrap_mul(a, b); }
+  static DLB_INLINE Acc join(Acc a, Acc b) { return functor::wrap_mul(a, b); }
+  static Acc finish(Acc a, double) { return a; }
+};
+
 template <class T>
 struct Norm : Sum<T> {
   static DLB_INLINE T step(T lane, T x) { return lane + x * x; }
