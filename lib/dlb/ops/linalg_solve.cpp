@@ -365,7 +365,7 @@ std::array<Tensor, 4> lstsq(const Tensor& a, const Tensor& b, std::optional<doub
     solution = squeeze(solution, -1);
     if (residuals.rank() + 1 == x.rank()) residuals = squeeze(residuals, -1);
   }
-  return {solution, residuals, out[2], out[3]};
+  return {solution, residuals, out[2], out[3].detach()};
 }
 
 Tensor det(const Tensor& a) { return apply1(op::det(), {a}); }
