@@ -107,8 +107,7 @@ DLB_UNARY_FUNCTOR(Trunc, std::trunc(x))
 DLB_UNARY_FUNCTOR(Relu, x < T(0) ? T(0) : x)  // NaN stays
 DLB_MATH_FUNCTOR(Sigmoid, float_math::sigmoid(x), T(1) / (T(1) + std::exp(-x)))
 DLB_MATH_FUNCTOR(Silu, x* float_math::sigmoid(x), x / (T(1) + std::exp(-x)))
-DLB_MATH_FUNCTOR(Gelu, x*(0.5F + 0.5F * float_math::erf(x * 0.70710678F)),
-                 x*(0.5 * std::erfc(x * -0.70710678118654752)))
+DLB_MATH_FUNCTOR(Gelu, x* float_math::phi(x), x*(0.5 * std::erfc(x * -0.70710678118654752)))
 
 /// 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))
 template <class T>
@@ -220,6 +219,38 @@ DLB_BINARY_FUNCTOR(LogicalXor, bool, a != b)
 DLB_BINARY_FUNCTOR(ReluBackward, T, b > T(0) ? a : T(0))
 DLB_BINARY_FUNCTOR(SigmoidBackward, T, a*(b*(T(1) - b)))
 DLB_BINARY_FUNCTOR(TanhBackward, T, a*(T(1) - b * b))
+
+/// Gradients from the incoming gradient `a` and the saved argument `b`.
+template <class T>
+struct GeluBackward {
+  DLB_INLINE T operator()(T a, T b) const {
+    if constexpr (std::is_same_v<T, float>) {
+      return a * float_math::fma(b, float_math::normal_density(b), float_math::phi(b));
+    } else {
+      return a *
+             (0.5 * std::erfc(b * -0.70710678118654752) + b * (0.39894228040143268 * std::exp(-0.5 * b * b)));
+    }
+  }
+};
+template <class T>
+struct SiluBackward {
+  DLB_INLINE T operator()(T a, T b) const {
+    const T s = Sigmoid<T>(nullptr)(b);
+    return a * (s * (T(1) + b * (T(1) - s)));
+  }
+};
+/// The loss of the logit `a` for the target `b`: no term cancels another.
+template <class T>
+struct BceWithLogits {
+  DLB_INLINE T operator()(T a, T b) const {
+    const T positive = a < T(0) ? T(0) : a;
+    if constexpr (std::is_same_v<T, float>) {
+      return (positive - a * b) + float_math::log1p(float_math::exp_negative(-float_math::abs(a)));
+    } else {
+      return (positive - a * b) + std::log1p(std::exp(-std::abs(a)));
+    }
+  }
+};
 
 template <class T>
 struct Pow {

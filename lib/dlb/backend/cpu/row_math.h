@@ -14,7 +14,8 @@ namespace dlb::backend::cpu {
 /// Partial results of a row; a multiple of every vector length.
 inline constexpr int64_t kLanes = 32;
 
-DLB_INLINE float fast_exp(float x) { return float_math::exp(x); }
+/// Of numbers that are not above 0.
+DLB_INLINE float fast_exp(float x) { return float_math::exp_negative(x); }
 DLB_INLINE double fast_exp(double x) { return std::exp(x); }
 
 /// Sum of the lanes, pairwise.
