@@ -24,6 +24,15 @@ std::vector<A> repeat_columns(const std::vector<A>& values) {
   return lanes;
 }
 
+/// Adds four rows from element i, each lane one after the other: the lanes are in memory.
+template <class A, class F>
+DLB_INLINE void add_four_rows(int64_t i, int64_t width, A* __restrict lanes, const F& value) {
+  for (int64_t l = 0; l < width; ++l) {
+    const A sum = ((lanes[l] + value(i + l, l)) + value(i + width + l, l)) + value(i + 2 * width + l, l);
+    lanes[l] = sum + value(i + 3 * width + l, l);
+  }
+}
+
 /// Adds sum_r value(r * columns + c, lane) to total[c]. `lanes` is scratch of column_lanes(columns) elements.
 template <class A, class F>
 DLB_INLINE void add_columns(int64_t rows, int64_t columns, A* lanes, double* total, const F& value) {
@@ -35,12 +44,8 @@ DLB_INLINE void add_columns(int64_t rows, int64_t columns, A* lanes, double* tot
     const int64_t end = std::min(n, begin + kSteps * width);
     std::fill(lanes, lanes + width, A(0));
     int64_t i = begin;
-    // Four rows at a time, each lane still one after the other: the lanes are in memory.
     for (; i + 4 * width <= end; i += 4 * width) {
-      for (int64_t l = 0; l < width; ++l) {
-        const A sum = ((lanes[l] + value(i + l, l)) + value(i + width + l, l)) + value(i + 2 * width + l, l);
-        lanes[l] = sum + value(i + 3 * width + l, l);
-      }
+      add_four_rows(i, width, lanes, value);
     }
     for (; i + width <= end; i += width) {
       for (int64_t l = 0; l < width; ++l) lanes[l] += value(i + l, l);
@@ -66,16 +71,8 @@ DLB_INLINE void add_columns(int64_t rows, int64_t columns, A* lanes, double* tot
     std::fill(lanes, lanes + 2 * width, A(0));
     int64_t i = begin;
     for (; i + 4 * width <= end; i += 4 * width) {
-      for (int64_t l = 0; l < width; ++l) {
-        A sum = first_lanes[l];
-        A other = other_lanes[l];
-        for (int64_t row = 0; row < 4; ++row) {
-          sum += value(i + row * width + l, l);
-          other += other_value(i + row * width + l, l);
-        }
-        first_lanes[l] = sum;
-        other_lanes[l] = other;
-      }
+      add_four_rows(i, width, first_lanes, value);
+      add_four_rows(i, width, other_lanes, other_value);
     }
     for (; i < end; i += width) {
       for (int64_t l = 0; l < std::min(width, end - i); ++l) {
