@@ -126,6 +126,12 @@ T* Tensor::data() const {
 template <class T>
 std::vector<T> Tensor::to_vector() const {
   DLB_CHECK(!is_meta());
+  if constexpr (!std::is_same_v<T, bool>) {
+    if (dtype() == DTypeOf<T>::value && is_contiguous()) {
+      const T* const first = static_cast<const T*>(impl_->storage->data()) + impl_->offset;
+      return std::vector<T>(first, first + numel());
+    }
+  }
   std::vector<T> out;
   out.reserve(static_cast<size_t>(numel()));
   dispatch_all(dtype(), [&](auto tag) {
