@@ -9,6 +9,7 @@ void install_binary();
 void install_reduce();
 void install_shape_ops();
 void install_index();
+void install_scatter();
 void install_matmul();
 void install_conv();
 void install_pool();
