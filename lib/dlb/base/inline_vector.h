@@ -6,6 +6,7 @@
 #include <initializer_list>
 #include <memory>
 #include <new>
+#include <type_traits>
 #include <utility>
 
 namespace dlb {
@@ -61,6 +62,9 @@ class InlineVector {
   }
   void pop_back() { data_[--size_].~T(); }
   void resize(size_t count, const T& value = T()) {
+    if constexpr (kPlain) {
+      if (size_ > count) size_ = count;
+    }
     while (size_ > count) pop_back();
     if (count > capacity_) grow(count);
     while (size_ < count) {
@@ -69,7 +73,11 @@ class InlineVector {
     }
   }
   void clear() {
-    while (size_ > 0) pop_back();
+    if constexpr (kPlain) {
+      size_ = 0;
+    } else {
+      while (size_ > 0) pop_back();
+    }
   }
   void insert(size_t index, T value) {
     push_back(std::move(value));
@@ -89,9 +97,18 @@ class InlineVector {
 
  private:
   T* inline_data() { return reinterpret_cast<T*>(buffer_); }
+  static constexpr bool kPlain = std::is_trivially_copyable_v<T> && std::is_trivially_destructible_v<T>;
+
   template <class It>
   void append(It first, It last) {
-    for (; first != last; ++first) push_back(*first);
+    if constexpr (kPlain && std::is_convertible_v<It, const T*>) {
+      const auto count = static_cast<size_t>(last - first);
+      if (size_ + count > capacity_) grow(size_ + count);
+      for (size_t i = 0; i < count; ++i) data_[size_ + i] = first[i];
+      size_ += count;
+    } else {
+      for (; first != last; ++first) push_back(*first);
+    }
   }
   void grow(size_t capacity) {
     std::allocator<T> alloc;
@@ -117,7 +134,11 @@ class InlineVector {
       capacity_ = std::exchange(other.capacity_, N);
       return;
     }
-    for (size_t i = 0; i < other.size_; ++i) new (data_ + i) T(std::move(other.data_[i]));
+    if constexpr (kPlain) {
+      for (size_t i = 0; i < other.size_; ++i) data_[i] = other.data_[i];
+    } else {
+      for (size_t i = 0; i < other.size_; ++i) new (data_ + i) T(std::move(other.data_[i]));
+    }
     size_ = other.size_;
     other.clear();
   }

@@ -7,6 +7,11 @@
 
 namespace dlb {
 
+template <class T>
+class Ref;
+template <class T, class... Args>
+Ref<T> make_ref(Args&&... args);
+
 /// Base of objects owned by Ref handles.
 class RefCounted {
  public:
@@ -17,10 +22,15 @@ class RefCounted {
 
   void retain() const { count_.fetch_add(1, std::memory_order_relaxed); }
   /// Whether that was the last reference.
-  bool release() const { return count_.fetch_sub(1, std::memory_order_acq_rel) == 1; }
+  bool release() const {
+    // Whoever holds the only reference need not count down: nobody else can take another one.
+    return count_.load(std::memory_order_acquire) == 1 || count_.fetch_sub(1, std::memory_order_acq_rel) == 1;
+  }
   bool shared() const { return count_.load(std::memory_order_acquire) > 1; }
 
  private:
+  template <class T, class... Args>
+  friend Ref<T> make_ref(Args&&... args);
   mutable std::atomic<int> count_{0};
 };
 
@@ -52,12 +62,18 @@ class Ref {
   friend bool operator==(const Ref& a, const Ref& b) { return a.object_ == b.object_; }
 
  private:
+  template <class U, class... Args>
+  friend Ref<U> make_ref(Args&&... args);
   T* object_ = nullptr;
 };
 
 template <class T, class... Args>
 Ref<T> make_ref(Args&&... args) {
-  return Ref<T>(new T(std::forward<Args>(args)...));
+  Ref<T> ref;
+  ref.object_ = new T(std::forward<Args>(args)...);
+  // Nobody else knows the object yet.
+  static_cast<const RefCounted*>(ref.object_)->count_.store(1, std::memory_order_relaxed);
+  return ref;
 }
 
 }  // namespace dlb

@@ -1,5 +1,6 @@
 #include <atomic>
 
+#include "dlb/base/object_pool.h"
 #include "dlb/ops/op.h"
 
 namespace dlb {
@@ -22,16 +23,17 @@ bool any_meta(Inputs inputs) {
   return false;
 }
 
+/// Takes the specs.
 Outputs make_outputs(Inputs inputs, std::span<Infer::Output> specs, bool meta) {
   Outputs out;
   for (Infer::Output& o : specs) {
     if (meta || o.spec.device.kind == DeviceKind::kMeta) {
       o.spec.device = kMeta;
-      out.push_back(Tensor::empty(o.spec));
+      out.push_back(Tensor::empty(std::move(o.spec)));
     } else if (o.offset >= 0) {
-      out.push_back(Tensor::wrap(inputs[0].storage(), o.offset, o.spec));
+      out.push_back(Tensor::wrap(inputs[0].storage(), o.offset, std::move(o.spec)));
     } else {
-      out.push_back(Tensor::empty(o.spec));
+      out.push_back(Tensor::empty(std::move(o.spec)));
     }
   }
   return out;
@@ -55,13 +57,25 @@ void run_kernel(const OpDef& op, Inputs inputs, Outputs& out, Device device, con
   }
 }
 
-/// A tensor that knows the spec alone, for what the backward pass does not read.
-Tensor stand_in(const Tensor& t) {
-  if (!t.defined()) return {};
-  TensorSpec spec = t.spec();
-  spec.device = kMeta;
-  return Tensor::empty(spec);
-}
+/// Tensors that know the spec alone, for what the backward pass does not read. Neighbours of one spec, as in
+/// most elementwise operators, share one.
+class StandIns {
+ public:
+  Tensor of(const Tensor& t) {
+    if (!t.defined()) return {};
+    const TensorSpec& spec = t.spec();
+    if (!last_.defined() || last_.dtype() != spec.dtype || !(last_.shape() == spec.shape) ||
+        !(last_.strides() == spec.strides)) {
+      TensorSpec meta = spec;
+      meta.device = kMeta;
+      last_ = Tensor::empty(std::move(meta));
+    }
+    return last_;
+  }
+
+ private:
+  Tensor last_;
+};
 
 void attach_node(const OpDef& op, Inputs inputs, Outputs& out, const void* attrs) {
   bool differentiable_output = false;
@@ -76,10 +90,11 @@ void attach_node(const OpDef& op, Inputs inputs, Outputs& out, const void* attrs
   node->sequence = next_sequence.fetch_add(1, std::memory_order_relaxed);
   const bool save_inputs = op.saves == Saves::kInputs || op.saves == Saves::kBoth;
   const bool save_outputs = op.saves == Saves::kOutputs || op.saves == Saves::kBoth;
+  StandIns stand_ins;
   for (const Tensor& t : inputs) {
     const bool needs = t.requires_grad();
     node->needs.push_back(needs);
-    node->inputs.push_back(save_inputs ? t : stand_in(t));
+    node->inputs.push_back(save_inputs ? t : stand_ins.of(t));
     if (save_inputs) node->versions.push_back(t.defined() ? t.version() : 0);
     OpNode::Edge edge;
     if (needs) {
@@ -91,7 +106,7 @@ void attach_node(const OpDef& op, Inputs inputs, Outputs& out, const void* attrs
   }
   for (size_t i = 0; i < out.size(); ++i) {
     // A saved output must not hold its own node: that would be a cycle.
-    node->outputs.push_back(save_outputs ? out[i].detach() : stand_in(out[i]));
+    node->outputs.push_back(save_outputs ? out[i].detach() : stand_ins.of(out[i]));
     if (save_outputs) node->versions.push_back(out[i].version());
     if (is_floating(out[i].dtype())) out[i].set_history(node, static_cast<int>(i));
   }
@@ -136,12 +151,16 @@ bool grad_enabled() { return state.grad_enabled; }
 GradMode::GradMode(bool enabled) : previous_(std::exchange(state.grad_enabled, enabled)) {}
 GradMode::~GradMode() { state.grad_enabled = previous_; }
 
+using NodePool = ObjectPool<OpNode, sizeof(OpNode)>;
+void* OpNode::operator new(size_t) { return NodePool::take(); }
+void OpNode::operator delete(void* memory) { NodePool::give(memory); }
+
 OpNode::~OpNode() {
   op.attrs->destroy(attrs);
   // A graph may be a chain of a million nodes. Destroying the first must not recurse through the rest, so
   // nodes whose last reference goes here are queued and destroyed by the outermost destructor in a loop.
-  thread_local std::vector<Ref<GradNode>>* queue = nullptr;
-  std::vector<Ref<GradNode>> local;
+  thread_local InlineVector<Ref<GradNode>, 8>* queue = nullptr;
+  InlineVector<Ref<GradNode>, 8> local;
   const bool outermost = queue == nullptr;
   if (outermost) queue = &local;
   for (Edge& edge : edges) {

@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 #include "dlb/base/fields.h"
 #include "dlb/tensor/tensor.h"
@@ -150,8 +151,17 @@ Fields attr_fields() {
 template <class A>
 const AttrsType* attrs_type() {
   static const AttrsType type = {
-      [](const void* a) -> void* { return new A(*static_cast<const A*>(a)); },
-      [](void* a) { delete static_cast<A*>(a); },
+      [](const void* a) -> void* {
+        if constexpr (std::is_empty_v<A>) {
+          static A none;
+          return &none;
+        } else {
+          return new A(*static_cast<const A*>(a));
+        }
+      },
+      [](void* a) {
+        if constexpr (!std::is_empty_v<A>) delete static_cast<A*>(a);
+      },
       &attr_fields<A>,
       []() -> const void* {
         static const A defaults{};
@@ -316,6 +326,8 @@ class OpNode final : public GradNode {
  public:
   OpNode(const OpDef& op_def, void* attrs_copy) : op(op_def), attrs(attrs_copy) {}
   ~OpNode() override;
+  static void* operator new(size_t bytes);
+  static void operator delete(void* memory);
 
   const OpDef& op;
   void* attrs;

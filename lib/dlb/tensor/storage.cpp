@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "dlb/base/error.h"
+#include "dlb/base/object_pool.h"
 
 namespace dlb {
 
@@ -147,6 +148,10 @@ CpuAllocator& cpu_allocator() {
 }
 
 }  // namespace
+
+using StoragePool = ObjectPool<Storage, sizeof(Storage)>;
+void* Storage::operator new(size_t) { return StoragePool::take(); }
+void Storage::operator delete(void* memory) { StoragePool::give(memory); }
 
 Ref<Storage> Storage::allocate(size_t bytes, Device device) {
   if (device.kind != DeviceKind::kCpu)

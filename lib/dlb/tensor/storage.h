@@ -19,6 +19,8 @@ class Storage final : public RefCounted {
   /// Memory owned by somebody else, who must outlive the storage (a mapped file, an embedded array).
   static Ref<Storage> borrow(void* data, size_t bytes, Device device);
   ~Storage() override;
+  static void* operator new(size_t bytes);
+  static void operator delete(void* memory);
 
   void* data() const { return data_; }
   size_t bytes() const { return bytes_; }

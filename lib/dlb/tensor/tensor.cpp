@@ -4,7 +4,13 @@
 #include <cmath>
 #include <cstring>
 
+#include "dlb/base/object_pool.h"
+
 namespace dlb {
+
+using ImplPool = ObjectPool<TensorImpl, sizeof(TensorImpl)>;
+void* TensorImpl::operator new(size_t) { return ImplPool::take(); }
+void TensorImpl::operator delete(void* memory) { ImplPool::give(memory); }
 
 namespace {
 
@@ -69,9 +75,10 @@ Tensor Tensor::empty(Shape shape, DType dtype, Device device) {
   return empty(make_spec(std::move(shape), dtype, device));
 }
 
-Tensor Tensor::empty(const TensorSpec& spec) {
+Tensor Tensor::empty(TensorSpec wanted) {
   auto impl = make_ref<TensorImpl>();
-  impl->spec = spec;
+  impl->spec = std::move(wanted);
+  const TensorSpec& spec = impl->spec;
   if (spec.device.kind != DeviceKind::kMeta) {
     size_t bytes = 0;
     if (__builtin_mul_overflow(static_cast<size_t>(spec.numel()), dtype_size(spec.dtype), &bytes)) {
@@ -82,7 +89,7 @@ Tensor Tensor::empty(const TensorSpec& spec) {
   return Tensor(std::move(impl));
 }
 
-Tensor Tensor::wrap(Ref<Storage> storage, int64_t offset, const TensorSpec& spec) {
+Tensor Tensor::wrap(Ref<Storage> storage, int64_t offset, TensorSpec spec) {
   if (!storage) fail(ErrorKind::kUnsupported, "{} has no memory to view", spec_text(spec));
   if (spec.numel() > 0) {
     int64_t last = offset;
@@ -90,7 +97,7 @@ Tensor Tensor::wrap(Ref<Storage> storage, int64_t offset, const TensorSpec& spec
     DLB_CHECK(offset >= 0 && static_cast<size_t>(last + 1) * dtype_size(spec.dtype) <= storage->bytes());
   }
   auto impl = make_ref<TensorImpl>();
-  impl->spec = spec;
+  impl->spec = std::move(spec);
   impl->spec.device = storage->device();
   impl->storage = std::move(storage);
   impl->offset = offset;

@@ -40,6 +40,8 @@ class GradNode : public RefCounted {};
 
 /// What Tensor handles point at; only tensor.cpp and Tensor's accessors touch it.
 struct TensorImpl final : RefCounted {
+  static void* operator new(size_t bytes);
+  static void operator delete(void* memory);
   TensorSpec spec;
   Ref<Storage> storage;
   int64_t offset = 0;
@@ -58,9 +60,9 @@ class Tensor {
   Tensor() = default;
   /// Uninitialised (see ops/create.h for zeros, full, ...). On kMeta no memory is taken.
   static Tensor empty(Shape shape, DType dtype = DType::kFloat32, Device device = kCpu);
-  static Tensor empty(const TensorSpec& spec);
+  static Tensor empty(TensorSpec spec);
   /// A tensor over `storage` from element `offset`; the spec must fit in it (internal error otherwise).
-  static Tensor wrap(Ref<Storage> storage, int64_t offset, const TensorSpec& spec);
+  static Tensor wrap(Ref<Storage> storage, int64_t offset, TensorSpec spec);
   /// Copies of host values, row-major.
   template <class T>
   static Tensor from(const std::vector<T>& values, Shape shape);

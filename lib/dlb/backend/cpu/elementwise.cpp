@@ -136,6 +136,44 @@ bool same_walk(const Tensor& t, const Tensor& out) {
   return t.shape() == out.shape() && t.strides() == out.strides();
 }
 
+/// The most frequent case, without any bookkeeping: operands of one layout in the loop's types.
+struct Plain {
+  const char* in[kMaxOperands] = {};
+  int64_t size[kMaxOperands] = {};
+  char* out = nullptr;
+  int64_t out_size = 0;
+  int count = 0;
+  Loop loop = nullptr;
+  const double* params = nullptr;
+
+  void operator()(int64_t begin, int64_t end) const {
+    const void* at[kMaxOperands] = {};
+    for (int i = 0; i < count; ++i) at[i] = in[i] + begin * size[i];
+    loop(at, out + begin * out_size, end - begin, params);
+  }
+};
+
+bool is_plain(const Tensor& out, Inputs operands, const DType* compute, DType result) {
+  if (out.dtype() != result) return false;
+  for (size_t i = 0; i < operands.size(); ++i) {
+    if (operands[i].dtype() != compute[i] || !same_walk(operands[i], out)) return false;
+  }
+  return true;
+}
+
+void run_plain(const Tensor& out, Inputs operands, int64_t total, Loop loop, const double* params) {
+  Plain plain;
+  for (const Tensor& t : operands) {
+    plain.in[plain.count] = static_cast<const char*>(t.raw());
+    plain.size[plain.count++] = static_cast<int64_t>(dtype_size(t.dtype()));
+  }
+  plain.out = static_cast<char*>(out.raw());
+  plain.out_size = static_cast<int64_t>(dtype_size(out.dtype()));
+  plain.loop = loop;
+  plain.params = params;
+  parallel_for(total, kGrain, plain);
+}
+
 }  // namespace
 
 Loop Loops::find(DType dtype, DType& compute) const {
@@ -155,6 +193,7 @@ void run_elementwise(const Tensor& out, Inputs operands, const DType* compute, D
                      const double* params) {
   const int64_t total = out.numel();
   if (total == 0) return;
+  if (is_plain(out, operands, compute, result)) return run_plain(out, operands, total, loop, params);
   Job job;
   job.count = static_cast<int>(operands.size());
   job.out = static_cast<char*>(out.raw());

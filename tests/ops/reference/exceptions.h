@@ -1,0 +1,25 @@
+#pragma once
+/// \file Where a variant is held to something else than the defaults, and why.
+
+#include <string_view>
+
+namespace dlb::testing {
+
+inline constexpr double kRtol64 = 1e-9;
+inline constexpr double kAtol64 = 1e-11;
+inline constexpr double kRtol32 = 1e-4;
+inline constexpr double kAtol32 = 1e-5;  ///< times the largest value expected, at least 1
+
+struct Exception {
+  std::string_view variant;  ///< a whole name, or a prefix that ends in '*'
+  std::string_view check;    ///< "rtol64", "rtol32" (the tolerance is `value`); "float32", "infer", "smooth",
+                             ///< "dtypes": not checked
+  double value = 0;
+  std::string_view reason;
+};
+
+inline constexpr Exception kExceptions[] = {
+    {"uniform", "smooth", 0, "random"},
+};
+
+}  // namespace dlb::testing

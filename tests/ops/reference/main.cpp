@@ -1,0 +1,78 @@
+// The reference sweep: every function against PyTorch's own samples of it.
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+
+#include "checks.h"
+#include "current.h"
+#include "dlb/backend/cpu/install.h"
+#include "dlb/base/error.h"
+
+namespace {
+
+constexpr const char* kUsage =
+    "usage: op_sweep [--filter TEXT] [--all]\n"
+    "Runs the reference vectors of the folder DLB_REFERENCE (default: those of the build folder).\n"
+    "  --filter TEXT  only variants whose name contains TEXT\n"
+    "  --all          all failures of a variant, not only the first three\n";
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  using namespace dlb::testing;
+  std::string filter;
+  size_t shown = 3;
+  for (int i = 1; i < argc; ++i) {
+    const std::string arg = argv[i];
+    if (arg == "--filter" && i + 1 < argc) {
+      filter = argv[++i];
+    } else if (arg == "--all") {
+      shown = SIZE_MAX;
+    } else {
+      std::fputs(kUsage, stderr);
+      return 2;
+    }
+  }
+  const char* given = std::getenv("DLB_REFERENCE");
+  const std::string folder = given != nullptr && *given != 0 ? given : DLB_VECTORS;
+  dlb::backend::cpu::install();
+  install_crash_message();
+  try {
+    const std::vector<Variant> variants = read_vectors(folder, filter);
+    size_t passed_in_all = 0;
+    size_t failed_in_all = 0;
+    std::vector<std::string> table;
+    for (const Variant& variant : variants) {
+      size_t failed = 0;
+      size_t lines = 0;
+      bool first = true;
+      for (const Case& c : variant.cases) {
+        set_current_case(variant.name, c.id);
+        const std::vector<std::string> failures = check(variant, c, first);
+        first = false;
+        if (failures.empty()) continue;
+        ++failed;
+        for (const std::string& why : failures) {
+          if (lines++ < shown)
+            std::printf("FAILED %s %s: %s\n", variant.name.c_str(), c.id.c_str(), why.c_str());
+        }
+      }
+      const size_t cases = variant.cases.size();
+      passed_in_all += cases - failed;
+      failed_in_all += failed;
+      char line[200];
+      std::snprintf(line, sizeof line, "%-52s %5zu %6zu %6zu", variant.name.c_str(), cases, cases - failed,
+                    failed);
+      table.emplace_back(line);
+      std::fflush(stdout);
+    }
+    std::printf("\n%-52s %5s %6s %6s\n", "variant", "cases", "passed", "failed");
+    for (const std::string& line : table) std::puts(line.c_str());
+    std::printf("\n%zu passed, %zu failed\n", passed_in_all, failed_in_all);
+    return failed_in_all == 0 && passed_in_all > 0 ? 0 : 1;
+  } catch (const dlb::Error& e) {
+    std::fprintf(stderr, "op_sweep: %s\n", e.what());
+    return 2;
+  }
+}
