@@ -18,6 +18,7 @@ void install_distance();
 void install_scatter_reduce();
 void install_shape_ops();
 void install_index();
+void install_scatter();
 void install_matmul();
 void install_linalg();
 void install_fft();
