@@ -20,6 +20,8 @@ const SampleTable& table() {
     add_create_samples(t);
     add_unary_samples(t);
     add_binary_samples(t);
+    add_activation_samples(t);
+    add_special_samples(t);
     add_reduce_samples(t);
     add_shape_samples(t);
     add_index_samples(t);
