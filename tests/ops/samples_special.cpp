@@ -88,10 +88,8 @@ void add_special_samples(SampleTable& t) {
   add_binary(t, "xlogy", xlogy, {0.5, 2}, {0.5, 2});
   add_binary(t, "xlog1py", xlog1py, {0.5, 2}, {0.5, 2});
   // Their first arguments have no gradient.
-  add_unary(
-      t, "igamma", [](const Tensor& x) { return igamma(beside(x, 1.5), x); }, {0.5, 4}, floating);
-  add_unary(
-      t, "igammac", [](const Tensor& x) { return igammac(beside(x, 2.5), x); }, {0.5, 4}, floating);
+  add_unary(t, "igamma", [](const Tensor& x) { return igamma(beside(x, 1.5), x); }, {0.5, 4});
+  add_unary(t, "igammac", [](const Tensor& x) { return igammac(beside(x, 2.5), x); }, {0.5, 4});
   add_unary(
       t, "zeta", [](const Tensor& x) { return zeta(beside(x, 2.5), x); }, {0.8, 4}, steep);
   add_binary(t, "igamma", igamma, {0.5, 4}, {0.5, 4}, {.gradient = false, .rejects = kIntegers});

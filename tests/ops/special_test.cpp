@@ -71,8 +71,8 @@ TEST_CASE("special functions satisfy their identities") {
       CHECK(close(math::igamma(a, x) + math::igammac(a, x), 1, 1e-13));
       CHECK(close(math::igamma(a, a) + math::igammac(a, a), 1, 1e-13));
     }
-    // The Wronskian of the Bessel functions needs K; their recurrence does with the derivative of i1.
-    const double h = 1e-5 * x;
+    // The derivative of i1, numerically.
+    const double h = 1e-5;
     CHECK(close((math::i1(x + h) - math::i1(x - h)) / (2 * h), math::i0(x) - math::i1(x) / x, 1e-8));
     CHECK(close(math::erfcx(x) * std::exp(-x * x), std::erfc(x), 1e-12));
   }
