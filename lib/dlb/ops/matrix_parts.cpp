@@ -12,10 +12,9 @@ namespace {
 
 /// `a` where row + offset - column has the sign wanted, 0 elsewhere. NaN elsewhere does not matter.
 Tensor triangle(const Tensor& a, int64_t offset, bool keep_lower) {
-  const Tensor rows =
-      unsqueeze(arange(static_cast<double>(offset), static_cast<double>(a.dim(-2) + offset), 1, DType::kInt64,
-                       a.device()),
-                1);
+  const Tensor rows = unsqueeze(arange(static_cast<double>(offset), static_cast<double>(a.dim(-2) + offset),
+                                       1, DType::kInt64, a.device()),
+                                1);
   const Tensor cols = arange(0, static_cast<double>(a.dim(-1)), 1, DType::kInt64, a.device());
   return where(keep_lower ? le(cols, rows) : ge(cols, rows), a, full({}, 0, a.dtype(), a.device()));
 }

@@ -1,6 +1,6 @@
 #pragma once
-/// \file Triangles and diagonals of matrices, the last two dimensions of a tensor; what decompositions and their
-/// gradients are written with. All differentiable.
+/// \file Triangles and diagonals of matrices, the last two dimensions of a tensor; what decompositions and
+/// their gradients are written with. All differentiable.
 
 #include "dlb/ops/op.h"
 
