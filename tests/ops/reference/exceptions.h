@@ -20,6 +20,10 @@ struct Exception {
 
 inline constexpr Exception kExceptions[] = {
     {"uniform", "smooth", 0, "random"},
+    {"nn.functional.max_unpool1d", "smooth", 0,
+     "values put to one place: PyTorch's gradient counts them all"},
+    {"nn.functional.max_unpool2d", "smooth", 0, "as max_unpool1d"},
+    {"nn.functional.max_unpool3d", "smooth", 0, "as max_unpool1d"},
 };
 
 }  // namespace dlb::testing
