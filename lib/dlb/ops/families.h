@@ -10,6 +10,7 @@ namespace dlb {
 std::span<const OpDef* const> create_ops();
 std::span<const OpDef* const> unary_ops();
 std::span<const OpDef* const> binary_ops();
+std::span<const OpDef* const> pointwise_ops();
 std::span<const OpDef* const> reduce_ops();
 std::span<const OpDef* const> shape_ops();
 std::span<const OpDef* const> index_ops();
@@ -22,5 +23,9 @@ std::span<const OpDef* const> fold_ops();
 std::span<const OpDef* const> norm_ops();
 std::span<const OpDef* const> softmax_ops();
 std::span<const OpDef* const> loss_ops();
+std::span<const OpDef* const> attention_ops();
+std::span<const OpDef* const> recurrent_ops();
+std::span<const OpDef* const> ctc_ops();
+std::span<const OpDef* const> random_ops();
 
 }  // namespace dlb

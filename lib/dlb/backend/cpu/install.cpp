@@ -20,6 +20,10 @@ void install() {
   install_norm();
   install_softmax();
   install_loss();
+  install_attention();
+  install_recurrent();
+  install_ctc();
+  install_random();
 }
 
 }  // namespace dlb::backend::cpu

@@ -5,6 +5,9 @@ namespace dlb::backend::cpu {
 
 void install_create();
 void install_unary();
+void install_unary_math();
+void install_activation();
+void install_special();
 void install_binary();
 void install_reduce();
 void install_shape_ops();
@@ -22,5 +25,11 @@ void install_dropout();
 void install_batch_norm();
 void install_layer_norm();
 void install_group_norm();
+void install_attention();
+void install_attention_grad();
+void install_recurrent();
+void install_recurrent_grad();
+void install_ctc();
+void install_random();
 
 }  // namespace dlb::backend::cpu
