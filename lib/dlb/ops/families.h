@@ -10,6 +10,7 @@ namespace dlb {
 std::span<const OpDef* const> create_ops();
 std::span<const OpDef* const> unary_ops();
 std::span<const OpDef* const> binary_ops();
+std::span<const OpDef* const> pointwise_ops();
 std::span<const OpDef* const> reduce_ops();
 std::span<const OpDef* const> shape_ops();
 std::span<const OpDef* const> index_ops();

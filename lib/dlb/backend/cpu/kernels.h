@@ -5,6 +5,9 @@ namespace dlb::backend::cpu {
 
 void install_create();
 void install_unary();
+void install_unary_math();
+void install_activation();
+void install_special();
 void install_binary();
 void install_reduce();
 void install_shape_ops();
