@@ -22,6 +22,7 @@ void add_eval(CLI::App& app, Globals& globals);
 void add_check(CLI::App& app, Globals& globals);
 void add_new(CLI::App& app, Globals& globals);
 void add_help(CLI::App& app, Globals& globals);
+void add_ops(CLI::App& app, Globals& globals);
 void add_schema(CLI::App& app, Globals& globals);
 void add_doctor(CLI::App& app, Globals& globals);
 

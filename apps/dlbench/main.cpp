@@ -82,6 +82,7 @@ int run(int argc, char** argv) {
   add_check(app, globals);
   add_new(app, globals);
   add_help(app, globals);
+  add_ops(app, globals);
   add_schema(app, globals);
   add_doctor(app, globals);
   try {

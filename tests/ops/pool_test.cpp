@@ -79,7 +79,7 @@ Expected naive(const std::vector<double>& x, int64_t planes, int64_t h, int64_t 
             const auto at = static_cast<size_t>((p * h + i) * w + j);
             all.push_back(at);
             total += x[at];
-            if (where == x.size() || x[at] > best || (std::isnan(x[at]) && !std::isnan(best))) {
+            if (where == x.size() || x[at] > best || std::isnan(x[at])) {
               best = x[at];
               where = at;
             }

@@ -4,6 +4,22 @@
 
 namespace dlb::testing {
 
+const SampleTable& all_samples() {
+  static const SampleTable samples = [] {
+    SampleTable t;
+    add_create_samples(t);
+    add_unary_samples(t);
+    add_binary_samples(t);
+    add_reduce_samples(t);
+    add_shape_samples(t);
+    add_index_samples(t);
+    add_network_samples(t);
+    add_spatial_samples(t);
+    return t;
+  }();
+  return samples;
+}
+
 Tensor values(Shape shape, double low, double high, uint32_t stream) {
   RandomStream random({.seed = 20, .purpose = RngPurpose::kUser, .step = 0, .index = stream});
   std::vector<double> v(static_cast<size_t>(numel(shape)));

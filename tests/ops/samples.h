@@ -34,7 +34,8 @@ struct Sample {
   bool thread_dependent = false;
 };
 
-/// Operator name -> samples. Each operator needs at least one, and one with a zero-size input or output.
+/// Name of an operator or function -> samples. What no reference vector runs needs at least one, an operator
+/// also one with a zero-size input or output.
 using SampleTable = std::map<std::string, std::vector<Sample>, std::less<>>;
 
 void add_create_samples(SampleTable& table);
@@ -45,6 +46,11 @@ void add_shape_samples(SampleTable& table);
 void add_index_samples(SampleTable& table);
 /// matmul, conv, pool, norm, softmax, loss: samples_network.cpp.
 void add_network_samples(SampleTable& table);
+/// Unpooling, resizing, sampling, sliding windows: samples_spatial.cpp.
+void add_spatial_samples(SampleTable& table);
+
+/// All of the above.
+const SampleTable& all_samples();
 
 /// float64 values from a fixed pseudo-random stream, uniform in [low, high).
 Tensor values(Shape shape, double low = -2, double high = 2, uint32_t stream = 0);

@@ -1,7 +1,6 @@
 #include "dlb/functional/function.h"
 
 #include <algorithm>
-#include <cctype>
 #include <charconv>
 #include <limits>
 
@@ -176,34 +175,16 @@ std::string arrange(const Function& f, std::span<const Value> args, const NamedV
   return f.mismatch(f, out);
 }
 
-/// Edit distance, bounded: for "did you mean".
-size_t distance(std::string_view a, std::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = row[0];
-    row[0] = i;
-    for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t change = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, change});
-    }
-  }
-  return row.back();
-}
-
 }  // namespace
 
 Binding bind(std::string_view name, std::span<const Value> args, const NamedValues& named) {
   const std::vector<const Function*> found = find_functions(name);
   if (found.empty()) {
     Error e(ErrorKind::kConfig, fmt::format("there is no function '{}'", name));
-    const auto all = all_functions();
-    const auto nearest = std::min_element(all.begin(), all.end(), [&](const Function& a, const Function& b) {
-      return distance(name, a.name) < distance(name, b.name);
-    });
-    if (nearest != all.end() && distance(name, nearest->name) <= 2) {
-      e.hint = fmt::format("did you mean '{}'?", nearest->name);
+    std::vector<std::string> names;
+    for (const Function& f : all_functions()) names.emplace_back(f.name);
+    if (const std::string near = nearest_name(std::string(name), names); !near.empty()) {
+      e.hint = fmt::format("did you mean '{}'?", near);
     }
     throw e;
   }

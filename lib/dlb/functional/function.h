@@ -97,6 +97,7 @@ std::vector<Function> linalg_functions();
 std::vector<Function> fft_functions();
 std::vector<Function> spatial_functions();
 std::vector<Function> normalization_functions();
+std::vector<Function> layer_functions();
 std::vector<Function> loss_functions();
 std::vector<Function> sequence_functions();
 std::vector<Function> random_functions();

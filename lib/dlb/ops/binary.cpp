@@ -1,11 +1,10 @@
 #include "dlb/ops/binary.h"
 
-#include <array>
 #include <cmath>
+#include <span>
 
-#include "dlb/ops/binary_defs.h"
+#include "dlb/ops/binary_rows.h"
 #include "dlb/ops/create.h"
-#include "dlb/ops/elementwise.h"
 #include "dlb/ops/families.h"
 #include "dlb/ops/reduce.h"
 #include "dlb/ops/shape_ops.h"
@@ -18,7 +17,11 @@ namespace {
 Tensor scaled(const Tensor& x, double factor) { return affine(x, factor, -0.0); }
 Tensor zero_of(const Tensor& like) { return full({}, 0, like.dtype(), like.device()); }
 
-DType operands_dtype(const Infer& c) { return promote_operands(c.all()); }
+}  // namespace
+
+namespace binary_rows {
+
+namespace {
 
 void infer_arithmetic(Infer& c, const NoAttrs&) { elementwise_output(c, c.all(), operands_dtype(c)); }
 void infer_no_bool(Infer& c, const NoAttrs&) {
@@ -26,9 +29,29 @@ void infer_no_bool(Infer& c, const NoAttrs&) {
   if (dtype == DType::kBool) c.fail_dtype("expects numeric dtypes, got bool and bool");
   elementwise_output(c, c.all(), dtype);
 }
-void infer_float_result(Infer& c, const NoAttrs&) {
+void infer_sub(Infer& c, const NoAttrs&) {
+  if (c.input(0).dtype == DType::kBool || c.input(1).dtype == DType::kBool) {
+    c.fail_dtype("expects numeric dtypes, got {} and {}; logical_xor is the difference of bools",
+                 dtype_name(c.input(0).dtype), dtype_name(c.input(1).dtype));
+  }
+  elementwise_output(c, c.all(), operands_dtype(c));
+}
+void infer_bitwise(Infer& c, const NoAttrs&) {
   const DType dtype = operands_dtype(c);
-  elementwise_output(c, c.all(), is_floating(dtype) ? dtype : DType::kFloat32);
+  if (is_floating(dtype)) c.fail_dtype("expects integers or bool, got {}", dtype_name(dtype));
+  elementwise_output(c, c.all(), dtype);
+}
+void infer_integral(Infer& c, const NoAttrs&) {
+  const DType dtype = operands_dtype(c);
+  if (!is_integral(dtype)) c.fail_dtype("expects integers, got {}", dtype_name(dtype));
+  elementwise_output(c, c.all(), dtype);
+}
+void infer_nextafter(Infer& c, const NoAttrs&) {
+  const DType dtype = operands_dtype(c);
+  if (dtype != DType::kFloat32 && dtype != DType::kFloat64) {
+    c.fail_dtype("expects float32 or float64, got {}", dtype_name(dtype));
+  }
+  elementwise_output(c, c.all(), dtype);
 }
 void infer_bool(Infer& c, const NoAttrs&) { elementwise_output(c, c.all(), DType::kBool); }
 void infer_backward(Infer& c, const NoAttrs&) {
@@ -40,12 +63,6 @@ void infer_backward(Infer& c, const NoAttrs&) {
   }
   elementwise_output(c, c.all(), operands_dtype(c));
 }
-
-using VjpFn = void (*)(Vjp&, const NoAttrs&);
-using Table = std::array<OpDef, static_cast<size_t>(BinaryFn::kCount)>;
-
-/// Gives operand i the gradient `g` of the broadcast result.
-void give(Vjp& c, int i, const Tensor& g) { c.input_grad(i, operand_grad(g, c.input(i).spec())); }
 
 void vjp_add(Vjp& c, const NoAttrs&) {
   if (c.needs(0)) give(c, 0, c.grad(0));
@@ -76,78 +93,124 @@ void vjp_pow(Vjp& c, const NoAttrs&) {
     give(c, 1, where(at_zero, zero_of(c.grad(0)), c.grad(0) * pow(a, b) * log(base)));
   }
 }
-/// The gradient goes to the operand that was taken, half to each in a tie.
-void give_taken(Vjp& c, const Tensor& first_wins) {
+/// The gradient goes to the operand that wins, half to each in a tie.
+void give_shares(Vjp& c, const Tensor& first_loses, const Tensor& second_loses) {
   const Tensor& g = c.grad(0);
-  const Tensor tie = scaled(cast(eq(c.input(0), c.input(1)), g.dtype()), 0.5);
-  const Tensor share = cast(first_wins, g.dtype()) + tie;
-  if (c.needs(0)) give(c, 0, g * share);
-  if (c.needs(1)) give(c, 1, g * affine(share, -1, 1));
+  const Tensor zero = zero_of(g);
+  const Tensor shared = where(eq(c.input(0), c.input(1)), scaled(g, 0.5), g);
+  if (c.needs(0)) give(c, 0, where(first_loses, zero, shared));
+  if (c.needs(1)) give(c, 1, where(second_loses, zero, shared));
 }
-void vjp_maximum(Vjp& c, const NoAttrs&) { give_taken(c, gt(c.input(0), c.input(1))); }
-void vjp_minimum(Vjp& c, const NoAttrs&) { give_taken(c, lt(c.input(0), c.input(1))); }
+// A NaN beside a number, which neither compares as more nor as less, leaves both with the gradient.
+void vjp_maximum(Vjp& c, const NoAttrs&) {
+  give_shares(c, lt(c.input(0), c.input(1)), gt(c.input(0), c.input(1)));
+}
+void vjp_minimum(Vjp& c, const NoAttrs&) {
+  give_shares(c, gt(c.input(0), c.input(1)), lt(c.input(0), c.input(1)));
+}
+void vjp_fmax(Vjp& c, const NoAttrs&) {
+  const Tensor none = isnan(c.input(1));
+  give_shares(c, logical_not(logical_or(ge(c.input(0), c.input(1)), none)),
+              logical_or(gt(c.input(0), c.input(1)), none));
+}
+void vjp_fmin(Vjp& c, const NoAttrs&) {
+  const Tensor none = isnan(c.input(1));
+  give_shares(c, logical_not(logical_or(le(c.input(0), c.input(1)), none)),
+              logical_or(lt(c.input(0), c.input(1)), none));
+}
 void vjp_atan2(Vjp& c, const NoAttrs&) {
   const Tensor g = c.grad(0) / (square(c.input(0)) + square(c.input(1)));
   if (c.needs(0)) give(c, 0, g * c.input(1));
   if (c.needs(1)) give(c, 1, neg(g * c.input(0)));
 }
+void vjp_hypot(Vjp& c, const NoAttrs&) {
+  if (c.needs(0)) give(c, 0, c.grad(0) * (c.input(0) / c.output(0)));
+  if (c.needs(1)) give(c, 1, c.grad(0) * (c.input(1) / c.output(0)));
+}
+void vjp_copysign(Vjp& c, const NoAttrs&) {
+  const Tensor& x = c.input(0);
+  if (c.needs(0)) give(c, 0, c.grad(0) * where(eq(x, 0), zero_of(c.grad(0)), c.output(0) / x));
+  if (c.needs(1)) give(c, 1, zeros_like(c.grad(0)));
+}
+void vjp_nextafter(Vjp& c, const NoAttrs&) {
+  if (c.needs(0)) {
+    give(c, 0, where(ne(c.input(0), c.input(1)), c.grad(0), zero_of(c.grad(0))));
+  }
+  if (c.needs(1)) give(c, 1, zeros_like(c.grad(0)));
+}
 void vjp_fmod(Vjp& c, const NoAttrs&) {
   if (c.needs(0)) give(c, 0, c.grad(0));
-  if (c.needs(1)) give(c, 1, neg(c.grad(0) * trunc(c.input(0) / c.input(1))));
+  if (c.needs(1)) give(c, 1, neg(c.grad(0) * trunc_divide(c.input(0), c.input(1))));
 }
 void vjp_remainder(Vjp& c, const NoAttrs&) {
   if (c.needs(0)) give(c, 0, c.grad(0));
-  if (c.needs(1)) give(c, 1, neg(c.grad(0) * floor(c.input(0) / c.input(1))));
+  if (c.needs(1)) give(c, 1, neg(c.grad(0) * floor_divide(c.input(0), c.input(1))));
+}
+void vjp_zero(Vjp& c, const NoAttrs&) {
+  for (const int i : {0, 1}) {
+    if (c.needs(i)) give(c, i, zeros_like(c.grad(0)));
+  }
 }
 
-OpDef binary(std::string_view name, std::string_view doc, void (*infer)(Infer&, const NoAttrs&), VjpFn vjp,
-             Saves saves, OnnxMapping onnx = {}) {
-  return define<NoAttrs>({.name = name,
-                          .doc = doc,
-                          .infer = infer,
-                          .vjp = vjp,
-                          .saves = saves,
-                          .cost = per_element<1>,
-                          .elementwise = true,
-                          .onnx = onnx});
-}
+}  // namespace
 
-Table make_table() {
-  Table table;
+void define_basic(Table& table) {
   const auto at = [&](BinaryFn fn) -> OpDef& { return table[static_cast<size_t>(fn)]; };
   using enum BinaryFn;
-  at(kAdd) = binary("add", "a + b", infer_arithmetic, vjp_add, Saves::kNothing, {"Add", 14});
-  at(kSub) = binary("sub", "a - b", infer_no_bool, vjp_sub, Saves::kNothing, {"Sub", 14});
-  at(kMul) = binary("mul", "a * b", infer_arithmetic, vjp_mul, Saves::kInputs, {"Mul", 14});
-  at(kDiv) = binary("div", "a / b", infer_float_result, vjp_div, Saves::kInputs, {"Div", 14});
-  at(kPow) = binary("pow", "a to the power of b", infer_no_bool, vjp_pow, Saves::kInputs, {"Pow", 15});
+  at(kAdd) = row("add", "a + b", infer_arithmetic, vjp_add, Saves::kNothing, {"Add", 14});
+  at(kSub) = row("sub", "a - b", infer_sub, vjp_sub, Saves::kNothing, {"Sub", 14});
+  at(kMul) = row("mul", "a * b", infer_arithmetic, vjp_mul, Saves::kInputs, {"Mul", 14});
+  at(kDiv) = row("div", "a / b", infer_float_result, vjp_div, Saves::kInputs, {"Div", 14});
+  at(kPow) = row("pow", "a to the power of b", infer_no_bool, vjp_pow, Saves::kInputs, {"Pow", 15});
   at(kMaximum) =
-      binary("maximum", "the larger of a and b", infer_arithmetic, vjp_maximum, Saves::kInputs, {"Max", 13});
+      row("maximum", "the larger of a and b", infer_arithmetic, vjp_maximum, Saves::kInputs, {"Max", 13});
   at(kMinimum) =
-      binary("minimum", "the smaller of a and b", infer_arithmetic, vjp_minimum, Saves::kInputs, {"Min", 13});
-  at(kAtan2) = binary("atan2", "angle of the point (b, a)", infer_float_result, vjp_atan2, Saves::kInputs);
-  at(kFmod) = binary("fmod", "a - b * trunc(a / b)", infer_no_bool, vjp_fmod, Saves::kInputs, {"Mod", 13});
+      row("minimum", "the smaller of a and b", infer_arithmetic, vjp_minimum, Saves::kInputs, {"Min", 13});
+  at(kFmax) =
+      row("fmax", "the larger of a and b, the other of a NaN", infer_arithmetic, vjp_fmax, Saves::kInputs);
+  at(kFmin) =
+      row("fmin", "the smaller of a and b, the other of a NaN", infer_arithmetic, vjp_fmin, Saves::kInputs);
+  at(kAtan2) = row<10>("atan2", "angle of the point (b, a)", infer_float_result, vjp_atan2, Saves::kInputs);
+  at(kHypot) = row<4>("hypot", "sqrt(a^2 + b^2)", infer_floating, vjp_hypot, Saves::kBoth);
+  at(kCopysign) = row("copysign", "|a| with the sign of b", infer_float_result, vjp_copysign, Saves::kBoth);
+  at(kNextafter) = row("nextafter", "the floating-point number next to a towards b", infer_nextafter,
+                       vjp_nextafter, Saves::kInputs);
+  at(kFmod) = row("fmod", "a - b * trunc(a / b)", infer_no_bool, vjp_fmod, Saves::kInputs, {"Mod", 13});
   at(kRemainder) =
-      binary("remainder", "a - b * floor(a / b)", infer_no_bool, vjp_remainder, Saves::kInputs, {"Mod", 13});
-  at(kEq) = binary("eq", "whether a = b", infer_bool, nullptr, Saves::kNothing, {"Equal", 13});
-  at(kNe) = binary("ne", "whether a differs from b", infer_bool, nullptr, Saves::kNothing);
-  at(kLt) = binary("lt", "whether a < b", infer_bool, nullptr, Saves::kNothing, {"Less", 13});
-  at(kLe) = binary("le", "whether a <= b", infer_bool, nullptr, Saves::kNothing, {"LessOrEqual", 16});
-  at(kGt) = binary("gt", "whether a > b", infer_bool, nullptr, Saves::kNothing, {"Greater", 13});
-  at(kGe) = binary("ge", "whether a >= b", infer_bool, nullptr, Saves::kNothing, {"GreaterOrEqual", 16});
+      row("remainder", "a - b * floor(a / b)", infer_no_bool, vjp_remainder, Saves::kInputs, {"Mod", 13});
+  at(kTruncDivide) = row("trunc_divide", "a / b towards 0", infer_no_bool, vjp_zero, Saves::kNothing);
+  at(kFloorDivide) = row("floor_divide", "a / b downwards", infer_no_bool, vjp_zero, Saves::kNothing);
+  at(kBitwiseAnd) =
+      row("bitwise_and", "bits set in both", infer_bitwise, nullptr, Saves::kNothing, {"BitwiseAnd", 18});
+  at(kBitwiseOr) = row("bitwise_or", "bits set in one or both", infer_bitwise, nullptr, Saves::kNothing,
+                       {"BitwiseOr", 18});
+  at(kBitwiseXor) =
+      row("bitwise_xor", "bits set in one only", infer_bitwise, nullptr, Saves::kNothing, {"BitwiseXor", 18});
+  at(kLeftShift) = row("bitwise_left_shift", "a * 2^b in the bits of a", infer_integral, nullptr,
+                       Saves::kNothing, {"BitShift", 11});
+  at(kRightShift) = row("bitwise_right_shift", "a / 2^b downwards", infer_integral, nullptr, Saves::kNothing,
+                        {"BitShift", 11});
+  at(kGcd) = row<20>("gcd", "greatest common divisor", infer_integral, nullptr, Saves::kNothing);
+  at(kLcm) = row<20>("lcm", "least common multiple", infer_integral, nullptr, Saves::kNothing);
+  at(kEq) = row("eq", "whether a = b", infer_bool, nullptr, Saves::kNothing, {"Equal", 13});
+  at(kNe) = row("ne", "whether a differs from b", infer_bool, nullptr, Saves::kNothing);
+  at(kLt) = row("lt", "whether a < b", infer_bool, nullptr, Saves::kNothing, {"Less", 13});
+  at(kLe) = row("le", "whether a <= b", infer_bool, nullptr, Saves::kNothing, {"LessOrEqual", 16});
+  at(kGt) = row("gt", "whether a > b", infer_bool, nullptr, Saves::kNothing, {"Greater", 13});
+  at(kGe) = row("ge", "whether a >= b", infer_bool, nullptr, Saves::kNothing, {"GreaterOrEqual", 16});
   at(kLogicalAnd) =
-      binary("logical_and", "whether both are nonzero", infer_bool, nullptr, Saves::kNothing, {"And", 7});
+      row("logical_and", "whether both are nonzero", infer_bool, nullptr, Saves::kNothing, {"And", 7});
   at(kLogicalOr) =
-      binary("logical_or", "whether one is nonzero", infer_bool, nullptr, Saves::kNothing, {"Or", 7});
-  at(kLogicalXor) = binary("logical_xor", "whether exactly one is nonzero", infer_bool, nullptr,
-                           Saves::kNothing, {"Xor", 7});
-  at(kReluBackward) = binary(
+      row("logical_or", "whether one is nonzero", infer_bool, nullptr, Saves::kNothing, {"Or", 7});
+  at(kLogicalXor) =
+      row("logical_xor", "whether exactly one is nonzero", infer_bool, nullptr, Saves::kNothing, {"Xor", 7});
+  at(kReluBackward) = row(
       "relu_backward", "g where y > 0, else 0", infer_backward,
       [](Vjp& c, const NoAttrs&) {  // piecewise constant in y
         if (c.needs(0)) c.input_grad(0, relu_backward(c.grad(0), c.input(1)));
       },
       Saves::kInputs);
-  at(kSigmoidBackward) = binary(
+  at(kSigmoidBackward) = row(
       "sigmoid_backward", "g * y * (1 - y)", infer_backward,
       [](Vjp& c, const NoAttrs&) {
         const Tensor &u = c.grad(0), &g = c.input(0), &y = c.input(1);
@@ -155,7 +218,7 @@ Table make_table() {
         if (c.needs(1)) c.input_grad(1, u * g * affine(y, -2, 1));
       },
       Saves::kInputs);
-  at(kTanhBackward) = binary(
+  at(kTanhBackward) = row(
       "tanh_backward", "g * (1 - y^2)", infer_backward,
       [](Vjp& c, const NoAttrs&) {
         const Tensor &u = c.grad(0), &g = c.input(0), &y = c.input(1);
@@ -163,10 +226,14 @@ Table make_table() {
         if (c.needs(1)) c.input_grad(1, u * g * scaled(y, -2));
       },
       Saves::kInputs);
-  return table;
 }
 
-Tensor run(BinaryFn fn, const Tensor& a, const Tensor& b) { return apply1(op::binary(fn), {a, b}); }
+}  // namespace binary_rows
+
+namespace {
+
+using binary_rows::give;
+using binary_rows::run;
 
 /// A number as an operand: 0-d, so that it does not raise the tensor's dtype within its category.
 Tensor number(double value, const Tensor& beside) {
@@ -179,7 +246,12 @@ Tensor number(double value, const Tensor& beside) {
 }  // namespace
 
 const OpDef& op::binary(BinaryFn fn) {
-  static const Table table = make_table();
+  static const binary_rows::Table table = [] {
+    binary_rows::Table t;
+    binary_rows::define_basic(t);
+    binary_rows::define_special(t);
+    return t;
+  }();
   return table[static_cast<size_t>(fn)];
 }
 
@@ -226,6 +298,20 @@ Tensor minimum(const Tensor& a, const Tensor& b) { return run(BinaryFn::kMinimum
 Tensor atan2(const Tensor& a, const Tensor& b) { return run(BinaryFn::kAtan2, a, b); }
 Tensor fmod(const Tensor& a, const Tensor& b) { return run(BinaryFn::kFmod, a, b); }
 Tensor remainder(const Tensor& a, const Tensor& b) { return run(BinaryFn::kRemainder, a, b); }
+Tensor fmax(const Tensor& a, const Tensor& b) { return run(BinaryFn::kFmax, a, b); }
+Tensor fmin(const Tensor& a, const Tensor& b) { return run(BinaryFn::kFmin, a, b); }
+Tensor hypot(const Tensor& a, const Tensor& b) { return run(BinaryFn::kHypot, a, b); }
+Tensor copysign(const Tensor& a, const Tensor& b) { return run(BinaryFn::kCopysign, a, b); }
+Tensor nextafter(const Tensor& a, const Tensor& b) { return run(BinaryFn::kNextafter, a, b); }
+Tensor trunc_divide(const Tensor& a, const Tensor& b) { return run(BinaryFn::kTruncDivide, a, b); }
+Tensor floor_divide(const Tensor& a, const Tensor& b) { return run(BinaryFn::kFloorDivide, a, b); }
+Tensor bitwise_and(const Tensor& a, const Tensor& b) { return run(BinaryFn::kBitwiseAnd, a, b); }
+Tensor bitwise_or(const Tensor& a, const Tensor& b) { return run(BinaryFn::kBitwiseOr, a, b); }
+Tensor bitwise_xor(const Tensor& a, const Tensor& b) { return run(BinaryFn::kBitwiseXor, a, b); }
+Tensor bitwise_left_shift(const Tensor& a, const Tensor& b) { return run(BinaryFn::kLeftShift, a, b); }
+Tensor bitwise_right_shift(const Tensor& a, const Tensor& b) { return run(BinaryFn::kRightShift, a, b); }
+Tensor gcd(const Tensor& a, const Tensor& b) { return run(BinaryFn::kGcd, a, b); }
+Tensor lcm(const Tensor& a, const Tensor& b) { return run(BinaryFn::kLcm, a, b); }
 Tensor eq(const Tensor& a, const Tensor& b) { return run(BinaryFn::kEq, a, b); }
 Tensor ne(const Tensor& a, const Tensor& b) { return run(BinaryFn::kNe, a, b); }
 Tensor lt(const Tensor& a, const Tensor& b) { return run(BinaryFn::kLt, a, b); }

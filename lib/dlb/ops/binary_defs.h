@@ -5,10 +5,12 @@
 
 namespace dlb {
 
-/// X(functor, kind) for each operator that is one functor of two tensors, in the order of BinaryFn. Kinds:
-///  - Floating: integers are computed as float32. Numeric: in int64. Compare: -> bool. Logical: operands as
-///  bool, -> bool.
-#define DLB_BINARY_OPS(X)      \
+/// Types that an operator computes in. Floating: integers are computed as float32. Numeric: in int64.
+/// Integral: only those. Compare: as Numeric, -> bool. Logical: operands as bool, -> bool.
+enum class BinaryKind { kFloating, kNumeric, kIntegral, kCompare, kLogical };
+
+/// X(functor, kind) for each operator that is one functor of two tensors, in the order of BinaryFn.
+#define DLB_BINARY_BASIC(X)    \
   X(Add, Numeric)              \
   X(Sub, Numeric)              \
   X(Mul, Numeric)              \
@@ -16,9 +18,23 @@ namespace dlb {
   X(Pow, Numeric)              \
   X(Maximum, Numeric)          \
   X(Minimum, Numeric)          \
+  X(Fmax, Numeric)             \
+  X(Fmin, Numeric)             \
   X(Atan2, Floating)           \
+  X(Hypot, Floating)           \
+  X(Copysign, Floating)        \
+  X(Nextafter, Floating)       \
   X(Fmod, Numeric)             \
   X(Remainder, Numeric)        \
+  X(TruncDivide, Numeric)      \
+  X(FloorDivide, Numeric)      \
+  X(BitwiseAnd, Integral)      \
+  X(BitwiseOr, Integral)       \
+  X(BitwiseXor, Integral)      \
+  X(LeftShift, Integral)       \
+  X(RightShift, Integral)      \
+  X(Gcd, Integral)             \
+  X(Lcm, Integral)             \
   X(Eq, Compare)               \
   X(Ne, Compare)               \
   X(Lt, Compare)               \
@@ -31,6 +47,17 @@ namespace dlb {
   X(ReluBackward, Floating)    \
   X(SigmoidBackward, Floating) \
   X(TanhBackward, Floating)
+#define DLB_BINARY_SPECIAL(X) \
+  X(Logaddexp, Floating)      \
+  X(Logaddexp2, Floating)     \
+  X(Xlogy, Floating)          \
+  X(Xlog1py, Floating)        \
+  X(Igamma, Floating)         \
+  X(Igammac, Floating)        \
+  X(Zeta, Floating)
+#define DLB_BINARY_OPS(X) \
+  DLB_BINARY_BASIC(X)     \
+  DLB_BINARY_SPECIAL(X)
 
 enum class BinaryFn {
 #define DLB_ENUMERATOR(Name, kind) k##Name,

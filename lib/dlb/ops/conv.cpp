@@ -15,11 +15,11 @@ namespace dlb {
 int64_t window_output_size(int64_t in, int64_t kernel, int64_t stride, int64_t before, int64_t after,
                            int64_t dilation, bool ceil_mode) {
   const int64_t span = in + before + after - dilation * (kernel - 1) - 1;
-  if (span < 0) return 0;
-  int64_t out = span / stride + 1;
+  const int64_t reach = span + (ceil_mode ? stride - 1 : 0);
+  if (reach < 0) return 0;
+  const int64_t out = reach / stride + 1;
   // A window of ceil_mode must start inside the input or the padding before it.
-  if (ceil_mode && span % stride != 0 && out * stride < in + before) ++out;
-  return out;
+  return ceil_mode && (out - 1) * stride >= in + before ? out - 1 : out;
 }
 
 namespace {
@@ -56,13 +56,14 @@ void check_floating(const Infer& c, std::string_view name) {
 }
 
 std::string expected_input(int64_t channels, size_t spatial) {
-  return fmt::format("[N, {}, {}]", channels, spatial == 1 ? "L" : "H, W");
+  constexpr const char* kSpace[] = {"L", "H, W", "D, H, W"};
+  return fmt::format("[N, {}, {}]", channels, kSpace[spatial - 1]);
 }
 
 /// Size of y; raises every shape error of x, weight and attributes.
 Shape conv_output(const Shape& x, const Shape& w, const ConvAttrs& a) {
-  if (w.size() != 3 && w.size() != 4) {
-    fail(ErrorKind::kShape, "conv expects weight [O, C/groups, K] or [O, C/groups, KH, KW], got {}",
+  if (w.size() < 3 || w.size() > 5) {
+    fail(ErrorKind::kShape, "conv expects weight [O, C/groups, *kernel] of rank 3 to 5, got {}",
          shape_text(w));
   }
   const size_t spatial = w.size() - 2;
@@ -224,7 +225,7 @@ namespace op {
 
 const OpDef& conv() {
   static const OpDef def = define<ConvAttrs>({.name = "conv",
-                                              .doc = "convolution over 1 or 2 spatial dimensions",
+                                              .doc = "convolution over 1 to 3 spatial dimensions",
                                               .infer = infer_conv,
                                               .vjp = vjp_conv,
                                               .saves = Saves::kInputs,
@@ -299,9 +300,10 @@ Dims per_dimension(const Dims& values, size_t spatial, const char* what) {
 
 Tensor conv_nd(const Tensor& x, const Tensor& weight, const Tensor& bias, size_t spatial, const Dims& stride,
                const Dims& padding, const Dims& dilation, int64_t groups) {
+  constexpr const char* kKernel[] = {"K", "KH, KW", "KD, KH, KW"};
   if (weight.rank() != static_cast<int>(spatial) + 2) {
     fail(ErrorKind::kShape, "{} expects weight [O, C/groups, {}], got {}", name_of(spatial),
-         spatial == 1 ? "K" : "KH, KW", shape_text(weight.shape()));
+         kKernel[spatial - 1], shape_text(weight.shape()));
   }
   const Dims pad = per_dimension(padding, spatial, "padding");
   return conv(x, weight, bias,
@@ -319,6 +321,11 @@ Tensor conv1d(const Tensor& x, const Tensor& weight, const Tensor& bias, int64_t
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, Dims stride, Dims padding,
               Dims dilation, int64_t groups) {
   return conv_nd(x, weight, bias, 2, stride, padding, dilation, groups);
+}
+
+Tensor conv3d(const Tensor& x, const Tensor& weight, const Tensor& bias, Dims stride, Dims padding,
+              Dims dilation, int64_t groups) {
+  return conv_nd(x, weight, bias, 3, stride, padding, dilation, groups);
 }
 
 }  // namespace dlb

@@ -10,6 +10,7 @@ namespace dlb {
 std::span<const OpDef* const> create_ops();
 std::span<const OpDef* const> unary_ops();
 std::span<const OpDef* const> binary_ops();
+std::span<const OpDef* const> pointwise_ops();
 std::span<const OpDef* const> reduce_ops();
 std::span<const OpDef* const> scan_ops();
 std::span<const OpDef* const> sort_ops();
@@ -21,8 +22,15 @@ std::span<const OpDef* const> index_ops();
 std::span<const OpDef* const> matmul_ops();
 std::span<const OpDef* const> conv_ops();
 std::span<const OpDef* const> pool_ops();
+std::span<const OpDef* const> interpolate_ops();
+std::span<const OpDef* const> grid_sample_ops();
+std::span<const OpDef* const> fold_ops();
 std::span<const OpDef* const> norm_ops();
 std::span<const OpDef* const> softmax_ops();
 std::span<const OpDef* const> loss_ops();
+std::span<const OpDef* const> attention_ops();
+std::span<const OpDef* const> recurrent_ops();
+std::span<const OpDef* const> ctc_ops();
+std::span<const OpDef* const> random_ops();
 
 }  // namespace dlb

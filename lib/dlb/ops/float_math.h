@@ -60,6 +60,19 @@ DLB_INLINE float exp(float x) {
   return y * exp2i(half) * exp2i(n - half);
 }
 
+/// 2^x. Error: 1.1 ulp; exact for whole numbers.
+DLB_INLINE float exp2(float x) {
+  constexpr float kRound = 12582912.0F;
+  float c = x < -151.0F ? -151.0F : x;
+  c = c > 129.0F ? 129.0F : c;
+  const float t = c + kRound;
+  const float r = (c - (t - kRound)) * 0.693147181F;
+  const int32_t n = static_cast<int32_t>(std::bit_cast<uint32_t>(t) - 0x4B400000U);
+  const float y = (exp_tail(r) * (r * r) + r) + 1.0F;
+  const int32_t half = n >> 1;
+  return y * exp2i(half) * exp2i(n - half);
+}
+
 /// e^x - 1. Error: 1.6 ulp.
 DLB_INLINE float expm1(float x) {
   float c = x < -20.0F ? -20.0F : x;
@@ -158,6 +171,67 @@ DLB_INLINE float cos_turns(float u) {
   p = p * z + 8.3333333e-3F;
   p = p * z - 1.6666667e-1F;
   return p * z * t + t;
+}
+
+/// sin, cos and tan hold up to here; callers take the standard library's function of float64 beyond.
+inline constexpr float kPeriodicLimit = 1048576.0F;
+
+/// x = n pi / 2 + r with |r| <= pi / 4, for |x| <= kPeriodicLimit. In float64, where n times the first 33
+/// bits of pi / 2 is exact.
+struct Quadrant {
+  float r;
+  uint32_t n;  ///< modulo 2^32
+};
+DLB_INLINE Quadrant reduce_half_pi(float x) {
+  constexpr double kRound = 0x1.8p52;
+  const double d = static_cast<double>(x);
+  const double t = d * 0.63661977236758134308 + kRound;
+  const double k = t - kRound;
+  const double r = (d - k * 0x1.921fb544p0) - k * 0x1.0b4611a626331p-34;
+  return {static_cast<float>(r), static_cast<uint32_t>(std::bit_cast<uint64_t>(t))};
+}
+/// sin r and cos r for |r| <= pi / 4.
+DLB_INLINE float sin_reduced(float r) {
+  const float z = r * r;
+  float p = -1.9515295891e-4F;
+  p = p * z + 8.3321608736e-3F;
+  p = p * z - 1.6666654611e-1F;
+  return p * z * r + r;
+}
+DLB_INLINE float cos_reduced(float r) {
+  const float z = r * r;
+  float p = 2.443315711809948e-5F;
+  p = p * z - 1.388731625493765e-3F;
+  p = p * z + 4.166664568298827e-2F;
+  return (p * (z * z) - 0.5F * z) + 1.0F;
+}
+DLB_INLINE float flip_sign(float x, uint32_t odd) {
+  return std::bit_cast<float>(std::bit_cast<uint32_t>(x) ^ (odd << 31));
+}
+
+/// Error: 1.5 ulp.
+DLB_INLINE float sin(float x) {
+  const auto [r, n] = reduce_half_pi(x);
+  const float s = sin_reduced(r);
+  const float c = cos_reduced(r);
+  const float y = flip_sign((n & 1U) != 0 ? c : s, (n >> 1) & 1U);
+  return x == 0.0F ? x : y;
+}
+/// Error: 1.5 ulp.
+DLB_INLINE float cos(float x) {
+  const auto [r, n] = reduce_half_pi(x);
+  const float s = sin_reduced(r);
+  const float c = cos_reduced(r);
+  return flip_sign((n & 1U) != 0 ? s : c, ((n + 1U) >> 1) & 1U);
+}
+/// Error: 2.5 ulp.
+DLB_INLINE float tan(float x) {
+  const auto [r, n] = reduce_half_pi(x);
+  const float s = sin_reduced(r);
+  const float c = cos_reduced(r);
+  const bool odd = (n & 1U) != 0;
+  const float y = flip_sign((odd ? c : s) / (odd ? s : c), n & 1U);
+  return x == 0.0F ? x : y;
 }
 
 }  // namespace dlb::float_math

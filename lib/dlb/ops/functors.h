@@ -4,8 +4,10 @@
 /// Each is a template over the type it computes in: float (also for the 16-bit types), double, and int64
 /// where integers are allowed. Parameters are read once from `const double*`. Integers wrap around.
 
+#include <bit>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <type_traits>
 
 #include "dlb/ops/float_math.h"
@@ -30,6 +32,25 @@ namespace dlb::functor {
         return double_expression;                                   \
       }                                                             \
     }                                                               \
+  };
+
+/// As DLB_MATH_FUNCTOR, but the vectorised function holds for |x| <= kLimit only; beyond, exact() takes over.
+#define DLB_PERIODIC_FUNCTOR(Name, float_expression, exact_expression) \
+  template <class T>                                                   \
+  struct Name {                                                        \
+    static constexpr float kLimit = float_math::kPeriodicLimit;        \
+    explicit Name(const double*) {}                                    \
+    static T exact(T value) {                                          \
+      const double x = static_cast<double>(value);                     \
+      return static_cast<T>(exact_expression);                         \
+    }                                                                  \
+    DLB_INLINE T operator()(T x) const {                               \
+      if constexpr (std::is_same_v<T, float>) {                        \
+        return float_expression;                                       \
+      } else {                                                         \
+        return exact_expression;                                       \
+      }                                                                \
+    }                                                                  \
   };
 
 template <class T>
@@ -79,9 +100,10 @@ struct Neg {
   }
 };
 DLB_UNARY_FUNCTOR(Abs, x < T(0) ? wrap_sub(T(0), x) : (x == T(0) ? T(0) : x))
-DLB_UNARY_FUNCTOR(Sign, x > T(0) ? T(1) : (x < T(0) ? T(-1) : (x == x ? T(0) : x)))
+DLB_UNARY_FUNCTOR(Sign, x > T(0) ? T(1) : (x < T(0) ? T(-1) : T(0)))  // NaN gives 0
 DLB_UNARY_FUNCTOR(Square, wrap_mul(x, x))
 DLB_MATH_FUNCTOR(Exp, float_math::exp(x), std::exp(x))
+DLB_MATH_FUNCTOR(Exp2, float_math::exp2(x), std::exp2(x))
 DLB_MATH_FUNCTOR(Expm1, float_math::expm1(x), std::expm1(x))
 DLB_MATH_FUNCTOR(Log, float_math::log(x), std::log(x))
 DLB_MATH_FUNCTOR(Log1p, float_math::log1p(x), std::log1p(x))
@@ -90,62 +112,25 @@ DLB_UNARY_FUNCTOR(Log10, std::log10(x))
 DLB_UNARY_FUNCTOR(Sqrt, std::sqrt(x))
 DLB_UNARY_FUNCTOR(Rsqrt, T(1) / std::sqrt(x))
 DLB_UNARY_FUNCTOR(Reciprocal, T(1) / x)
-DLB_UNARY_FUNCTOR(Sin, std::sin(x))
-DLB_UNARY_FUNCTOR(Cos, std::cos(x))
-DLB_UNARY_FUNCTOR(Tan, std::tan(x))
+DLB_PERIODIC_FUNCTOR(Sin, float_math::sin(x), std::sin(x))
+DLB_PERIODIC_FUNCTOR(Cos, float_math::cos(x), std::cos(x))
+DLB_PERIODIC_FUNCTOR(Tan, float_math::tan(x), std::tan(x))
 DLB_UNARY_FUNCTOR(Asin, std::asin(x))
 DLB_UNARY_FUNCTOR(Acos, std::acos(x))
 DLB_UNARY_FUNCTOR(Atan, std::atan(x))
 DLB_UNARY_FUNCTOR(Sinh, std::sinh(x))
 DLB_UNARY_FUNCTOR(Cosh, std::cosh(x))
+DLB_UNARY_FUNCTOR(Asinh, std::asinh(x))
+DLB_UNARY_FUNCTOR(Acosh, std::acosh(x))
+DLB_UNARY_FUNCTOR(Atanh, std::atanh(x))
 DLB_MATH_FUNCTOR(Tanh, float_math::tanh(x), std::tanh(x))
 DLB_MATH_FUNCTOR(Erf, float_math::erf(x), std::erf(x))
+DLB_UNARY_FUNCTOR(Erfc, std::erfc(x))
+DLB_MATH_FUNCTOR(Sigmoid, float_math::sigmoid(x), T(1) / (T(1) + std::exp(-x)))
 DLB_UNARY_FUNCTOR(Floor, std::floor(x))
 DLB_UNARY_FUNCTOR(Ceil, std::ceil(x))
 DLB_UNARY_FUNCTOR(Round, std::nearbyint(x))
 DLB_UNARY_FUNCTOR(Trunc, std::trunc(x))
-DLB_UNARY_FUNCTOR(Relu, x < T(0) ? T(0) : x)  // NaN stays
-DLB_MATH_FUNCTOR(Sigmoid, float_math::sigmoid(x), T(1) / (T(1) + std::exp(-x)))
-DLB_MATH_FUNCTOR(Silu, x* float_math::sigmoid(x), x / (T(1) + std::exp(-x)))
-DLB_MATH_FUNCTOR(Gelu, x*(0.5F + 0.5F * float_math::erf(x * 0.70710678F)),
-                 x*(0.5 * std::erfc(x * -0.70710678118654752)))
-
-/// 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))
-template <class T>
-struct GeluTanh {
-  explicit GeluTanh(const double*) {}
-  DLB_INLINE T operator()(T x) const {
-    const T u = T(0.79788456080286536) * (x + T(0.044715) * (x * x * x));
-    return T(0.5) * x * (T(1) + Tanh<T>(nullptr)(u));
-  }
-};
-template <class T>
-struct Softplus {
-  explicit Softplus(const double* p) : beta(static_cast<T>(p[0])), threshold(static_cast<T>(p[1])) {}
-  DLB_INLINE T operator()(T x) const {
-    const T b = beta * x;
-    T y;
-    if constexpr (std::is_same_v<T, float>) {
-      y = float_math::softplus(b);
-    } else {
-      y = (b < T(0) ? T(0) : b) + std::log1p(std::exp(-std::abs(b)));
-    }
-    return b > threshold ? x : y / beta;
-  }
-  T beta, threshold;
-};
-template <class T>
-struct LeakyRelu {
-  explicit LeakyRelu(const double* p) : slope(static_cast<T>(p[0])) {}
-  DLB_INLINE T operator()(T x) const { return x > T(0) ? x : slope * x; }
-  T slope;
-};
-template <class T>
-struct Elu {
-  explicit Elu(const double* p) : alpha(static_cast<T>(p[0])) {}
-  DLB_INLINE T operator()(T x) const { return x > T(0) ? x : alpha * Expm1<T>(nullptr)(x > T(0) ? T(0) : x); }
-  T alpha;
-};
 /// A parameter of an integer functor, which may be infinite.
 template <class T>
 T limit(double p) {
@@ -193,7 +178,11 @@ struct Affine {
 DLB_PREDICATE(Isnan, x != x)
 DLB_PREDICATE(Isinf, x - x != x - x && x == x)
 DLB_PREDICATE(Isfinite, x - x == x - x)
+DLB_PREDICATE(Isposinf, x == std::numeric_limits<T>::infinity())
+DLB_PREDICATE(Isneginf, x == -std::numeric_limits<T>::infinity())
+DLB_PREDICATE(Signbit, std::signbit(x))
 DLB_PREDICATE(LogicalNot, !x)
+DLB_UNARY_FUNCTOR(BitwiseNot, ~x)
 
 #define DLB_BINARY_FUNCTOR(Name, Result, expression)                    \
   template <class T>                                                    \
@@ -206,7 +195,15 @@ DLB_BINARY_FUNCTOR(Mul, T, wrap_mul(a, b))
 DLB_BINARY_FUNCTOR(Div, T, a / b)
 DLB_BINARY_FUNCTOR(Maximum, T, (a > b || a != a) ? a : b)
 DLB_BINARY_FUNCTOR(Minimum, T, (a < b || a != a) ? a : b)
+DLB_BINARY_FUNCTOR(Fmax, T, (a >= b || b != b) ? a : b)  // a NaN loses
+DLB_BINARY_FUNCTOR(Fmin, T, (a <= b || b != b) ? a : b)
 DLB_BINARY_FUNCTOR(Atan2, T, std::atan2(a, b))
+DLB_BINARY_FUNCTOR(Hypot, T, std::hypot(a, b))
+DLB_BINARY_FUNCTOR(Copysign, T, std::copysign(a, b))
+DLB_BINARY_FUNCTOR(Nextafter, T, std::nextafter(a, b))
+DLB_BINARY_FUNCTOR(BitwiseAnd, T, a& b)
+DLB_BINARY_FUNCTOR(BitwiseOr, T, a | b)
+DLB_BINARY_FUNCTOR(BitwiseXor, T, a ^ b)
 DLB_BINARY_FUNCTOR(Eq, bool, a == b)
 DLB_BINARY_FUNCTOR(Ne, bool, a != b)
 DLB_BINARY_FUNCTOR(Lt, bool, a < b)
@@ -217,7 +214,7 @@ DLB_BINARY_FUNCTOR(LogicalAnd, bool, a&& b)
 DLB_BINARY_FUNCTOR(LogicalOr, bool, a || b)
 DLB_BINARY_FUNCTOR(LogicalXor, bool, a != b)
 /// Gradients from the incoming gradient `a` and the saved result `b`.
-DLB_BINARY_FUNCTOR(ReluBackward, T, b > T(0) ? a : T(0))
+DLB_BINARY_FUNCTOR(ReluBackward, T, b <= T(0) ? T(0) : a)
 DLB_BINARY_FUNCTOR(SigmoidBackward, T, a*(b*(T(1) - b)))
 DLB_BINARY_FUNCTOR(TanhBackward, T, a*(T(1) - b * b))
 
@@ -249,8 +246,71 @@ struct Remainder {
   }
 };
 
+/// a / b towards 0.
+template <class T>
+struct TruncDivide {
+  DLB_INLINE T operator()(T a, T b) const {
+    if constexpr (std::is_integral_v<T>) {
+      return b == 0 ? 0 : b == -1 ? wrap_sub(T(0), a) : a / b;
+    } else {
+      return std::trunc(a / b);
+    }
+  }
+};
+/// a / b downwards, as (a - remainder(a, b)) / b: the quotient may round up to a whole number that it does
+/// not reach.
+template <class T>
+struct FloorDivide {
+  DLB_INLINE T operator()(T a, T b) const {
+    if constexpr (std::is_integral_v<T>) {
+      const T q = TruncDivide<T>()(a, b);
+      return wrap_mul(q, b) != a && ((a < 0) != (b < 0)) && b != 0 ? q - 1 : q;
+    } else {
+      if (b == T(0)) return a / b;
+      const T r = std::fmod(a, b);
+      T q = (a - r) / b;
+      if (r != T(0) && ((b < T(0)) != (r < T(0)))) q -= T(1);
+      if (q == T(0)) return std::copysign(T(0), a / b);
+      const T down = std::floor(q);
+      return q - down > T(0.5) ? down + T(1) : down;
+    }
+  }
+};
+/// Shifts by less than 0 or more than the width leave nothing but, to the right, the sign.
+template <class T>
+struct LeftShift {
+  DLB_INLINE T operator()(T a, T b) const {
+    return b < 0 || b > 63 ? 0 : static_cast<T>(static_cast<uint64_t>(a) << static_cast<uint64_t>(b));
+  }
+};
+template <class T>
+struct RightShift {
+  DLB_INLINE T operator()(T a, T b) const { return b < 0 || b > 63 ? (a < 0 ? -1 : 0) : a >> b; }
+};
+template <class T>
+struct Gcd {
+  DLB_INLINE T operator()(T a, T b) const {
+    a = Abs<T>(nullptr)(a);
+    b = Abs<T>(nullptr)(b);
+    while (b != 0) {
+      const T r = b == -1 ? 0 : a % b;
+      a = b;
+      b = r;
+    }
+    return a;
+  }
+};
+template <class T>
+struct Lcm {
+  DLB_INLINE T operator()(T a, T b) const {
+    const T g = Gcd<T>()(a, b);
+    return g == 0 ? 0 : Abs<T>(nullptr)(wrap_mul(a / g, b));
+  }
+};
+
 #undef DLB_UNARY_FUNCTOR
 #undef DLB_MATH_FUNCTOR
+#undef DLB_PERIODIC_FUNCTOR
 #undef DLB_PREDICATE
 #undef DLB_BINARY_FUNCTOR
 

@@ -208,7 +208,7 @@ const OpDef& nll_loss_grad() {
 
 std::span<const OpDef* const> loss_ops() {
   static const OpDef* const list[] = {&op::cross_entropy(), &op::cross_entropy_grad(), &op::nll_loss(),
-                                      &op::nll_loss_grad()};
+                                      &op::nll_loss_grad(), &op::binary_cross_entropy()};
   return list;
 }
 

@@ -25,6 +25,8 @@ const OpDef& cross_entropy_grad();
 const OpDef& nll_loss();
 /// (g, target, weight) -> gradient of the log-probabilities, row-major.
 const OpDef& nll_loss_grad();
+/// (probabilities, target) -> loss for each element.
+const OpDef& binary_cross_entropy();
 
 }  // namespace op
 }  // namespace dlb

@@ -4,6 +4,8 @@
 /// the number of threads. weight, bias and statistics have x's dtype or, for 16-bit x, float32. Errors:
 /// shape, dtype.
 
+#include <optional>
+
 #include "dlb/ops/op.h"
 
 namespace dlb {
@@ -28,5 +30,28 @@ Tensor layer_norm(const Tensor& x, int64_t dims, const Tensor& weight, const Ten
 /// divides C.
 Tensor group_norm(const Tensor& x, int64_t groups, const Tensor& weight, const Tensor& bias,
                   double eps = 1e-5);
+
+/// batch_norm_train that also moves the running statistics, or batch_norm_eval with them.
+///   running = (1 - momentum) running + momentum * batch's, where the variance is the sample variance
+/// Shapes: running_mean, running_var [C], changed in place; both may be undefined while training. Errors:
+/// shape when there is but one value per channel while training, or no statistics otherwise.
+Tensor batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& running_var,
+                  const Tensor& weight, const Tensor& bias, bool training, double momentum = 0.1,
+                  double eps = 1e-5);
+
+/// Over space for each channel of each sample; running statistics are the samples' mean. Without
+/// use_input_stats it is batch_norm outside training.
+Tensor instance_norm(const Tensor& x, const Tensor& running_mean, const Tensor& running_var,
+                     const Tensor& weight, const Tensor& bias, bool use_input_stats = true,
+                     double momentum = 0.1, double eps = 1e-5);
+
+/// x / sqrt(mean(x^2) + eps) * weight over the last `dims` dimensions; by default eps is the distance from 1
+/// to the next number of x's dtype. Shapes: weight: those dimensions, or undefined.
+Tensor rms_norm(const Tensor& x, int64_t dims, const Tensor& weight, std::optional<double> eps = {});
+
+/// x / (k + alpha mean of x^2 over `size` neighbouring channels)^beta; channels beyond the ends count as 0.
+/// Shapes: x [N, C, *].
+Tensor local_response_norm(const Tensor& x, int64_t size, double alpha = 1e-4, double beta = 0.75,
+                           double k = 1);
 
 }  // namespace dlb

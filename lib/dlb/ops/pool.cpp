@@ -42,8 +42,9 @@ PoolWindows pool_windows(const PoolOpAttrs& a, size_t d) {
     w.first.push_back(first);
     w.start.push_back(start);
     w.count.push_back(count);
-    // Positions of ceil_mode beyond the padding never count.
-    w.divisor.push_back(a.window.count_include_pad ? std::min(begin + kernel, in + pad) - begin : count);
+    // Positions of ceil_mode beyond the padding never count; an empty window's sum is 0 whatever divides it.
+    const int64_t covered = a.window.count_include_pad ? std::min(begin + kernel, in + pad) - begin : count;
+    w.divisor.push_back(std::max<int64_t>(covered, 1));
   }
   return w;
 }
@@ -55,11 +56,12 @@ constexpr int64_t kLargest = int64_t{1} << 30;
 std::string name_of(std::string_view kind, size_t spatial) { return fmt::format("{}{}d", kind, spatial); }
 
 void check_input(const TensorSpec& x, size_t spatial, const std::string& name) {
-  if (spatial != 1 && spatial != 2) {
-    fail(ErrorKind::kShape, "{}: 1 or 2 spatial dimensions are supported, got {}", name, spatial);
+  if (spatial < 1 || spatial > 3) {
+    fail(ErrorKind::kShape, "{}: 1 to 3 spatial dimensions are supported, got {}", name, spatial);
   }
   if (x.rank() != static_cast<int>(spatial) + 2) {
-    fail(ErrorKind::kShape, "{} expects input [N, C, {}], got {}", name, spatial == 1 ? "L" : "H, W",
+    constexpr const char* kSpace[] = {"L", "H, W", "D, H, W"};
+    fail(ErrorKind::kShape, "{} expects input [N, C, {}], got {}", name, kSpace[spatial - 1],
          shape_text(x.shape));
   }
   if (!is_floating(x.dtype)) {
@@ -77,11 +79,12 @@ void check_range(const Dims& values, int64_t least, const std::string& name, con
 
 /// Sizes of the output; raises every error of windows that do not fit.
 Dims pooled_sizes(const PoolOpAttrs& a, const std::string& name) {
+  for (const int64_t in : a.input) {
+    if (in < 1) fail(ErrorKind::kShape, "{}: the input has a spatial size of 0", name);
+    if (in > 2 * kLargest) fail(ErrorKind::kShape, "{}: a spatial size of {} is too large", name, in);
+  }
   if (!a.adaptive.empty()) {
-    check_range(a.adaptive, 1, name, "output size");
-    for (const int64_t in : a.input) {
-      if (in < 1) fail(ErrorKind::kShape, "{}: the input has a spatial size of 0", name);
-    }
+    check_range(a.adaptive, 0, name, "output size");
     return a.adaptive;
   }
   const PoolAttrs& w = a.window;
@@ -91,17 +94,21 @@ Dims pooled_sizes(const PoolOpAttrs& a, const std::string& name) {
   check_range(w.dilation, 1, name, "dilation");
   Dims out;
   for (size_t i = 0; i < a.input.size(); ++i) {
-    if (2 * w.padding[i] > w.kernel[i]) {
-      fail(ErrorKind::kShape, "{}: padding {} is more than half the kernel {}", name, w.padding[i],
-           w.kernel[i]);
-    }
     const int64_t reach = w.dilation[i] * (w.kernel[i] - 1) + 1;
-    if (a.input[i] < 1 || reach > a.input[i] + 2 * w.padding[i]) {
-      fail(ErrorKind::kShape, "{}: kernel {} (dilation {}) is larger than the padded input: {} > {}", name,
-           w.kernel[i], w.dilation[i], reach, a.input[i] + 2 * w.padding[i]);
+    if (w.padding[i] > reach / 2) {
+      if (w.dilation[i] == 1) {
+        fail(ErrorKind::kShape, "{}: padding {} is more than half the kernel {}", name, w.padding[i],
+             w.kernel[i]);
+      }
+      fail(ErrorKind::kShape, "{}: padding {} is more than half the reach {} of kernel {} (dilation {})",
+           name, w.padding[i], reach, w.kernel[i], w.dilation[i]);
     }
     out.push_back(window_output_size(a.input[i], w.kernel[i], w.stride[i], w.padding[i], w.padding[i],
                                      w.dilation[i], w.ceil_mode));
+    if (out.back() < 1) {
+      fail(ErrorKind::kShape, "{}: kernel {} (dilation {}) is larger than the padded input: {} > {}", name,
+           w.kernel[i], w.dilation[i], reach, a.input[i] + 2 * w.padding[i]);
+    }
   }
   return out;
 }
@@ -117,22 +124,29 @@ void output_image(Infer& c, const Shape& shape, DType dtype) {
   c.output(TensorSpec{dtype, c.input(0).device, shape, channels_last_strides(shape)});
 }
 
+/// Elements of the largest window, counting those in the padding.
 int64_t largest_window(const PoolOpAttrs& a) {
-  int64_t elements = 1;
-  for (size_t i = 0; i < a.input.size(); ++i) elements *= pool_windows(a, i).largest;
-  return elements;
+  if (a.adaptive.empty()) return numel(a.window.kernel);
+  Dims sizes;
+  for (size_t i = 0; i < a.input.size(); ++i) sizes.push_back(pool_windows(a, i).largest);
+  return numel(sizes);
+}
+
+/// The positions that max_pool keeps for the gradient take as little memory as the window allows.
+DType index_dtype(const PoolOpAttrs& a, const std::string& name) {
+  const int64_t window = largest_window(a);
+  if (window > std::numeric_limits<int32_t>::max()) {
+    fail(ErrorKind::kShape, "{}: a window of {} elements is too large", name, window);
+  }
+  return window <= 256 ? DType::kUInt8 : DType::kInt32;
 }
 
 void infer_max_pool(Infer& c, const PoolOpAttrs& a) {
   const std::string name = name_of("max_pool", a.input.size());
   check_input(c.input(0), a.input.size(), name);
   const Shape out = image_shape(c.input(0), pooled_sizes(a, name));
-  const int64_t window = largest_window(a);
-  if (window > std::numeric_limits<int32_t>::max()) {
-    fail(ErrorKind::kShape, "{}: a window of {} elements is too large", name, window);
-  }
   output_image(c, out, c.input(0).dtype);
-  output_image(c, out, window <= 256 ? DType::kUInt8 : DType::kInt32);
+  output_image(c, out, index_dtype(a, name));
 }
 
 void infer_avg_pool(Infer& c, const PoolOpAttrs& a) {
@@ -162,6 +176,17 @@ void infer_gather(Infer& c, const PoolOpAttrs& a) {
          shape_text(c.input(1).shape));
   }
   output_image(c, pooled, c.input(0).dtype);
+}
+
+void infer_positions(Infer& c, const PoolOpAttrs& a) {
+  const std::string name = name_of("max_pool_positions", a.input.size());
+  const Shape pooled = image_shape(c.input(0), pooled_sizes(a, name));
+  if (!(pooled == c.input(0).shape) || c.input(0).dtype != index_dtype(a, name)) {
+    fail(ErrorKind::kShape, "{} expects index {}, got {}", name, shape_text(pooled),
+         shape_text(c.input(0).shape));
+  }
+  static_cast<void>(numel(a.input));
+  output_image(c, pooled, DType::kInt64);
 }
 
 Tensor channels_last(const Tensor& x) { return contiguous(x, Layout::kChannelsLast); }
@@ -238,6 +263,11 @@ const OpDef& max_pool_gather() {
                                    infer_gather, vjp_max_pool_gather, Saves::kInputs);
   return def;
 }
+const OpDef& max_pool_positions() {
+  static const OpDef def = pooling("max_pool_positions", "where in the input max_pool found its values",
+                                   infer_positions, nullptr, Saves::kNothing);
+  return def;
+}
 const OpDef& avg_pool() {
   static const OpDef def = pooling("avg_pool", "mean of each window", infer_avg_pool, vjp_avg_pool,
                                    Saves::kNothing, {"AveragePool", 11});
@@ -258,8 +288,9 @@ const OpDef& avg_pool_grad() {
 
 std::span<const OpDef* const> pool_ops() {
   static const OpDef* const list[] = {
-      &op::max_pool(), &op::adaptive_max_pool(), &op::max_pool_grad(), &op::max_pool_gather(),
-      &op::avg_pool(), &op::adaptive_avg_pool(), &op::avg_pool_grad()};
+      &op::max_pool(),        &op::adaptive_max_pool(),  &op::max_pool_grad(),
+      &op::max_pool_gather(), &op::max_pool_positions(), &op::max_unpool(),
+      &op::avg_pool(),        &op::adaptive_avg_pool(),  &op::avg_pool_grad()};
   return list;
 }
 
@@ -285,7 +316,8 @@ Dims filled(const Dims& values, const Dims& defaults, const char* what) {
 
 PoolOpAttrs complete(const Tensor& x, const PoolAttrs& a) {
   // A single kernel size stands for all dimensions of the input.
-  const size_t spatial = a.kernel.size() == 1 && x.rank() == 4 ? 2 : a.kernel.size();
+  const size_t dims = static_cast<size_t>(std::clamp(x.rank() - 2, 1, 3));
+  const size_t spatial = a.kernel.size() == 1 ? dims : a.kernel.size();
   PoolOpAttrs full{a, {}, spatial_sizes(x, spatial)};
   full.window.kernel = filled(a.kernel, Dims(spatial, 1), "kernel");
   full.window.stride = filled(a.stride, full.window.kernel, "stride");
@@ -306,12 +338,37 @@ Tensor avg_pool(const Tensor& x, const PoolAttrs& attrs) {
   return run(op::avg_pool(), x, full);
 }
 
+namespace {
+
+PoolOpAttrs adaptive(const Tensor& x, const Dims& output) {
+  PoolOpAttrs a{{}, output, spatial_sizes(x, output.size())};
+  for (size_t i = 0; i < output.size(); ++i) {
+    if (output[i] == -1) a.adaptive[i] = a.input[i];
+  }
+  return a;
+}
+
+MaxPoolResult with_positions(const OpDef& def, const Tensor& x, const PoolOpAttrs& a) {
+  const Outputs out = apply(def, {channels_last(x)}, a);
+  return {out[0], apply1(op::max_pool_positions(), {out[1]}, a)};
+}
+
+}  // namespace
+
 Tensor adaptive_avg_pool(const Tensor& x, Dims output) {
-  return run(op::adaptive_avg_pool(), x, {{}, output, spatial_sizes(x, output.size())});
+  return run(op::adaptive_avg_pool(), x, adaptive(x, output));
 }
 
 Tensor adaptive_max_pool(const Tensor& x, Dims output) {
-  return run(op::adaptive_max_pool(), x, {{}, output, spatial_sizes(x, output.size())});
+  return run(op::adaptive_max_pool(), x, adaptive(x, output));
+}
+
+MaxPoolResult max_pool_with_indices(const Tensor& x, const PoolAttrs& attrs) {
+  return with_positions(op::max_pool(), x, complete(x, attrs));
+}
+
+MaxPoolResult adaptive_max_pool_with_indices(const Tensor& x, Dims output) {
+  return with_positions(op::adaptive_max_pool(), x, adaptive(x, output));
 }
 
 }  // namespace dlb

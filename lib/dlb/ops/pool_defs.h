@@ -26,6 +26,12 @@ struct PoolWindows {
 };
 PoolWindows pool_windows(const PoolOpAttrs& attrs, size_t dimension);
 
+/// Attributes of max_unpool: spatial sizes of the output.
+struct UnpoolAttrs {
+  std::vector<int64_t> output_size;
+  static Fields fields();
+};
+
 namespace op {
 
 /// x -> y and, for each output, the position of the largest value within its window: row-major over the
@@ -36,6 +42,10 @@ const OpDef& adaptive_max_pool();
 const OpDef& max_pool_grad();
 /// (x, index) -> the elements of x at those positions.
 const OpDef& max_pool_gather();
+/// index -> int64 positions in the row-major spatial plane of x.
+const OpDef& max_pool_positions();
+/// (x, positions) -> zeros with x at the positions.
+const OpDef& max_unpool();
 const OpDef& avg_pool();
 const OpDef& adaptive_avg_pool();
 /// g -> each element spread evenly over its window.

@@ -19,6 +19,13 @@ struct Exception {
 };
 
 inline constexpr Exception kExceptions[] = {
+    {"div.floor_rounding", "dtypes", 0,
+     "negative divisors become 0 in uint8, and integers are not divided by it"},
+    {"div.trunc_rounding", "dtypes", 0,
+     "negative divisors become 0 in uint8, and integers are not divided by it"},
+    {"floor_divide", "dtypes", 0, "negative divisors become 0 in uint8, and integers are not divided by it"},
+    {"fmod", "dtypes", 0, "negative divisors become 0 in uint8, and integers are not divided by it"},
+    {"remainder", "dtypes", 0, "negative divisors become 0 in uint8, and integers are not divided by it"},
     {"uniform", "smooth", 0, "random"},
 };
 

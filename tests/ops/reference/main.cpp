@@ -5,6 +5,7 @@
 #include <string>
 
 #include "checks.h"
+#include "coverage.h"
 #include "current.h"
 #include "dlb/backend/cpu/install.h"
 #include "dlb/base/error.h"
@@ -16,6 +17,12 @@ constexpr const char* kUsage =
     "Runs the reference vectors of the folder DLB_REFERENCE (default: those of the build folder).\n"
     "  --filter TEXT  only variants whose name contains TEXT\n"
     "  --all          all failures of a variant, not only the first three\n";
+
+void add_row(std::vector<std::string>& table, const std::string& name, size_t cases, size_t failed) {
+  char line[200];
+  std::snprintf(line, sizeof line, "%-52s %5zu %6zu %6zu", name.c_str(), cases, cases - failed, failed);
+  table.emplace_back(line);
+}
 
 }  // namespace
 
@@ -40,6 +47,7 @@ int main(int argc, char** argv) {
   install_crash_message();
   try {
     const std::vector<Variant> variants = read_vectors(folder, filter);
+    Coverage coverage;
     size_t passed_in_all = 0;
     size_t failed_in_all = 0;
     std::vector<std::string> table;
@@ -47,6 +55,7 @@ int main(int argc, char** argv) {
       size_t failed = 0;
       size_t lines = 0;
       bool first = true;
+      coverage.add(variant.function);
       for (const Case& c : variant.cases) {
         set_current_case(variant.name, c.id);
         const std::vector<std::string> failures = check(variant, c, first);
@@ -58,14 +67,17 @@ int main(int argc, char** argv) {
             std::printf("FAILED %s %s: %s\n", variant.name.c_str(), c.id.c_str(), why.c_str());
         }
       }
-      const size_t cases = variant.cases.size();
-      passed_in_all += cases - failed;
+      add_row(table, variant.name, variant.cases.size(), failed);
+      passed_in_all += variant.cases.size() - failed;
       failed_in_all += failed;
-      char line[200];
-      std::snprintf(line, sizeof line, "%-52s %5zu %6zu %6zu", variant.name.c_str(), cases, cases - failed,
-                    failed);
-      table.emplace_back(line);
       std::fflush(stdout);
+    }
+    if (given == nullptr && filter.empty()) {
+      const std::vector<std::string> missing = coverage.missing();
+      for (const std::string& name : missing) std::printf("FAILED coverage: nothing runs %s\n", name.c_str());
+      add_row(table, "everything has vectors or samples", coverage.total(), missing.size());
+      passed_in_all += coverage.total() - missing.size();
+      failed_in_all += missing.size();
     }
     std::printf("\n%-52s %5s %6s %6s\n", "variant", "cases", "passed", "failed");
     for (const std::string& line : table) std::puts(line.c_str());

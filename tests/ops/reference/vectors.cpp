@@ -76,6 +76,8 @@ Case read_case(const Json& json, const io::Safetensors& file) {
 }  // namespace
 
 std::string function_of(const std::string& variant) {
+  // PyTorch has two functions of that name; the other one is a method of tensors.
+  if (variant == "nn.functional.unfold") return "im2col";
   std::string name = variant;
   for (const char* prefix : {"nn.functional.", "_"}) {
     if (name.starts_with(prefix)) name = name.substr(std::string(prefix).size());

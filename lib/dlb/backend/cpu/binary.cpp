@@ -1,56 +1,25 @@
 #include <algorithm>
 
-#include "dlb/backend/cpu/elementwise.h"
+#include "dlb/backend/cpu/binary_kernel.h"
 #include "dlb/backend/cpu/kernels.h"
-#include "dlb/ops/binary_defs.h"
-#include "dlb/ops/elementwise.h"
 #include "dlb/ops/functors.h"
 
 namespace dlb::backend::cpu {
 
 namespace {
 
-enum class Kind { kFloating, kNumeric, kCompare, kLogical };
-
-template <template <class> class F, Kind kKind>
-constexpr Loops loops() {
-  Loops all;
-  if constexpr (kKind == Kind::kLogical) {
-    all.b8 = &binary_loop<F<bool>, bool>;
-  } else {
-    all.f32 = &binary_loop<F<float>, float>;
-    all.f64 = &binary_loop<F<double>, double>;
-    if constexpr (kKind != Kind::kFloating) all.i64 = &binary_loop<F<int64_t>, int64_t>;
-  }
-  return all;
-}
-
-constexpr Loops kLoops[] = {
-#define DLB_ROW(Name, kind) loops<functor::Name, Kind::k##kind>(),
-    DLB_BINARY_OPS(DLB_ROW)
-#undef DLB_ROW
-};
-
-template <BinaryFn kFn>
-void kernel(const KernelArgs& k, const NoAttrs&) {
-  const DType out = k.out(0).dtype();
-  const DType dtype = out == DType::kBool ? promote_operands(k.inputs) : out;
-  DType compute = dtype;
-  const Loop loop = kLoops[static_cast<size_t>(kFn)].find(dtype, compute);
-  const bool predicate = kFn >= BinaryFn::kEq && kFn <= BinaryFn::kLogicalXor;
-  run_elementwise(k.out(0), k.inputs, compute, predicate ? DType::kBool : compute, loop);
-}
+DLB_BINARY_BASIC(DLB_BINARY_LOOPS)
 
 /// Integers have no result to stand for a division by zero.
-template <BinaryFn kFn>
-void modulus_kernel(const KernelArgs& k, const NoAttrs& attrs) {
+template <const Loops& kLoops>
+void integer_division_kernel(const KernelArgs& k, const NoAttrs& attrs) {
   if (!is_floating(k.out(0).dtype()) && k.out(0).numel() > 0) {
     const std::vector<int64_t> divisors = k.in(1).to_vector<int64_t>();
     if (std::find(divisors.begin(), divisors.end(), 0) != divisors.end()) {
-      fail(ErrorKind::kData, "{} of integers by zero", kFn == BinaryFn::kFmod ? "fmod" : "remainder");
+      fail(ErrorKind::kData, "division or remainder of integers by zero");
     }
   }
-  kernel<kFn>(k, attrs);
+  binary_kernel<kLoops, BinaryKind::kNumeric>(k, attrs);
 }
 
 template <class T>
@@ -79,13 +48,15 @@ void where_kernel(const KernelArgs& k, const NoAttrs&) {
 }  // namespace
 
 void install_binary() {
-#define DLB_INSTALL(Name, kind) \
-  set_kernel<NoAttrs>(op::binary(BinaryFn::k##Name), DeviceKind::kCpu, &kernel<BinaryFn::k##Name>);
-  DLB_BINARY_OPS(DLB_INSTALL)
-#undef DLB_INSTALL
-  set_kernel<NoAttrs>(op::binary(BinaryFn::kFmod), DeviceKind::kCpu, &modulus_kernel<BinaryFn::kFmod>);
-  set_kernel<NoAttrs>(op::binary(BinaryFn::kRemainder), DeviceKind::kCpu,
-                      &modulus_kernel<BinaryFn::kRemainder>);
+  DLB_BINARY_BASIC(DLB_BINARY_INSTALL)
+#define DLB_DIVISION(Name)                                             \
+  set_kernel<NoAttrs>(op::binary(BinaryFn::k##Name), DeviceKind::kCpu, \
+                      &integer_division_kernel<k##Name##Loops>);
+  DLB_DIVISION(Fmod)
+  DLB_DIVISION(Remainder)
+  DLB_DIVISION(TruncDivide)
+  DLB_DIVISION(FloorDivide)
+#undef DLB_DIVISION
   set_kernel<NoAttrs>(op::where(), DeviceKind::kCpu, &where_kernel);
 }
 

@@ -8,17 +8,17 @@
 namespace dlb::backend::cpu {
 namespace {
 
-/// Sizes with a leading spatial dimension of 1 for 1-d.
+/// Sizes with leading spatial dimensions of 1 where there are fewer than three.
 struct Sizes {
-  int64_t batch, channels, in[2], outputs, out[2], kernel[2], stride[2], padding[2], dilation[2], groups;
+  int64_t batch, channels, in[3], outputs, out[3], kernel[3], stride[3], padding[3], dilation[3], groups;
 
   Sizes(const Shape& x, const Shape& w, const Shape& y, const ConvAttrs& a) {
     batch = x[0];
     channels = x[1];
     outputs = y[1];
     groups = a.groups;
-    const size_t missing = 4 - x.size();
-    for (size_t i = 0; i < 2; ++i) {
+    const size_t missing = 5 - x.size();
+    for (size_t i = 0; i < 3; ++i) {
       const bool real = i >= missing;
       in[i] = real ? x[2 + i - missing] : 1;
       out[i] = real ? y[2 + i - missing] : 1;
@@ -28,31 +28,45 @@ struct Sizes {
       dilation[i] = real ? a.dilation[i - missing] : 1;
     }
   }
-  int64_t positions() const { return out[0] * out[1]; }
+  int64_t positions() const { return out[0] * out[1] * out[2]; }
+  int64_t pixels() const { return in[0] * in[1] * in[2]; }
+  int64_t taps() const { return kernel[0] * kernel[1] * kernel[2]; }
   int64_t group_channels() const { return channels / groups; }
   int64_t group_outputs() const { return outputs / groups; }
-  int64_t patch() const { return group_channels() * kernel[0] * kernel[1]; }
+  int64_t patch() const { return group_channels() * taps(); }
+
+  /// Input coordinate of tap k at output o along dimension i; false when it lies in the padding.
+  bool inside(size_t i, int64_t o, int64_t k, int64_t& at) const {
+    at = o * stride[i] + k * dilation[i] - padding[i];
+    return at >= 0 && at < in[i];
+  }
 };
 
 /// Calls f(position * patch + column, element of the image) for each element of each patch of a group that
 /// lies inside the image.
 template <class F>
 void for_each_patch_element(const Sizes& s, int64_t group, const F& f) {
+  const int64_t taps = s.taps();
   int64_t row = 0;
-  for (int64_t oh = 0; oh < s.out[0]; ++oh) {
-    for (int64_t ow = 0; ow < s.out[1]; ++ow, ++row) {
-      for (int64_t kh = 0; kh < s.kernel[0]; ++kh) {
-        const int64_t h = oh * s.stride[0] + kh * s.dilation[0] - s.padding[0];
-        if (h < 0 || h >= s.in[0]) continue;
-        for (int64_t kw = 0; kw < s.kernel[1]; ++kw) {
-          const int64_t w = ow * s.stride[1] + kw * s.dilation[1] - s.padding[1];
-          if (w < 0 || w >= s.in[1]) continue;
-          const int64_t pixel = (h * s.in[1] + w) * s.channels + group * s.group_channels();
-          for (int64_t c = 0; c < s.group_channels(); ++c) {
-            f(row * s.patch() + (c * s.kernel[0] + kh) * s.kernel[1] + kw, pixel + c);
-          }
+  const auto patch = [&](int64_t od, int64_t oh, int64_t ow) {
+    int64_t d, h, w;
+    for (int64_t kd = 0; kd < s.kernel[0]; ++kd) {
+      if (!s.inside(0, od, kd, d)) continue;
+      for (int64_t kh = 0; kh < s.kernel[1]; ++kh) {
+        if (!s.inside(1, oh, kh, h)) continue;
+        for (int64_t kw = 0; kw < s.kernel[2]; ++kw) {
+          if (!s.inside(2, ow, kw, w)) continue;
+          const int64_t pixel = ((d * s.in[1] + h) * s.in[2] + w) * s.channels + group * s.group_channels();
+          const int64_t tap = row * s.patch() + (kd * s.kernel[1] + kh) * s.kernel[2] + kw;
+          for (int64_t c = 0; c < s.group_channels(); ++c) f(tap + c * taps, pixel + c);
         }
       }
+    }
+    ++row;
+  };
+  for (int64_t od = 0; od < s.out[0]; ++od) {
+    for (int64_t oh = 0; oh < s.out[1]; ++oh) {
+      for (int64_t ow = 0; ow < s.out[2]; ++ow) patch(od, oh, ow);
     }
   }
 }
@@ -78,7 +92,7 @@ void conv_forward_im2col(const Tensor& x, const Tensor& w, const Tensor& bias, c
         out[p * s.outputs + o] = bias.defined() ? bias.data<double>()[o] : 0.0;
     }
     for (int64_t g = 0; g < s.groups; ++g) {
-      const std::vector<double> m = patches(s, g, x.data<double>() + n * s.in[0] * s.in[1] * s.channels);
+      const std::vector<double> m = patches(s, g, x.data<double>() + n * s.pixels() * s.channels);
       cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, as_blas(s.positions()), as_blas(s.group_outputs()),
                   as_blas(s.patch()), 1.0, m.data(), as_blas(s.patch()),
                   w.data<double>() + g * s.group_outputs() * s.patch(), as_blas(s.patch()), 1.0,
@@ -93,7 +107,7 @@ void conv_forward_im2col(const Tensor& x, const Tensor& w, const Tensor& bias, c
 
 void conv_input_grad_im2col(const Tensor& g, const Tensor& w, const Tensor& dx, const ConvAttrs& a) {
   const Sizes s(dx.shape(), w.shape(), g.shape(), a);
-  const int64_t image = s.in[0] * s.in[1] * s.channels;
+  const int64_t image = s.pixels() * s.channels;
   std::vector<double> m(static_cast<size_t>(s.positions() * s.patch()));
   for (int64_t n = 0; n < s.batch; ++n) {
     double* out = dx.data<double>() + n * image;
@@ -118,7 +132,7 @@ void conv_weight_grad_im2col(const Tensor& g, const Tensor& x, const Tensor& dw,
   for (int64_t n = 0; n < s.batch; ++n) {
     const double* gn = g.data<double>() + n * s.positions() * s.outputs;
     for (int64_t group = 0; group < s.groups; ++group) {
-      const std::vector<double> m = patches(s, group, x.data<double>() + n * s.in[0] * s.in[1] * s.channels);
+      const std::vector<double> m = patches(s, group, x.data<double>() + n * s.pixels() * s.channels);
       cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, as_blas(s.group_outputs()), as_blas(s.patch()),
                   as_blas(s.positions()), 1.0, gn + group * s.group_outputs(), as_blas(s.outputs), m.data(),
                   as_blas(s.patch()), 1.0, dw.data<double>() + group * s.group_outputs() * s.patch(),

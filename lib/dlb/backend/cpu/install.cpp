@@ -19,9 +19,16 @@ void install() {
   install_matmul();
   install_conv();
   install_pool();
+  install_interpolate();
+  install_grid_sample();
+  install_fold();
   install_norm();
   install_softmax();
   install_loss();
+  install_attention();
+  install_recurrent();
+  install_ctc();
+  install_random();
 }
 
 }  // namespace dlb::backend::cpu

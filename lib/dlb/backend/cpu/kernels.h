@@ -5,6 +5,9 @@ namespace dlb::backend::cpu {
 
 void install_create();
 void install_unary();
+void install_unary_math();
+void install_activation();
+void install_special();
 void install_binary();
 void install_reduce();
 void install_arg_reduce();
@@ -18,6 +21,9 @@ void install_index();
 void install_matmul();
 void install_conv();
 void install_pool();
+void install_interpolate();
+void install_grid_sample();
+void install_fold();
 void install_norm();
 void install_softmax();
 void install_loss();
@@ -25,5 +31,11 @@ void install_dropout();
 void install_batch_norm();
 void install_layer_norm();
 void install_group_norm();
+void install_attention();
+void install_attention_grad();
+void install_recurrent();
+void install_recurrent_grad();
+void install_ctc();
+void install_random();
 
 }  // namespace dlb::backend::cpu

@@ -1,0 +1,198 @@
+#include "dlb/backend/cpu/tile_gemm.h"
+
+#include <algorithm>
+
+#include "dlb/backend/cpu/simd.h"
+
+// Highway compiles what follows once for each instruction set.
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "dlb/backend/cpu/tile_gemm.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace dlb::backend::cpu {
+namespace HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+/// Rows of c that are kept in registers at a time; with two vectors of columns, as many as there are
+/// registers for.
+#if HWY_TARGET <= HWY_AVX3
+constexpr int64_t kRows = 12;
+#elif HWY_TARGET <= HWY_AVX2
+constexpr int64_t kRows = 6;
+#else
+constexpr int64_t kRows = 4;
+#endif
+
+/// How the columns of a block are read and written: whole vectors, or the first few lanes of one.
+template <class D>
+struct Whole {
+  using V = hn::Vec<D>;
+  D d;
+  template <class T>
+  HWY_INLINE V read(const T* p) const {
+    return hn::LoadU(d, p);
+  }
+  template <class T>
+  HWY_INLINE void write(V v, T* p) const {
+    hn::StoreU(v, d, p);
+  }
+};
+template <class D>
+struct Part {
+  using V = hn::Vec<D>;
+  D d;
+  hn::Mask<D> mask;
+  size_t count;
+  template <class T>
+  HWY_INLINE V read(const T* p) const {
+#if HWY_TARGET <= HWY_AVX2
+    return hn::MaskedLoad(mask, d, p);
+#else
+    T buffer[HWY_MAX_BYTES / sizeof(T)] = {};
+    for (size_t i = 0; i < count; ++i) buffer[i] = p[i];
+    return hn::LoadU(d, buffer);
+#endif
+  }
+  template <class T>
+  HWY_INLINE void write(V v, T* p) const {
+    T buffer[HWY_MAX_BYTES / sizeof(T)];
+    hn::StoreU(v, d, buffer);
+    for (size_t i = 0; i < count; ++i) p[i] = buffer[i];
+  }
+};
+
+template <int kR, int kV, class T, class Access>
+HWY_INLINE void block(const Access access, int64_t k, const T* HWY_RESTRICT a, int64_t a_row, int64_t a_col,
+                      const T* HWY_RESTRICT b, int64_t b_row, T* HWY_RESTRICT c, int64_t c_row, bool add) {
+  const hn::ScalableTag<T> d;
+  using V = hn::Vec<decltype(d)>;
+  const size_t lanes = hn::Lanes(d);
+  V sum[kR][kV];
+  HWY_UNROLL(16)
+  for (int r = 0; r < kR; ++r) {
+    HWY_UNROLL(2)
+    for (int v = 0; v < kV; ++v) {
+      sum[r][v] = add ? access.read(c + r * c_row + static_cast<int64_t>(static_cast<size_t>(v) * lanes))
+                      : hn::Zero(d);
+    }
+  }
+  for (int64_t l = 0; l < k; ++l) {
+    V columns[kV];
+    HWY_UNROLL(2)
+    for (int v = 0; v < kV; ++v) {
+      columns[v] = access.read(b + l * b_row + static_cast<int64_t>(static_cast<size_t>(v) * lanes));
+    }
+    const T* HWY_RESTRICT factor = a + l * a_col;
+    HWY_UNROLL(16)
+    for (int r = 0; r < kR; ++r) {
+      const V x = hn::Set(d, factor[r * a_row]);
+      HWY_UNROLL(2)
+      for (int v = 0; v < kV; ++v) sum[r][v] = hn::MulAdd(x, columns[v], sum[r][v]);
+    }
+  }
+  HWY_UNROLL(16)
+  for (int r = 0; r < kR; ++r) {
+    HWY_UNROLL(2)
+    for (int v = 0; v < kV; ++v) {
+      access.write(sum[r][v], c + r * c_row + static_cast<int64_t>(static_cast<size_t>(v) * lanes));
+    }
+  }
+}
+
+/// All rows of a block of columns.
+template <int kV, class T, class Access>
+HWY_INLINE void rows(const Access access, int64_t m, int64_t k, const Factor<T>& a, const T* b, int64_t b_row,
+                     T* c, int64_t c_row, bool add) {
+  int64_t i = 0;
+  for (; i + kRows <= m; i += kRows) {
+    block<kRows, kV>(access, k, a.data + i * a.row, a.row, a.col, b, b_row, c + i * c_row, c_row, add);
+  }
+  if constexpr (kRows > 4) {
+    for (; i + 4 <= m; i += 4) {
+      block<4, kV>(access, k, a.data + i * a.row, a.row, a.col, b, b_row, c + i * c_row, c_row, add);
+    }
+  }
+  for (; i < m; ++i) {
+    block<1, kV>(access, k, a.data + i * a.row, a.row, a.col, b, b_row, c + i * c_row, c_row, add);
+  }
+}
+
+template <class T>
+void Gemm(int64_t m, int64_t n, int64_t k, const Factor<T>& a, const T* b, int64_t b_row, T* c, int64_t c_row,
+          bool add) {
+  const hn::ScalableTag<T> d;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  constexpr int64_t kDepth = 512;  // rows of b that stay in the first-level cache
+  for (int64_t l = 0; l < k || l == 0; l += kDepth) {
+    const int64_t depth = std::min(kDepth, k - l);
+    const Factor<T> left{a.data + l * a.col, a.row, a.col};
+    const T* right = b + l * b_row;
+    const bool more = add || l > 0;
+    int64_t j = 0;
+    const Whole<decltype(d)> whole{d};
+    for (; j + 2 * lanes <= n; j += 2 * lanes) {
+      rows<2>(whole, m, depth, left, right + j, b_row, c + j, c_row, more);
+    }
+    for (; j + lanes <= n; j += lanes) {
+      rows<1>(whole, m, depth, left, right + j, b_row, c + j, c_row, more);
+    }
+    if (j < n) {
+      const size_t count = static_cast<size_t>(n - j);
+      const Part<decltype(d)> part{d, hn::FirstN(d, count), count};
+      rows<1>(part, m, depth, left, right + j, b_row, c + j, c_row, more);
+    }
+  }
+}
+
+void GemmFloat(int64_t m, int64_t n, int64_t k, const Factor<float>& a, const float* b, int64_t b_row,
+               float* c, int64_t c_row, bool add) {
+  Gemm<float>(m, n, k, a, b, b_row, c, c_row, add);
+}
+void GemmDouble(int64_t m, int64_t n, int64_t k, const Factor<double>& a, const double* b, int64_t b_row,
+                double* c, int64_t c_row, bool add) {
+  Gemm<double>(m, n, k, a, b, b_row, c, c_row, add);
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace dlb::backend::cpu
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace dlb::backend::cpu {
+
+namespace {
+
+/// Chosen as in philox_block.cpp.
+#if HWY_ARCH_X86
+bool has_avx2() {
+  static const bool has =
+      isa() == Isa::kAvx2 && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
+  return has;
+}
+#endif
+
+}  // namespace
+
+void tile_gemm(int64_t m, int64_t n, int64_t k, const Factor<float>& a, const float* b, int64_t b_row,
+               float* c, int64_t c_row, bool add) {
+#if HWY_ARCH_X86
+  if (isa() == Isa::kAvx512) return N_AVX3::GemmFloat(m, n, k, a, b, b_row, c, c_row, add);
+  if (has_avx2()) return N_AVX2::GemmFloat(m, n, k, a, b, b_row, c, c_row, add);
+#endif
+  HWY_STATIC_DISPATCH(GemmFloat)(m, n, k, a, b, b_row, c, c_row, add);
+}
+
+void tile_gemm(int64_t m, int64_t n, int64_t k, const Factor<double>& a, const double* b, int64_t b_row,
+               double* c, int64_t c_row, bool add) {
+#if HWY_ARCH_X86
+  if (isa() == Isa::kAvx512) return N_AVX3::GemmDouble(m, n, k, a, b, b_row, c, c_row, add);
+  if (has_avx2()) return N_AVX2::GemmDouble(m, n, k, a, b, b_row, c, c_row, add);
+#endif
+  HWY_STATIC_DISPATCH(GemmDouble)(m, n, k, a, b, b_row, c, c_row, add);
+}
+
+}  // namespace dlb::backend::cpu
+#endif
