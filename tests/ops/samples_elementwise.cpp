@@ -175,7 +175,10 @@ void add_binary_samples(SampleTable& t) {
   for (const auto& [name, f] :
        std::vector<std::pair<std::string, Binary>>{{"relu_backward", relu_backward},
                                                    {"sigmoid_backward", sigmoid_backward},
-                                                   {"tanh_backward", tanh_backward}}) {
+                                                   {"tanh_backward", tanh_backward},
+                                                   {"gelu_backward", gelu_backward},
+                                                   {"silu_backward", silu_backward},
+                                                   {"bce_with_logits", bce_with_logits_elements}}) {
     const auto add = [&, fn = f](Shape shape, bool large) {
       t[name].push_back({.inputs = {values(shape, -2, 2, 6), values(shape, 0.1, 0.9, 7)},
                          .call = on_two(fn),

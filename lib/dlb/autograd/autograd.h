@@ -12,6 +12,9 @@ namespace dlb {
 /// soon as it has run, unless `retain_graph`. With `create_graph` the gradients carry history and can be
 /// differentiated again (it implies retain_graph). Errors: shape (root not a scalar), internal/unsupported
 /// when the graph was already freed or a saved tensor was changed in place.
+///
+/// The gradient of a leaf that an embedding with `sparse` reads is row-sparse (tensor/row_sparse.h): further
+/// sparse gradients join it, a dense one makes it dense. With `create_graph` all gradients are dense.
 void backward(const Tensor& root, const Tensor& seed = {}, bool retain_graph = false,
               bool create_graph = false);
 

@@ -5,6 +5,7 @@
 #include "dlb/ops/binary.h"
 #include "dlb/ops/create.h"
 #include "dlb/ops/op.h"
+#include "dlb/tensor/row_sparse.h"
 
 namespace dlb {
 
@@ -51,7 +52,9 @@ class Pass {
     return as_op(a).sequence < as_op(b).sequence;
   }
 
+  /// Row-sparse gradients are for leaves: what comes before an inner node wants a dense one.
   void add_to_node(const Ref<GradNode>& ref, int index, Tensor g) {
+    if (g.is_row_sparse()) g = to_dense(g);
     OpNode& node = as_op(ref);
     if (node.pending.empty()) {
       node.pending.resize(node.outputs.empty() ? 1 : node.outputs.size());
@@ -75,7 +78,15 @@ class Pass {
     }
   }
 
-  static void accumulate(Tensor& into, Tensor g) { into = into.defined() ? add(into, g) : std::move(g); }
+  static void accumulate(Tensor& into, Tensor g) {
+    if (!into.defined()) {
+      into = std::move(g);
+    } else if (g.is_row_sparse() || into.is_row_sparse()) {
+      into = add_row_sparse(into, g);
+    } else {
+      into = add(into, g);
+    }
+  }
 
   void check_usable(const OpNode& node) const {
     if (node.released) {

@@ -68,12 +68,6 @@ void infer_hardtanh(Infer& c, const HardtanhAttrs& a) {
   infer_numeric(c, a);
 }
 
-Tensor gelu_gradient(const Tensor& x) {  // Phi(x) + x phi(x)
-  const Tensor cdf = affine(erf(scaled(x, std::numbers::sqrt2 / 2)), 0.5, 0.5);
-  const Tensor pdf = scaled(exp(scaled(square(x), -0.5)), std::numbers::inv_sqrtpi / std::numbers::sqrt2);
-  return cdf + x * pdf;
-}
-
 Tensor gelu_tanh_gradient(const Tensor& x) {
   constexpr double kScale = 0.79788456080286536;  // sqrt(2 / pi)
   constexpr double kCube = 0.044715;
@@ -104,11 +98,7 @@ void define_activations(Table& table) {
                   Saves::kOutputs, {"Relu", 13});
   at(kSilu) = floating(
       "silu", "x * sigmoid(x)",
-      [](Vjp& c, const NoAttrs&) {  // s (1 + x (1 - s))
-        const Tensor s = sigmoid(c.input(0));
-        c.input_grad(0, c.grad(0) * (s * (c.input(0) * affine(s, -1, 1) + 1.0)));
-      },
-      Saves::kInputs);
+      [](Vjp& c, const NoAttrs&) { c.input_grad(0, silu_backward(c.grad(0), c.input(0))); }, Saves::kInputs);
   at(kGelu) =
       define<GeluAttrs>({.name = "gelu",
                          .doc = "x * Phi(x), Phi the normal distribution",
@@ -116,8 +106,8 @@ void define_activations(Table& table) {
                          .vjp =
                              [](Vjp& c, const GeluAttrs& a) {
                                const Tensor& x = c.input(0);
-                               c.input_grad(0, c.grad(0) * (a.approximate == "tanh" ? gelu_tanh_gradient(x)
-                                                                                    : gelu_gradient(x)));
+                               c.input_grad(0, a.approximate == "tanh" ? c.grad(0) * gelu_tanh_gradient(x)
+                                                                       : gelu_backward(c.grad(0), x));
                              },
                          .cost = per_element<8, GeluAttrs>,
                          .elementwise = true,

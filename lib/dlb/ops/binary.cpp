@@ -1,6 +1,7 @@
 #include "dlb/ops/binary.h"
 
 #include <cmath>
+#include <numbers>
 #include <span>
 
 #include "dlb/ops/binary_rows.h"
@@ -226,6 +227,36 @@ void define_basic(Table& table) {
         if (c.needs(1)) c.input_grad(1, u * g * scaled(y, -2));
       },
       Saves::kInputs);
+  at(kGeluBackward) = row(
+      "gelu_backward", "g * (Phi(x) + x * phi(x))", infer_backward,
+      [](Vjp& c, const NoAttrs&) {
+        const Tensor &u = c.grad(0), &g = c.input(0), &x = c.input(1);
+        if (c.needs(0)) c.input_grad(0, gelu_backward(u, x));
+        if (!c.needs(1)) return;
+        const Tensor x2 = square(x);
+        const Tensor density = scaled(exp(scaled(x2, -0.5)), std::numbers::inv_sqrtpi / std::numbers::sqrt2);
+        c.input_grad(1, u * g * (density * affine(x2, -1, 2)));
+      },
+      Saves::kInputs);
+  at(kSiluBackward) = row(
+      "silu_backward", "g * s * (1 + x * (1 - s)), s = sigmoid(x)", infer_backward,
+      [](Vjp& c, const NoAttrs&) {
+        const Tensor &u = c.grad(0), &g = c.input(0), &x = c.input(1);
+        if (c.needs(0)) c.input_grad(0, silu_backward(u, x));
+        if (!c.needs(1)) return;
+        const Tensor s = sigmoid(x);
+        const Tensor slope = s * affine(s, -1, 1);
+        c.input_grad(1, u * g * (slope * affine(x * affine(s, -2, 1), 1, 2)));
+      },
+      Saves::kInputs);
+  at(kBceWithLogits) = row(
+      "bce_with_logits", "max(x, 0) - x * t + ln(1 + e^-|x|)", infer_backward,
+      [](Vjp& c, const NoAttrs&) {
+        const Tensor &g = c.grad(0), &x = c.input(0), &t = c.input(1);
+        if (c.needs(0)) give(c, 0, g * (sigmoid(x) - t));
+        if (c.needs(1)) give(c, 1, neg(g * x));
+      },
+      Saves::kInputs);
 }
 
 }  // namespace binary_rows
@@ -324,6 +355,12 @@ Tensor logical_xor(const Tensor& a, const Tensor& b) { return run(BinaryFn::kLog
 Tensor relu_backward(const Tensor& g, const Tensor& y) { return run(BinaryFn::kReluBackward, g, y); }
 Tensor sigmoid_backward(const Tensor& g, const Tensor& y) { return run(BinaryFn::kSigmoidBackward, g, y); }
 Tensor tanh_backward(const Tensor& g, const Tensor& y) { return run(BinaryFn::kTanhBackward, g, y); }
+
+Tensor gelu_backward(const Tensor& g, const Tensor& x) { return run(BinaryFn::kGeluBackward, g, x); }
+Tensor silu_backward(const Tensor& g, const Tensor& x) { return run(BinaryFn::kSiluBackward, g, x); }
+Tensor bce_with_logits_elements(const Tensor& x, const Tensor& t) {
+  return run(BinaryFn::kBceWithLogits, x, t);
+}
 
 Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
   return apply1(op::where(), {condition, a, b});

@@ -46,7 +46,10 @@ enum class BinaryKind { kFloating, kNumeric, kIntegral, kCompare, kLogical };
   X(LogicalXor, Logical)       \
   X(ReluBackward, Floating)    \
   X(SigmoidBackward, Floating) \
-  X(TanhBackward, Floating)
+  X(TanhBackward, Floating)    \
+  X(GeluBackward, Floating)    \
+  X(SiluBackward, Floating)    \
+  X(BceWithLogits, Floating)
 #define DLB_BINARY_SPECIAL(X) \
   X(Logaddexp, Floating)      \
   X(Logaddexp2, Floating)     \
@@ -70,6 +73,11 @@ enum class BinaryFn {
 Tensor relu_backward(const Tensor& g, const Tensor& y);     ///< g where y > 0, else 0
 Tensor sigmoid_backward(const Tensor& g, const Tensor& y);  ///< g * y * (1 - y)
 Tensor tanh_backward(const Tensor& g, const Tensor& y);     ///< g * (1 - y^2)
+/// The same from the saved argument x.
+Tensor gelu_backward(const Tensor& g, const Tensor& x);  ///< g * (Phi(x) + x phi(x))
+Tensor silu_backward(const Tensor& g, const Tensor& x);  ///< g * s * (1 + x (1 - s)), s = sigmoid(x)
+/// max(x, 0) - x t + ln(1 + e^-|x|), by element.
+Tensor bce_with_logits_elements(const Tensor& x, const Tensor& t);
 
 namespace op {
 const OpDef& binary(BinaryFn fn);

@@ -1,10 +1,15 @@
 #include "dlb/ops/create.h"
 
+#include <algorithm>
 #include <cmath>
+#include <vector>
 
+#include "dlb/ops/binary.h"
 #include "dlb/ops/create_defs.h"
 #include "dlb/ops/elementwise.h"
 #include "dlb/ops/families.h"
+#include "dlb/ops/join.h"
+#include "dlb/ops/unary.h"
 
 namespace dlb {
 
@@ -15,6 +20,12 @@ Fields FullAttrs::fields() {
 Fields ArangeAttrs::fields() {
   static const Field list[] = {field<&ArangeAttrs::start>("start", "first value"),
                                field<&ArangeAttrs::step>("step", "difference of neighbours")};
+  return list;
+}
+Fields LinspaceAttrs::fields() {
+  static const Field list[] = {field<&LinspaceAttrs::start>("start", "first value"),
+                               field<&LinspaceAttrs::end>("end", "last value"),
+                               field<&LinspaceAttrs::base>("base", "whose powers to take; 0 for none")};
   return list;
 }
 Fields UniformAttrs::fields() {
@@ -89,6 +100,10 @@ const OpDef& op::eye() {
   static const OpDef op = define(creation<EyeAttrs>("eye", "identity matrix", {"EyeLike", 9}));
   return op;
 }
+const OpDef& op::linspace() {
+  static const OpDef op = define(creation<LinspaceAttrs>("linspace", "evenly spaced from start to end"));
+  return op;
+}
 const OpDef& op::uniform() {
   static const OpDef op =
       define(random_creation<UniformAttrs>("uniform", "uniform in [low, high)", infer_uniform));
@@ -106,7 +121,7 @@ const OpDef& op::bernoulli() {
 }
 
 std::span<const OpDef* const> create_ops() {
-  static const OpDef* const ops[] = {&op::full(),    &op::arange(), &op::eye(),
+  static const OpDef* const ops[] = {&op::full(),    &op::arange(), &op::eye(),      &op::linspace(),
                                      &op::uniform(), &op::normal(), &op::bernoulli()};
   return ops;
 }
@@ -128,8 +143,56 @@ Tensor arange(double start, double end, double step, DType dtype, Device device)
   const Shape shape{count > 0 ? static_cast<int64_t>(count) : 0};
   return apply1<ArangeAttrs>(op::arange(), {}, {make_spec(shape, dtype, device), start, step});
 }
-Tensor eye(int64_t n, DType dtype, Device device) {
-  return apply1<EyeAttrs>(op::eye(), {}, {make_spec({n, n}, dtype, device)});
+Tensor eye(int64_t n, DType dtype, Device device) { return eye(n, n, dtype, device); }
+Tensor eye(int64_t n, int64_t m, DType dtype, Device device) {
+  return apply1<EyeAttrs>(op::eye(), {}, {make_spec({n, m}, dtype, device)});
+}
+Tensor linspace(double start, double end, int64_t count, DType dtype, Device device) {
+  return apply1<LinspaceAttrs>(op::linspace(), {}, {make_spec({count}, dtype, device), start, end, 0});
+}
+Tensor logspace(double start, double end, int64_t count, double base, DType dtype, Device device) {
+  if (base == 0) fail(ErrorKind::kUnsupported, "logspace of base 0 is not defined");
+  return apply1<LinspaceAttrs>(op::linspace(), {}, {make_spec({count}, dtype, device), start, end, base});
+}
+
+namespace {
+
+/// Positions (row, column) with low <= column - row <= high.
+Tensor band_indices(int64_t n, int64_t m, int64_t low, int64_t high) {
+  numel(Shape{n, m});
+  std::vector<int64_t> rows;
+  std::vector<int64_t> columns;
+  for (int64_t i = 0; i < n; ++i) {
+    // The limits are clipped to what can occur before they are added.
+    const int64_t first = std::clamp<int64_t>(i + std::clamp(low, -n - m, n + m), 0, m);
+    const int64_t last = std::clamp<int64_t>(i + std::clamp(high, -n - m, n + m) + 1, first, m);
+    for (int64_t j = first; j < last; ++j) {
+      rows.push_back(i);
+      columns.push_back(j);
+    }
+  }
+  const auto count = static_cast<int64_t>(rows.size());
+  rows.insert(rows.end(), columns.begin(), columns.end());
+  return Tensor::from(rows, {2, count});
+}
+
+}  // namespace
+
+Tensor tril_indices(int64_t n, int64_t m, int64_t diagonal) { return band_indices(n, m, -n - m, diagonal); }
+Tensor triu_indices(int64_t n, int64_t m, int64_t diagonal) { return band_indices(n, m, diagonal, n + m); }
+
+Tensor vander(const Tensor& x, int64_t columns, bool increasing) {
+  if (x.rank() != 1 || columns < -1) {
+    fail(ErrorKind::kShape, "vander expects a vector and a number of columns, got {} and {}",
+         shape_text(x.shape()), columns);
+  }
+  const int64_t count = columns < 0 ? x.dim(0) : columns;
+  const DType dtype = x.dtype() == DType::kBool ? DType::kInt64 : x.dtype();
+  if (count == 0) return zeros({x.dim(0), 0}, dtype, x.device());
+  std::vector<Tensor> powers{full_like(cast(x, dtype), 1)};
+  for (int64_t i = 1; i < count; ++i) powers.push_back(i == 1 ? cast(x, dtype) : mul(powers.back(), x));
+  if (!increasing) std::reverse(powers.begin(), powers.end());
+  return stack(powers, 1);
 }
 
 Tensor uniform(Shape shape, double low, double high, const RngKey& key, DType dtype, Device device) {

@@ -24,6 +24,13 @@ struct EyeAttrs {
   TensorSpec spec;
   static Fields fields() { return {}; }
 };
+struct LinspaceAttrs {
+  TensorSpec spec;
+  double start = 0;
+  double end = 1;
+  double base = 0;  ///< 0: the numbers themselves
+  static Fields fields();
+};
 struct UniformAttrs {
   TensorSpec spec;
   RngKey key;
@@ -49,6 +56,7 @@ namespace op {
 const OpDef& full();
 const OpDef& arange();
 const OpDef& eye();
+const OpDef& linspace();
 const OpDef& uniform();
 const OpDef& normal();
 const OpDef& bernoulli();

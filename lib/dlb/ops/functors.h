@@ -218,6 +218,38 @@ DLB_BINARY_FUNCTOR(ReluBackward, T, b <= T(0) ? T(0) : a)
 DLB_BINARY_FUNCTOR(SigmoidBackward, T, a*(b*(T(1) - b)))
 DLB_BINARY_FUNCTOR(TanhBackward, T, a*(T(1) - b * b))
 
+/// Gradients from the incoming gradient `a` and the saved argument `b`.
+template <class T>
+struct GeluBackward {
+  DLB_INLINE T operator()(T a, T b) const {
+    if constexpr (std::is_same_v<T, float>) {
+      return a * float_math::fma(b, float_math::normal_density(b), float_math::phi(b));
+    } else {
+      return a *
+             (0.5 * std::erfc(b * -0.70710678118654752) + b * (0.39894228040143268 * std::exp(-0.5 * b * b)));
+    }
+  }
+};
+template <class T>
+struct SiluBackward {
+  DLB_INLINE T operator()(T a, T b) const {
+    const T s = Sigmoid<T>(nullptr)(b);
+    return a * (s * (T(1) + b * (T(1) - s)));
+  }
+};
+/// The loss of the logit `a` for the target `b`: no term cancels another.
+template <class T>
+struct BceWithLogits {
+  DLB_INLINE T operator()(T a, T b) const {
+    const T positive = a < T(0) ? T(0) : a;
+    if constexpr (std::is_same_v<T, float>) {
+      return (positive - a * b) + float_math::log1p(float_math::exp_negative(-float_math::abs(a)));
+    } else {
+      return (positive - a * b) + std::log1p(std::exp(-std::abs(a)));
+    }
+  }
+};
+
 template <class T>
 struct Pow {
   DLB_INLINE T operator()(T a, T b) const {

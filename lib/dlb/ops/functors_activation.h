@@ -26,7 +26,7 @@ struct Gelu {
   explicit Gelu(const double*) {}
   DLB_INLINE T operator()(T x) const {
     if constexpr (std::is_same_v<T, float>) {
-      return x * (0.5F + 0.5F * float_math::erf(x * 0.70710678F));
+      return x * float_math::phi(x);
     } else {
       return x * (0.5 * std::erfc(x * -0.70710678118654752));
     }

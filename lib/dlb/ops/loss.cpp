@@ -1,6 +1,7 @@
 #include "dlb/ops/loss.h"
 
 #include "dlb/ops/binary.h"
+#include "dlb/ops/binary_defs.h"
 #include "dlb/ops/create.h"
 #include "dlb/ops/elementwise.h"
 #include "dlb/ops/families.h"
@@ -286,6 +287,8 @@ LossSum bce_with_logits(const Tensor& x, const Tensor& target, const Tensor& pos
   check_pair("bce_with_logits", x, target);
   const Tensor logits = wide(x);
   const Tensor t = wide(target);
+  if (!pos_weight.defined() && logits.dtype() == t.dtype())
+    return sum_of(bce_with_logits_elements(logits, t));
   // Both terms are positive, so nothing cancels, and both are smooth, so the gradient at 0 is right.
   Tensor positive = mul(t, logsigmoid(logits));
   if (pos_weight.defined()) positive = mul(positive, wide(pos_weight));

@@ -9,10 +9,12 @@ std::span<const OpDef* const> all_ops() {
   static const std::vector<const OpDef*> ops = [] {
     std::vector<const OpDef*> all;
     for (const auto family :
-         {create_ops(),      unary_ops(),       binary_ops(),    pointwise_ops(), reduce_ops(),
-          shape_ops(),       index_ops(),       matmul_ops(),    conv_ops(),      pool_ops(),
-          interpolate_ops(), grid_sample_ops(), fold_ops(),      norm_ops(),      softmax_ops(),
-          loss_ops(),        attention_ops(),   recurrent_ops(), ctc_ops(),       random_ops()}) {
+         {create_ops(),    unary_ops(), binary_ops(),  pointwise_ops(),   reduce_ops(),
+          scan_ops(),      sort_ops(),  search_ops(),  distance_ops(),    scatter_reduce_ops(),
+          shape_ops(),     index_ops(), matmul_ops(),  linalg_ops(),      fft_ops(),
+          sparse_ops(),    conv_ops(),  pool_ops(),    interpolate_ops(), grid_sample_ops(),
+          fold_ops(),      norm_ops(),  softmax_ops(), loss_ops(),        attention_ops(),
+          recurrent_ops(), ctc_ops(),   random_ops()}) {
       all.insert(all.end(), family.begin(), family.end());
     }
     return all;

@@ -47,5 +47,35 @@ Fields SliceScatterAttrs::fields() {
                                field<&SliceScatterAttrs::step>("step", "distance", at_least(1))};
   return list;
 }
+Fields SplitAttrs::fields() {
+  static const Field list[] = {field<&SplitAttrs::sizes>("sizes", "size of each part", non_negative()),
+                               field<&SplitAttrs::dim>("dim", "dimension to cut")};
+  return list;
+}
+Fields DiagonalAttrs::fields() {
+  static const Field list[] = {
+      field<&DiagonalAttrs::offset>("offset", "columns to the right of the main one"),
+      field<&DiagonalAttrs::dim1>("dim1", "rows"), field<&DiagonalAttrs::dim2>("dim2", "columns")};
+  return list;
+}
+Fields UnfoldDimAttrs::fields() {
+  static const Field list[] = {field<&UnfoldDimAttrs::dim>("dim", "dimension to cut"),
+                               field<&UnfoldDimAttrs::size>("size", "elements of a window", at_least(0)),
+                               field<&UnfoldDimAttrs::step>("step", "distance of windows", at_least(1))};
+  return list;
+}
+Fields AsStridedAttrs::fields() {
+  static const Field list[] = {
+      field<&AsStridedAttrs::size>("size", "shape of the view"),
+      field<&AsStridedAttrs::stride>("stride", "elements between neighbours"),
+      field<&AsStridedAttrs::offset>("offset", "elements from the first of the input")};
+  return list;
+}
+Fields StridedSumAttrs::fields() {
+  static const Field list[] = {field<&StridedSumAttrs::shape>("shape", "shape of the result"),
+                               field<&StridedSumAttrs::strides>("strides", "elements between neighbours"),
+                               field<&StridedSumAttrs::offset>("offset", "place of the first element")};
+  return list;
+}
 
 }  // namespace dlb

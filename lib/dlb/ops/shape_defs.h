@@ -52,7 +52,45 @@ struct SliceScatterAttrs {
   static Fields fields();
 };
 
+struct SplitAttrs {
+  std::vector<int64_t> sizes;
+  int64_t dim = 0;
+  static Fields fields();
+};
+struct DiagonalAttrs {
+  int64_t offset = 0;
+  int64_t dim1 = 0;
+  int64_t dim2 = 1;
+  static Fields fields();
+};
+struct UnfoldDimAttrs {
+  int64_t dim = 0;
+  int64_t size = 1;
+  int64_t step = 1;
+  static Fields fields();
+};
+struct AsStridedAttrs {
+  std::vector<int64_t> size;
+  std::vector<int64_t> stride;
+  int64_t offset = 0;  ///< from the first element of the input
+  static Fields fields();
+};
+struct StridedSumAttrs {
+  std::vector<int64_t> shape;
+  std::vector<int64_t> strides;
+  int64_t offset = 0;
+  static Fields fields();
+};
+
+inline Dims dims_of(const std::vector<int64_t>& v) { return {v.begin(), v.end()}; }
+inline std::vector<int64_t> list_of(const Dims& dims) { return {dims.begin(), dims.end()}; }
+
 namespace op {
+const OpDef& split();
+const OpDef& diagonal();
+const OpDef& unfold_dim();
+const OpDef& as_strided();
+const OpDef& strided_sum();
 const OpDef& reshape();
 const OpDef& permute();
 const OpDef& expand();

@@ -66,16 +66,19 @@ void Adam::run(double lr_now, double scale) {
   const auto t = static_cast<double>(steps_);
   const double correction1 = 1 - std::pow(beta1, t);
   const double correction2 = 1 / std::sqrt(1 - std::pow(beta2, t));
-  run_updates(updates(params_, lr_now, weight_decay),
-              [&](auto type, const Update& u, int64_t begin, int64_t end) {
+  run_updates(updates(params_, lr_now, weight_decay, SparseRule::kRowsOnly),
+              [&](auto type, const Update& u, int64_t at, int64_t from, int64_t n) {
                 using T = decltype(type);
+                // With row-sparse gradients eps stands beside the root before the correction, as in
+                // SparseAdam.
+                const double added = u.sparse() ? eps * correction2 : eps;
                 run_wide(AdamStep<T, kAmsgrad>{
-                    u.value.data<T>() + begin,
-                    u.gradient.data<T>() + begin,
-                    mean_[u.index].data<T>() + begin,
-                    square_[u.index].data<T>() + begin,
-                    kAmsgrad ? largest_[u.index].data<T>() + begin : nullptr,
-                    end - begin,
+                    u.value.data<T>() + at,
+                    u.gradient.data<T>() + from,
+                    mean_[u.index].data<T>() + at,
+                    square_[u.index].data<T>() + at,
+                    kAmsgrad ? largest_[u.index].data<T>() + at : nullptr,
+                    n,
                     static_cast<T>(scale),
                     static_cast<T>(decoupled() ? 1 - u.lr * u.weight_decay : 1.0),
                     static_cast<T>(decoupled() ? 0.0 : u.weight_decay),
@@ -84,7 +87,7 @@ void Adam::run(double lr_now, double scale) {
                     static_cast<T>(1 - beta2),
                     static_cast<T>(u.lr / correction1),
                     static_cast<T>(correction2),
-                    static_cast<T>(eps),
+                    static_cast<T>(added),
                 });
               });
 }

@@ -2,6 +2,7 @@
 
 #include "dlb/ops/shape_ops.h"
 #include "dlb/ops/unary.h"
+#include "dlb/tensor/row_sparse.h"
 
 namespace dlb::optim {
 
@@ -12,15 +13,34 @@ Tensor aligned_gradient(const Tensor& value, const Tensor& gradient) {
   return contiguous(g, Layout::kChannelsLast);
 }
 
-std::vector<Update> updates(std::span<const Param> params, double lr_now, double weight_decay) {
+std::vector<Update> updates(std::span<const Param> params, double lr_now, double weight_decay,
+                            SparseRule rule, std::string_view optimizer) {
   std::vector<Update> list;
   list.reserve(params.size());
   for (size_t i = 0; i < params.size(); ++i) {
     const Param& p = params[i];
     const Tensor g = p.value.grad();
     if (!g.defined() || p.value.numel() == 0) continue;
-    list.push_back({i, p.value, aligned_gradient(p.value, g), lr_now * p.lr_scale,
-                    p.weight_decay < 0 ? weight_decay : p.weight_decay});
+    const double lr = lr_now * p.lr_scale;
+    const double decay = p.weight_decay < 0 ? weight_decay : p.weight_decay;
+    if (!g.is_row_sparse()) {
+      list.push_back({i, p.value, aligned_gradient(p.value, g), lr, decay, {}});
+      continue;
+    }
+    if (rule == SparseRule::kRefused) {
+      Error e(ErrorKind::kUnsupported,
+              fmt::format("{} cannot use the row-sparse gradient of '{}'", optimizer, p.name));
+      e.hint = "use sgd without momentum, adam or adamw, or turn `sparse` off in the embedding";
+      throw e;
+    }
+    const Tensor coalesced = coalesce(g);
+    const RowSparse& content = row_sparse(coalesced);
+    if (content.rows.numel() == 0) continue;
+    if (!p.value.is_contiguous()) {
+      fail(ErrorKind::kUnsupported, "a row-sparse gradient needs a row-major parameter, '{}' is strided",
+           p.name);
+    }
+    list.push_back({i, p.value, cast(content.rows, p.value.dtype()), lr, decay, content.indices});
   }
   return list;
 }

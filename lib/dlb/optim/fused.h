@@ -38,24 +38,47 @@ void for_each_range(const std::vector<int64_t>& sizes, const F& f) {
 struct Update {
   size_t index;  ///< in the optimizer's list
   Tensor value;
-  Tensor gradient;  ///< aligned with value
+  Tensor gradient;  ///< aligned with value, or the rows of a row-sparse gradient
   double lr;        ///< with the group's scale
   double weight_decay;
-};
-std::vector<Update> updates(std::span<const Param> params, double lr_now, double weight_decay);
+  Tensor rows;  ///< undefined, or which rows of value a row-sparse gradient is for
 
-/// Runs make(T{}, update, begin) as a wide body for each range, T the update's element type (float or
-/// double); then marks the parameters as changed.
+  bool sparse() const { return rows.defined(); }
+};
+
+/// What a row-sparse gradient means to an optimizer: an error, or an update of the rows it has. The other
+/// rows keep their value and state, without decay: the cost is that of the rows.
+enum class SparseRule { kRefused, kRowsOnly };
+
+/// Errors: unsupported, for a row-sparse gradient where `rule` refuses it; `optimizer` names what does.
+std::vector<Update> updates(std::span<const Param> params, double lr_now, double weight_decay,
+                            SparseRule rule = SparseRule::kRefused, std::string_view optimizer = {});
+
+/// Runs body(T{}, update, at, from, n) as a wide body for each range, T the update's element type (float or
+/// double): elements `at`, ... of the parameter and its state with elements `from`, ... of the gradient. Then
+/// marks the parameters as changed.
 template <class F>
 void run_updates(const std::vector<Update>& list, const F& body) {
   std::vector<int64_t> sizes;
   sizes.reserve(list.size());
-  for (const Update& u : list) sizes.push_back(u.value.numel());
+  for (const Update& u : list) sizes.push_back(u.gradient.numel());
   for_each_range(sizes, [&](size_t i, int64_t begin, int64_t end) {
-    if (list[i].value.dtype() == DType::kFloat64) {
-      body(double{}, list[i], begin, end);
+    const Update& u = list[i];
+    const auto run = [&](auto type) {
+      if (!u.sparse()) return body(type, u, begin, begin, end - begin);
+      const int64_t* const row = u.rows.data<int64_t>();
+      const int64_t width = u.gradient.numel() / u.rows.numel();
+      for (int64_t from = begin; from < end;) {
+        const int64_t column = from % width;
+        const int64_t n = std::min(width - column, end - from);
+        body(type, u, row[from / width] * width + column, from, n);
+        from += n;
+      }
+    };
+    if (u.value.dtype() == DType::kFloat64) {
+      run(double{});
     } else {
-      body(float{}, list[i], begin, end);
+      run(float{});
     }
   });
   for (const Update& u : list) u.value.bump_version();

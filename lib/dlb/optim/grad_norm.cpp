@@ -3,6 +3,7 @@
 #include "dlb/base/threads.h"
 #include "dlb/optim/fused.h"
 #include "dlb/optim/wide.h"
+#include "dlb/tensor/row_sparse.h"
 
 namespace dlb::optim {
 
@@ -48,9 +49,11 @@ double grad_norm(std::span<const Param> params) {
   for (const Param& p : params) {
     const Tensor g = p.value.grad();
     if (!g.defined()) continue;
-    gradients.push_back(aligned_gradient(p.value, g));
-    for (int64_t begin = 0; begin < g.numel(); begin += kBlock) {
-      blocks.push_back({gradients.size() - 1, begin, std::min(kBlock, g.numel() - begin)});
+    // Of a row-sparse gradient only the rows count; coalesced, as parts of one row add up first.
+    gradients.push_back(g.is_row_sparse() ? row_sparse(coalesce(g)).rows : aligned_gradient(p.value, g));
+    const int64_t n = gradients.back().numel();
+    for (int64_t begin = 0; begin < n; begin += kBlock) {
+      blocks.push_back({gradients.size() - 1, begin, std::min(kBlock, n - begin)});
     }
   }
   std::vector<double> sums(blocks.size());

@@ -4,6 +4,7 @@
 #include "dlb/ops/op.h"
 #include "dlb/ops/unary.h"
 #include "dlb/optim/groups.h"
+#include "dlb/tensor/row_sparse.h"
 
 namespace dlb::optim {
 
@@ -24,7 +25,14 @@ void clip_grad_value(std::span<const Param> params, double limit) {
   const NoGrad no_grad;
   for (const Param& p : params) {
     const Tensor g = p.value.grad();
-    if (g.defined()) p.value.set_grad(clamp(g, -limit, limit));
+    if (!g.defined()) continue;
+    if (g.is_row_sparse()) {
+      const Tensor whole = coalesce(g);
+      const RowSparse& content = row_sparse(whole);
+      p.value.set_grad(make_row_sparse(g.shape(), content.indices, clamp(content.rows, -limit, limit)));
+    } else {
+      p.value.set_grad(clamp(g, -limit, limit));
+    }
   }
 }
 

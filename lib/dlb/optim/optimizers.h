@@ -1,6 +1,11 @@
 #pragma once
 /// \file The optimizers. g is the gradient (scaled, plus weight_decay * w where the decay is not decoupled),
 /// w the parameter, t the number of the update from 1. Each rule is PyTorch's, with its order of operations.
+///
+/// Row-sparse gradients (tensor/row_sparse.h): sgd without momentum and the adams update the rows of the
+/// gradient alone, in time proportional to them. Values, running means and weight decay of other rows wait
+/// until their row has a gradient; t counts all updates, and eps is added before the bias correction (both as
+/// PyTorch's SparseAdam). Sgd with momentum and rmsprop refuse them.
 
 #include "dlb/optim/optimizer.h"
 

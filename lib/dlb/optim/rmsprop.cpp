@@ -70,16 +70,16 @@ void RmsProp::make_state() {
 
 template <bool kCentered, bool kMomentum>
 void RmsProp::run(double lr_now, double scale) {
-  run_updates(updates(params_, lr_now, weight_decay),
-              [&](auto type, const Update& u, int64_t begin, int64_t end) {
+  run_updates(updates(params_, lr_now, weight_decay, SparseRule::kRefused, "rmsprop"),
+              [&](auto type, const Update& u, int64_t at, int64_t from, int64_t n) {
                 using T = decltype(type);
                 run_wide(RmsStep<T, kCentered, kMomentum>{
-                    u.value.data<T>() + begin,
-                    u.gradient.data<T>() + begin,
-                    square_[u.index].data<T>() + begin,
-                    kCentered ? mean_[u.index].data<T>() + begin : nullptr,
-                    kMomentum ? buffers_[u.index].data<T>() + begin : nullptr,
-                    end - begin,
+                    u.value.data<T>() + at,
+                    u.gradient.data<T>() + from,
+                    square_[u.index].data<T>() + at,
+                    kCentered ? mean_[u.index].data<T>() + at : nullptr,
+                    kMomentum ? buffers_[u.index].data<T>() + at : nullptr,
+                    n,
                     static_cast<T>(scale),
                     static_cast<T>(u.weight_decay),
                     static_cast<T>(alpha),

@@ -69,18 +69,21 @@ void Sgd::make_state() {
 
 void Sgd::step(double lr_now, double scale) {
   const bool first = steps_++ == 0;
-  run_updates(updates(params_, lr_now, weight_decay), [&](auto type, const Update& u, int64_t begin,
-                                                          int64_t end) {
-    using T = decltype(type);
-    T* w = u.value.data<T>() + begin;
-    const T* g = u.gradient.data<T>() + begin;
-    const T s = static_cast<T>(scale), decay = static_cast<T>(u.weight_decay), lr_t = static_cast<T>(u.lr);
-    if (buffers_.empty()) return run_wide(PlainStep<T>{w, g, end - begin, s, decay, lr_t});
-    const T keep = first ? T(0) : static_cast<T>(momentum),
-            take = first ? T(1) : static_cast<T>(1 - dampening);
-    run_wide(MomentumStep<T>{w, g, buffers_[u.index].data<T>() + begin, end - begin, s, decay, lr_t, keep,
-                             take, nesterov ? T(1) : T(0), nesterov ? static_cast<T>(momentum) : T(1)});
-  });
+  const SparseRule rule = buffers_.empty() ? SparseRule::kRowsOnly : SparseRule::kRefused;
+  run_updates(
+      updates(params_, lr_now, weight_decay, rule, "sgd with momentum"),
+      [&](auto type, const Update& u, int64_t at, int64_t from, int64_t n) {
+        using T = decltype(type);
+        T* w = u.value.data<T>() + at;
+        const T* g = u.gradient.data<T>() + from;
+        const T s = static_cast<T>(scale), decay = static_cast<T>(u.weight_decay),
+                lr_t = static_cast<T>(u.lr);
+        if (buffers_.empty()) return run_wide(PlainStep<T>{w, g, n, s, decay, lr_t});
+        const T keep = first ? T(0) : static_cast<T>(momentum),
+                take = first ? T(1) : static_cast<T>(1 - dampening);
+        run_wide(MomentumStep<T>{w, g, buffers_[u.index].data<T>() + at, n, s, decay, lr_t, keep, take,
+                                 nesterov ? T(1) : T(0), nesterov ? static_cast<T>(momentum) : T(1)});
+      });
 }
 
 std::vector<State> Sgd::state() const {

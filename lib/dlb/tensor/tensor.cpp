@@ -43,6 +43,18 @@ To convert(From value) {
   }
 }
 
+/// Of tensors without memory: a row-sparse gradient where a dense tensor is expected is the user's, a meta
+/// tensor ours.
+[[noreturn]] void no_memory(const TensorImpl& impl) {
+  if (impl.rows) {
+    fail(ErrorKind::kUnsupported,
+         "a row-sparse gradient {} cannot be used as a dense tensor; see to_dense(), or turn `sparse` off in "
+         "the embedding",
+         spec_text(impl.spec));
+  }
+  check_failed("tensor has memory", __FILE__, __LINE__);
+}
+
 }  // namespace
 
 TensorSpec make_spec(Shape shape, DType dtype, Device device) {
@@ -78,6 +90,7 @@ Tensor Tensor::empty(TensorSpec wanted) {
 }
 
 Tensor Tensor::wrap(Ref<Storage> storage, int64_t offset, TensorSpec spec) {
+  if (!storage) fail(ErrorKind::kUnsupported, "{} has no memory to view", spec_text(spec));
   if (spec.numel() > 0) {
     int64_t last = offset;
     for (size_t i = 0; i < spec.shape.size(); ++i) last += (spec.shape[i] - 1) * spec.strides[i];
@@ -111,8 +124,16 @@ Tensor Tensor::scalar(double value, DType dtype) {
   return t;
 }
 
+Tensor Tensor::with_rows(const TensorSpec& spec, Ref<RefCounted> rows) {
+  auto impl = make_ref<TensorImpl>();
+  impl->spec = spec;
+  impl->rows = std::move(rows);
+  return Tensor(std::move(impl));
+}
+
 void* Tensor::raw() const {
-  DLB_CHECK(impl_ && impl_->storage);
+  DLB_CHECK(impl_);
+  if (!impl_->storage) no_memory(*impl_);
   return static_cast<char*>(impl_->storage->data()) +
          impl_->offset * static_cast<int64_t>(dtype_size(impl_->spec.dtype));
 }
@@ -126,6 +147,13 @@ T* Tensor::data() const {
 template <class T>
 std::vector<T> Tensor::to_vector() const {
   DLB_CHECK(!is_meta());
+  if (!impl_->storage) no_memory(*impl_);
+  if constexpr (!std::is_same_v<T, bool>) {
+    if (dtype() == DTypeOf<T>::value && is_contiguous()) {
+      const T* const first = static_cast<const T*>(impl_->storage->data()) + impl_->offset;
+      return std::vector<T>(first, first + numel());
+    }
+  }
   std::vector<T> out;
   out.reserve(static_cast<size_t>(numel()));
   dispatch_all(dtype(), [&](auto tag) {
@@ -161,6 +189,7 @@ std::string Tensor::text() const {
   if (!defined()) return "undefined";
   std::string out = spec_text(spec());
   if (is_meta()) return out + " (meta)";
+  if (is_row_sparse()) return out + " (row-sparse)";
   constexpr size_t kShown = 8;
   const std::vector<double> values = to_vector<double>();
   out += " {";
@@ -174,6 +203,7 @@ Tensor Tensor::detach() const {
   copy->spec = spec();
   copy->storage = impl_->storage;
   copy->offset = impl_->offset;
+  copy->rows = impl_->rows;
   return Tensor(std::move(copy));
 }
 

@@ -49,6 +49,7 @@ struct TensorImpl final : RefCounted {
   int grad_index = 0;
   Ref<GradNode> grad_node;
   Ref<TensorImpl> grad;
+  Ref<RefCounted> rows;  ///< of a row-sparse gradient, which has no storage
 };
 
 /// A small handle to (storage, spec); copies share the data. Operators never change their inputs; only
@@ -66,6 +67,10 @@ class Tensor {
   template <class T>
   static Tensor from(const std::vector<T>& values, Shape shape);
   static Tensor scalar(double value, DType dtype = DType::kFloat32);
+
+  /// A row-sparse gradient: see tensor/row_sparse.h.
+  static Tensor with_rows(const TensorSpec& spec, Ref<RefCounted> rows);
+  bool is_row_sparse() const { return impl_ && impl_->rows; }
 
   bool defined() const { return static_cast<bool>(impl_); }
   const TensorSpec& spec() const {

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "dlb/base/threads.h"
+#include "dlb/tensor/row_sparse.h"
 
 namespace dlb::train {
 namespace {
@@ -57,6 +58,7 @@ struct Found {};
 
 bool all_finite(const Tensor& x) {
   if (!x.defined() || !is_floating(x.dtype())) return true;
+  if (x.is_row_sparse()) return all_finite(row_sparse(x).rows);
   if (!is_dense(x.shape(), x.strides())) return count_nonfinite(x) == 0;
   const int64_t n = x.numel();
   switch (x.dtype()) {

@@ -138,11 +138,11 @@ void backward(const KernelArgs& args, const Tensor& g, const Tensor& x, double e
     const T* gd = g.data<T>() + first;
     const T* xd = x.data<T>() + first;
     double* sums = blocks.data() + static_cast<size_t>(block) * 2 * channels;
-    std::vector<A> lanes(static_cast<size_t>(column_lanes(b.channels)));
+    std::vector<A> lanes(2 * static_cast<size_t>(column_lanes(b.channels)));
     simd([&, m = means.data()] {
-      add_columns<A>(rows, b.channels, lanes.data(), sums, [&](int64_t i, int64_t) { return load(gd[i]); });
-      add_columns<A>(rows, b.channels, lanes.data(), sums + channels,
-                     [&](int64_t i, int64_t l) { return load(gd[i]) * (load(xd[i]) - m[l]); });
+      add_columns<A>(
+          rows, b.channels, lanes.data(), sums, [&](int64_t i, int64_t) { return load(gd[i]); },
+          sums + channels, [&](int64_t i, int64_t l) { return load(gd[i]) * (load(xd[i]) - m[l]); });
     });
   });
   const std::vector<double> sums = add_blocks(blocks, 2 * b.channels);

@@ -46,9 +46,30 @@ void eye_kernel(const KernelArgs& k, const EyeAttrs&) {
   dispatch_all(k.out(0).dtype(), [&](auto tag) {
     using T = decltype(tag);
     T* const y = k.out(0).data<T>();
-    const int64_t n = k.out(0).dim(0);
-    std::fill(y, y + n * n, convert_element<T>(0.0F));
-    for (int64_t i = 0; i < n; ++i) y[i * n + i] = convert_element<T>(1.0F);
+    const int64_t m = k.out(0).dim(1);
+    std::fill(y, y + k.out(0).numel(), convert_element<T>(0.0F));
+    for (int64_t i = 0; i < std::min(k.out(0).dim(0), m); ++i) y[i * m + i] = convert_element<T>(1.0F);
+  });
+}
+
+void linspace_kernel(const KernelArgs& k, const LinspaceAttrs& a) {
+  dispatch_all(k.out(0).dtype(), [&](auto tag) {
+    using T = decltype(tag);
+    // From both ends to the middle, in the type of the result as far as it has fractions.
+    using C = std::conditional_t<std::is_integral_v<T>, double, compute_t<T>>;
+    T* const y = k.out(0).data<T>();
+    const int64_t n = k.out(0).numel();
+    const C start = static_cast<C>(convert_element<T>(a.start));
+    const C end = static_cast<C>(convert_element<T>(a.end));
+    const C step = n > 1 ? (end - start) / static_cast<C>(n - 1) : C(0);
+    const C base = static_cast<C>(a.base);
+    parallel_for(n, kGrain, [=](int64_t begin, int64_t stop) {
+      for (int64_t i = begin; i < stop; ++i) {
+        const C value =
+            i < n / 2 || n == 1 ? start + step * static_cast<C>(i) : end - step * static_cast<C>(n - 1 - i);
+        y[i] = convert_element<T>(base == 0 ? value : std::pow(base, value));
+      }
+    });
   });
 }
 
@@ -137,6 +158,7 @@ void install_create() {
   set_kernel(op::full(), DeviceKind::kCpu, &full_kernel);
   set_kernel(op::arange(), DeviceKind::kCpu, &arange_kernel);
   set_kernel(op::eye(), DeviceKind::kCpu, &eye_kernel);
+  set_kernel(op::linspace(), DeviceKind::kCpu, &linspace_kernel);
   set_kernel(op::uniform(), DeviceKind::kCpu, &uniform_kernel);
   set_kernel(op::normal(), DeviceKind::kCpu, &normal_kernel);
   set_kernel(op::bernoulli(), DeviceKind::kCpu, &bernoulli_kernel);

@@ -101,14 +101,13 @@ void backward_sample(const T* g, const T* x, const Samples& s, const std::vector
   const size_t channels = static_cast<size_t>(s.channels);
   const Statistics st = statistics(x, s, eps);
   const std::vector<A> means = as_lanes<A>(st.mean);
-  std::vector<A> lanes(means.size());
+  std::vector<A> lanes(2 * means.size());
   std::vector<double> plain(channels, 0.0);   // sum g
   std::vector<double> moment(channels, 0.0);  // sum g (x - mean)
   simd([&, m = means.data()] {
-    add_columns<A>(s.space, s.channels, lanes.data(), plain.data(),
-                   [&](int64_t i, int64_t) { return load(g[i]); });
-    add_columns<A>(s.space, s.channels, lanes.data(), moment.data(),
-                   [&](int64_t i, int64_t l) { return load(g[i]) * (load(x[i]) - m[l]); });
+    add_columns<A>(
+        s.space, s.channels, lanes.data(), plain.data(), [&](int64_t i, int64_t) { return load(g[i]); },
+        moment.data(), [&](int64_t i, int64_t l) { return load(g[i]) * (load(x[i]) - m[l]); });
   });
   for (size_t c = 0; c < channels; ++c) {
     sums[c] = moment[c] * st.rstd[c];

@@ -1,13 +1,11 @@
 #include <algorithm>
+#include <limits>
 #include <vector>
 
-#include "dlb/backend/cpu/convert.h"
+#include "dlb/backend/cpu/index_support.h"
 #include "dlb/backend/cpu/kernels.h"
 #include "dlb/backend/cpu/layout.h"
-#include "dlb/backend/cpu/simd.h"
-#include "dlb/backend/cpu/strided.h"
 #include "dlb/base/threads.h"
-#include "dlb/ops/functors.h"
 #include "dlb/ops/index_defs.h"
 
 namespace dlb::backend::cpu {
@@ -16,65 +14,11 @@ namespace {
 
 constexpr int64_t kGrain = 32768;
 
-/// The index as row-major int64, every element in [0, limit).
-std::vector<int64_t> checked_index(const Tensor& index, int64_t limit, std::string_view op,
-                                   std::string_view what) {
-  std::vector<int64_t> values(static_cast<size_t>(index.numel()));
-  if (values.empty()) return values;
-  copy_strided(values.data(), DType::kInt64, contiguous_strides(index.shape()), index.raw(), index.dtype(),
-               index.strides(), index.shape());
-  for (size_t i = 0; i < values.size(); ++i) {
-    if (values[i] < 0 || values[i] >= limit) {
-      fail(ErrorKind::kData, "{}: index {} at position {} is out of range for {} {}", op, values[i], i, limit,
-           what);
-    }
-  }
-  return values;
-}
-
-/// Rows along a dimension of a row-major tensor: [outer, size, inner].
-struct Rows {
-  int64_t outer = 1;
-  int64_t size = 1;
-  int64_t inner = 1;
-  Rows(const Shape& shape, int64_t dim) {
-    const auto d = static_cast<size_t>(normalize_dim(dim, static_cast<int>(shape.size())));
-    size = shape[d];
-    for (size_t i = 0; i < d; ++i) outer *= shape[i];
-    for (size_t i = d + 1; i < shape.size(); ++i) inner *= shape[i];
-  }
-};
-
-/// Calls f(T{}) with an unsigned type of the dtype's size, for kernels that only move elements.
-template <class F>
-void dispatch_size(DType dtype, const F& f) {
-  switch (dtype_size(dtype)) {
-    case 1:
-      return f(uint8_t{});
-    case 2:
-      return f(uint16_t{});
-    case 4:
-      return f(uint32_t{});
-    default:
-      return f(uint64_t{});
-  }
-}
-
-template <class T>
-T sum_of(T a, T b) {
-  if constexpr (std::is_same_v<T, BFloat16> || std::is_same_v<T, Float16>) {
-    return T(static_cast<float>(a) + static_cast<float>(b));
-  } else if constexpr (std::is_same_v<T, bool>) {
-    return a || b;
-  } else {
-    return functor::wrap_add(a, b);
-  }
-}
-
-void index_select_kernel(const KernelArgs& k, const IndexAttrs& a) {
+/// Copies rows along a dimension of k.in(0) to the output.
+void take_rows(const KernelArgs& k, int64_t dim, std::string_view op) {
   const Tensor x = row_major(k.in(0));
-  const Rows rows(x.shape(), a.dim);
-  const std::vector<int64_t> index = checked_index(k.in(1), rows.size, "index_select", "rows");
+  const Rows rows(x.shape(), dim);
+  const std::vector<int64_t> index = checked_index(k.in(1), rows.size, op, "rows");
   const auto count = static_cast<int64_t>(index.size());
   const auto bytes = static_cast<int64_t>(dtype_size(x.dtype())) * rows.inner;
   if (bytes == 0 || count == 0) return;
@@ -88,67 +32,15 @@ void index_select_kernel(const KernelArgs& k, const IndexAttrs& a) {
   });
 }
 
-void index_add_kernel(const KernelArgs& k, const IndexAttrs& a) {
-  const Tensor src = row_major(k.in(2));
-  const Tensor& out = k.out(0);
-  const Rows rows(out.shape(), a.dim);
-  const std::vector<int64_t> index = checked_index(k.in(1), rows.size, "index_add", "rows");
-  copy_tensor(out, k.in(0));
-  const auto count = static_cast<int64_t>(index.size());
-  if (out.numel() == 0 || count == 0) return;
-  dispatch_all(out.dtype(), [&](auto tag) {
-    using T = decltype(tag);
-    const T* const from = src.data<T>();
-    T* const to = out.data<T>();
-    // Each thread owns columns and goes through the index in order: repeated rows add up in one fixed order.
-    const int64_t columns = rows.outer * rows.inner;
-    parallel_for(columns, std::max<int64_t>(kGrain / count, 16), [&](int64_t begin, int64_t end) {
-      for (int64_t at = begin; at < end;) {
-        const int64_t o = at / rows.inner;
-        const int64_t first = at % rows.inner;
-        const int64_t n = std::min(rows.inner - first, end - at);
-        for (int64_t i = 0; i < count; ++i) {
-          const T* const s = from + (o * count + i) * rows.inner + first;
-          T* const d = to + (o * rows.size + index[static_cast<size_t>(i)]) * rows.inner + first;
-          for (int64_t c = 0; c < n; ++c) d[c] = sum_of(d[c], s[c]);
-        }
-        at += n;
-      }
-    });
-  });
-}
-
-/// Offset in a row-major tensor `x` of the place that element i of the index (row-major, shape `index`)
-/// refers to, but for the indexed dimension itself.
-class Places {
- public:
-  Places(const Shape& x, const Shape& index, size_t dim)
-      : index_(index), strides_(contiguous_strides(x)), dim_(dim) {
-    strides_[dim] = 0;
-    step_ = contiguous_strides(x)[dim];
-  }
-  int64_t step() const { return step_; }
-  int64_t operator()(int64_t i) const {
-    int64_t at = 0;
-    for (size_t d = index_.size(); d-- > 0;) {
-      at += i % index_[d] * strides_[d];
-      i /= index_[d];
-    }
-    return at;
-  }
-
- private:
-  Shape index_;
-  Strides strides_;
-  size_t dim_;
-  int64_t step_;
-};
+void index_select_kernel(const KernelArgs& k, const IndexAttrs& a) { take_rows(k, a.dim, "index_select"); }
+void embedding_kernel(const KernelArgs& k, const EmbeddingAttrs&) { take_rows(k, 0, "embedding"); }
 
 void gather_kernel(const KernelArgs& k, const IndexAttrs& a) {
   const Tensor x = row_major(k.in(0));
   const Rows rows(x.shape(), a.dim);
   const std::vector<int64_t> index = checked_index(k.in(1), rows.size, "gather", "elements");
-  const Places places(x.shape(), k.in(1).shape(), static_cast<size_t>(normalize_dim(a.dim, x.rank())));
+  if (index.empty()) return;
+  const Places places(x.shape(), k.in(1).shape(), a.dim);
   dispatch_size(x.dtype(), [&](auto tag) {
     using T = decltype(tag);
     const T* const from = static_cast<const T*>(x.raw());
@@ -157,25 +49,6 @@ void gather_kernel(const KernelArgs& k, const IndexAttrs& a) {
       for (int64_t i = begin; i < end; ++i)
         to[i] = from[places(i) + index[static_cast<size_t>(i)] * places.step()];
     });
-  });
-}
-
-void scatter_add_kernel(const KernelArgs& k, const IndexAttrs& a) {
-  const Tensor src = row_major(k.in(2));
-  const Tensor& out = k.out(0);
-  const Rows rows(out.shape(), a.dim);
-  const std::vector<int64_t> index = checked_index(k.in(1), rows.size, "scatter_add", "elements");
-  const Places places(out.shape(), k.in(1).shape(), static_cast<size_t>(normalize_dim(a.dim, out.rank())));
-  copy_tensor(out, k.in(0));
-  dispatch_all(out.dtype(), [&](auto tag) {
-    using T = decltype(tag);
-    const T* const from = src.data<T>();
-    T* const to = out.data<T>();
-    // One after the other: repeated indices add up in the order of the index.
-    for (size_t i = 0; i < index.size(); ++i) {
-      T& d = to[places(static_cast<int64_t>(i)) + index[i] * places.step()];
-      d = sum_of(d, from[i]);
-    }
   });
 }
 
@@ -189,14 +62,110 @@ void one_hot_kernel(const KernelArgs& k, const OneHotAttrs& a) {
   });
 }
 
+void flat_index_kernel(const KernelArgs& k, const FlatIndexAttrs& a) {
+  int64_t* const out = k.out(0).data<int64_t>();
+  std::fill(out, out + k.out(0).numel(), 0);
+  for (size_t i = 0; i < a.sizes.size(); ++i) {
+    const std::vector<int64_t> index =
+        checked_index(k.inputs[i], a.sizes[i], "index",
+                      a.sizes.size() == 1 ? "elements" : "elements of its dimension", true);
+    for (size_t j = 0; j < index.size(); ++j) out[j] = out[j] * a.sizes[i] + index[j];
+  }
+}
+
+/// The input, a bool tensor, row-major.
+const bool* mask_of(const Tensor& row_major_mask) { return row_major_mask.data<bool>(); }
+
+void nonzero_kernel(const KernelArgs& k, const NonzeroAttrs& a) {
+  const Tensor x = as_dtype(row_major(k.in(0)), DType::kBool);
+  const Tensor mask = row_major(x);
+  const bool* const holds = mask_of(mask);
+  int64_t* out = k.out(0).data<int64_t>();
+  const auto rank = static_cast<size_t>(mask.rank());
+  Dims at(rank, 0);
+  int64_t found = 0;
+  for (int64_t i = 0; i < mask.numel(); ++i) {
+    if (holds[i]) {
+      DLB_CHECK(found++ < a.count);
+      for (size_t d = 0; d < rank; ++d) *out++ = at[d];
+    }
+    for (size_t d = rank; d-- > 0;) {
+      if (++at[d] < mask.shape()[d]) break;
+      at[d] = 0;
+    }
+  }
+  DLB_CHECK(found == a.count);
+}
+
+void mask_rank_kernel(const KernelArgs& k, const NoAttrs&) {
+  const Tensor mask = row_major(k.in(0));
+  const bool* const holds = mask_of(mask);
+  int64_t* const out = k.out(0).data<int64_t>();
+  int64_t rank = 0;
+  for (int64_t i = 0; i < mask.numel(); ++i) out[i] = holds[i] ? rank++ : 0;
+}
+
+void bag_of_kernel(const KernelArgs& k, const BagAttrs& a) {
+  const std::vector<int64_t> index =
+      checked_index(k.in(0), std::numeric_limits<int64_t>::max(), "embedding_bag", "rows");
+  const auto n = static_cast<int64_t>(index.size());
+  const std::vector<int64_t> offsets =
+      checked_index(k.in(1), n + 1, "embedding_bag", "positions of the index");
+  int64_t* const out = k.out(0).data<int64_t>();
+  std::fill(out, out + n, -1);
+  if (!offsets.empty() && offsets[0] != 0) {
+    fail(ErrorKind::kData, "embedding_bag expects offsets that start with 0, got {}", offsets[0]);
+  }
+  const size_t bags = offsets.size() - (a.include_last_offset ? 1 : 0);
+  for (size_t b = 0; b < bags; ++b) {
+    const int64_t end = b + 1 < offsets.size() ? offsets[b + 1] : n;
+    if (end < offsets[b]) {
+      fail(ErrorKind::kData, "embedding_bag expects offsets that do not fall, got {} after {}", end,
+           offsets[b]);
+    }
+    for (int64_t i = offsets[b]; i < end; ++i) {
+      if (index[static_cast<size_t>(i)] != a.padding_idx) out[i] = static_cast<int64_t>(b);
+    }
+  }
+}
+
+void bag_max_kernel(const KernelArgs& k, const BagMaxAttrs& a) {
+  const Tensor x = row_major(k.in(0));
+  const Tensor bag = row_major(k.in(1));
+  const int64_t* const bags = bag.data<int64_t>();
+  int64_t* const out = k.out(0).data<int64_t>();
+  std::fill(out, out + k.out(0).numel(), -1);
+  const int64_t width = x.dim(1);
+  dispatch_floating(x.dtype(), [&](auto tag) {
+    using T = decltype(tag);
+    const T* const from = x.data<T>();
+    for (int64_t i = 0; i < x.dim(0); ++i) {
+      if (bags[i] < 0) continue;
+      DLB_CHECK(bags[i] < a.bags);
+      for (int64_t c = 0; c < width; ++c) {
+        int64_t& best = out[bags[i] * width + c];
+        if (best < 0 || static_cast<compute_t<T>>(from[i * width + c]) >
+                            static_cast<compute_t<T>>(from[best * width + c])) {
+          best = i;
+        }
+      }
+    }
+  });
+}
+
 }  // namespace
 
 void install_index() {
   set_kernel(op::gather(), DeviceKind::kCpu, &gather_kernel);
-  set_kernel(op::scatter_add(), DeviceKind::kCpu, &scatter_add_kernel);
   set_kernel(op::index_select(), DeviceKind::kCpu, &index_select_kernel);
-  set_kernel(op::index_add(), DeviceKind::kCpu, &index_add_kernel);
+  set_kernel(op::embedding(), DeviceKind::kCpu, &embedding_kernel);
   set_kernel(op::one_hot(), DeviceKind::kCpu, &one_hot_kernel);
+  set_kernel(op::flat_index(), DeviceKind::kCpu, &flat_index_kernel);
+  set_kernel(op::nonzero(), DeviceKind::kCpu, &nonzero_kernel);
+  set_kernel(op::mask_rank(), DeviceKind::kCpu, &mask_rank_kernel);
+  set_kernel(op::bag_of(), DeviceKind::kCpu, &bag_of_kernel);
+  set_kernel(op::bag_max(), DeviceKind::kCpu, &bag_max_kernel);
+  install_scatter();
 }
 
 }  // namespace dlb::backend::cpu

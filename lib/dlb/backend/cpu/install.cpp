@@ -17,6 +17,9 @@ void install() {
   install_shape_ops();
   install_index();
   install_matmul();
+  install_linalg();
+  install_fft();
+  install_sparse();
   install_conv();
   install_pool();
   install_interpolate();

@@ -11,6 +11,8 @@ namespace dlb::backend::cpu {
 namespace {
 
 constexpr int64_t kGrain = 8192;
+/// Elements whose gradients of weight and bias are added up before they are joined to others.
+constexpr int64_t kBlock = 65536;
 
 struct Rows {
   int64_t size = 1, count;
@@ -49,6 +51,7 @@ void forward(const KernelArgs& args, const Tensor& x, const NormAttrs& a) {
       for (int64_t row = begin; row < end; ++row) {
         const T* in = x.data<T>() + row * r.size;
         T* out = args.out(0).data<T>() + row * r.size;
+        if (row + 1 < end) prefetch_row(in + r.size, r.size);
         const auto [mean, rstd] = moments<T>(in, r.size, a.eps);
         for (int64_t i = 0; i < r.size; ++i) out[i] = store<T>((load(in[i]) - mean) * rstd * w[i] + b[i]);
       }
@@ -63,10 +66,12 @@ void layer_norm_kernel(const KernelArgs& args, const NormAttrs& a) {
 
 /// One row: writes dx and adds to the partial gradients of weight and bias.
 template <class T, class A = compute_t<T>>
-DLB_INLINE void backward_row(const T* g, const T* x, const A* w, int64_t n, double eps, T* dx, A* dw, A* db) {
+DLB_INLINE void backward_row(const T* __restrict g, const T* __restrict x, const A* __restrict w, int64_t n,
+                             double eps, T* __restrict dx, A* __restrict dw, A* __restrict db) {
   const auto [mean, rstd] = moments<T>(x, n, eps);
-  const A sum = row_sum<A>(n, [&](int64_t i) { return load(g[i]) * w[i]; });
-  const A along = row_sum<A>(n, [&](int64_t i) { return load(g[i]) * w[i] * ((load(x[i]) - mean) * rstd); });
+  const auto [sum, along] = row_sums<A>(
+      n, [&](int64_t i) { return load(g[i]) * w[i]; },
+      [&](int64_t i) { return load(g[i]) * w[i] * ((load(x[i]) - mean) * rstd); });
   const A mean_sum = sum / static_cast<A>(n);
   const A mean_along = along / static_cast<A>(n);
   for (int64_t i = 0; i < n; ++i) {
@@ -84,7 +89,8 @@ void backward(const KernelArgs& args, const Tensor& g, const Tensor& x, const No
   const Rows r(x, a.dims);
   const std::vector<A> weight = load_vector<A>(args, 2, r.size, A(1));
   // The partial sums belong to blocks of rows that depend on the sizes alone.
-  const int64_t block_rows = std::max<int64_t>(16, (r.count + 63) / 64);
+  const int64_t block_rows =
+      std::max({int64_t{16}, (r.count + 63) / 64, kBlock / std::max<int64_t>(r.size, 1)});
   const int64_t blocks = (r.count + block_rows - 1) / block_rows;
   const size_t width = 2 * static_cast<size_t>(r.size);
   std::vector<double> sums(static_cast<size_t>(blocks) * width);

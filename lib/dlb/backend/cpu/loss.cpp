@@ -99,6 +99,20 @@ void store_sums(const KernelArgs& args, const Classes<A>& classes, const std::ve
   store_scalar(args.out(1), count);
 }
 
+/// The scores of one row side by side: in place, or in `buffer`.
+template <class T, class A = compute_t<T>>
+DLB_INLINE const A* scores_of(const Tensor& x, const Scores& s, int64_t row, A* buffer) {
+  const T* in = x.data<T>() + s.offset(row);
+  if constexpr (std::is_same_v<T, A>) {
+    if (s.step == 1) {
+      if (row + 1 < s.rows) prefetch_row(in + s.classes, s.classes);
+      return in;
+    }
+  }
+  for (int64_t c = 0; c < s.classes; ++c) buffer[c] = load(in[c * s.step]);
+  return buffer;
+}
+
 template <class T>
 void cross_entropy(const KernelArgs& args, const Tensor& x, const ClassLossAttrs& a) {
   using A = compute_t<T>;
@@ -108,20 +122,19 @@ void cross_entropy(const KernelArgs& args, const Tensor& x, const ClassLossAttrs
   const double smooth = a.label_smoothing / static_cast<double>(s.classes);
   const double total_weight = classes.total(s.classes);
   std::vector<double> losses(static_cast<size_t>(s.rows), 0.0);
-  each_row<A>(s.rows, 2 * s.classes, [&](int64_t row, A* buffer) {
+  each_row<A>(s.rows, s.classes, [&](int64_t row, A* buffer) {
     if (classes.ignored(row)) return;
-    const T* in = x.data<T>() + s.offset(row);
-    for (int64_t c = 0; c < s.classes; ++c) buffer[c] = load(in[c * s.step]);
-    const A largest = row_max(buffer, s.classes);
-    const double sum = static_cast<double>(row_exp(buffer, largest, buffer + s.classes, s.classes));
+    const A* const in = scores_of<T>(x, s, row, buffer);
+    const A largest = row_max(in, s.classes);
+    const double sum = static_cast<double>(row_exp_sum(in, largest, s.classes));
     // -log p[c] = log_sum - (x[c] - largest)
     const double log_sum = std::log(sum);
     const int64_t t = classes.target[row];
     double loss = (1 - a.label_smoothing) * static_cast<double>(classes.of(t)) *
-                  (log_sum - static_cast<double>(buffer[t] - largest));
+                  (log_sum - static_cast<double>(in[t] - largest));
     if (smooth > 0) {
       const double weighted = static_cast<double>(
-          row_sum<A>(s.classes, [&](int64_t c) { return classes.of(c) * (buffer[c] - largest); }));
+          row_sum<A>(s.classes, [&](int64_t c) { return classes.of(c) * (in[c] - largest); }));
       loss += smooth * (log_sum * total_weight - weighted);
     }
     losses[static_cast<size_t>(row)] = loss;
@@ -143,23 +156,32 @@ void cross_entropy_grad(const KernelArgs& args, const Tensor& x, const ClassLoss
   const A g = static_cast<A>(load_scalar(args.in(0)));
   const A sharp = static_cast<A>(1 - a.label_smoothing);
   const A smooth = static_cast<A>(a.label_smoothing / static_cast<double>(s.classes));
+  const bool plain = classes.weight.empty() && smooth == A(0);
   const A smooth_total = smooth * static_cast<A>(classes.total(s.classes));
   each_row<A>(s.rows, 2 * s.classes, [&](int64_t row, A* buffer) {
-    const T* in = x.data<T>() + s.offset(row);
     T* out = args.out(0).data<T>() + s.offset(row);
     if (classes.ignored(row)) {
       for (int64_t c = 0; c < s.classes; ++c) out[c * s.step] = T();
       return;
     }
-    for (int64_t c = 0; c < s.classes; ++c) buffer[c] = load(in[c * s.step]);
-    A* p = buffer + s.classes;
-    const A sum = row_exp(buffer, row_max(buffer, s.classes), p, s.classes);
+    const A* const in = scores_of<T>(x, s, row, buffer);
     const int64_t t = classes.target[row];
     const A own = sharp * classes.of(t);
+    A* p = buffer + s.classes;
+    if constexpr (std::is_same_v<T, A>) {
+      if (s.step == 1) p = out;
+    }
+    const A sum = row_exp(in, row_max(in, s.classes), p, s.classes);
     const A scale = (own + smooth_total) / sum;
-    for (int64_t c = 0; c < s.classes; ++c) p[c] = p[c] * scale - smooth * classes.of(c);
-    p[t] -= own;
-    for (int64_t c = 0; c < s.classes; ++c) out[c * s.step] = store<T>(p[c] * g);
+    if (plain) {
+      const A factor = scale * g;
+      for (int64_t c = 0; c < s.classes; ++c) p[c] *= factor;
+    } else {
+      for (int64_t c = 0; c < s.classes; ++c) p[c] = (p[c] * scale - smooth * classes.of(c)) * g;
+    }
+    p[t] -= own * g;
+    if (static_cast<const void*>(p) == out) return;
+    for (int64_t c = 0; c < s.classes; ++c) out[c * s.step] = store<T>(p[c]);
   });
 }
 

@@ -28,7 +28,9 @@ inline void store_vector(const Tensor& t, const double* values) {
 /// Sums of blocks, added up in the order of the blocks. Each block has `width` values.
 inline std::vector<double> add_blocks(const std::vector<double>& blocks, int64_t width) {
   std::vector<double> total(static_cast<size_t>(width), 0.0);
-  for (size_t i = 0; i < blocks.size(); ++i) total[i % static_cast<size_t>(width)] += blocks[i];
+  for (size_t first = 0; first < blocks.size(); first += total.size()) {
+    for (size_t i = 0; i < total.size(); ++i) total[i] += blocks[first + i];
+  }
   return total;
 }
 

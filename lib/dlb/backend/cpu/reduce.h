@@ -115,6 +115,40 @@ struct ReduceRun {
     return total;
   }
 
+  /// The next `n` outputs, each of one row that can be read in place.
+  void reduce_plain_rows(Odometer<2>& kept, int64_t n, Acc* total) const {
+    constexpr int64_t kTogether = 8;
+    const In* const first = reinterpret_cast<const In*>(in);
+    simd([&] {
+      int64_t i = 0;
+      if (plan.inner < kReduceLanes) {
+        // Short rows one beside the other: each is a chain of operations that wait for each other.
+        for (; i + kTogether <= n; i += kTogether) {
+          const In* rows[kTogether];
+          Acc sums[kTogether];
+          for (int64_t r = 0; r < kTogether; ++r, kept.next()) {
+            rows[r] = first + kept.offset[0];
+            sums[r] = static_cast<Acc>(R::kStart);
+          }
+          for (int64_t c = 0; c < plan.inner; ++c) {
+            for (int64_t r = 0; r < kTogether; ++r)
+              sums[r] = R::join(sums[r], static_cast<Acc>(R::step(R::kStart, rows[r][c])));
+          }
+          for (int64_t r = 0; r < kTogether; ++r)
+            total[i + r] = R::join(static_cast<Acc>(R::kStart), sums[r]);
+        }
+      }
+      for (; i < n; ++i, kept.next()) {
+        const In* const x = first + kept.offset[0];
+        Acc sum = static_cast<Acc>(R::kStart);
+        for (int64_t at = 0; at < plan.inner; at += kReduceSegment) {
+          sum = R::join(sum, reduce_segment(x + at, std::min(kReduceSegment, plan.inner - at)));
+        }
+        total[i] = sum;
+      }
+    });
+  }
+
   /// Rows [begin, end), columns [first, first + n), of the kept dimensions' input offset `base`.
   void reduce_columns(int64_t base, int64_t first, int64_t n, int64_t begin, int64_t end, Acc* total) const {
     In buffer[kReduceColumns];
@@ -175,12 +209,33 @@ void run_reduction(const ReducePlan& plan, const Tensor& x, const Tensor& out) {
   std::unique_ptr<Acc[]> partial;
   if (groups > 1) partial.reset(new Acc[static_cast<size_t>(groups * outputs * columns)]);
 
+  const bool written_in_order = plan.kept.rank == 0 || (plan.kept.rank == 1 && plan.kept.stride[1][0] == 1);
   const auto finish = [&](Acc* values, int64_t out_offset, int64_t first, int64_t n) {
     for (int64_t c = 0; c < n; ++c) values[c] = R::finish(values[c], count);
     store(values, 1, to + (out_offset + first * plan.inner_out) * out_size, plan.inner_out, n);
   };
 
   const int64_t work = std::min(steps, steps_in_group) * width;
+  if (plan.inner_reduced && plan.reduced.rank == 0 && run.direct && groups == 1) {
+    parallel_for(outputs, std::max<int64_t>(kReduceGroup / work, 1), [&](int64_t begin, int64_t end) {
+      Odometer<2> kept(plan.kept, plan.kept.rank, begin);
+      Odometer<2> written(plan.kept, plan.kept.rank, begin);
+      Acc local[kReduceColumns];
+      while (begin < end) {
+        const int64_t n = std::min(end - begin, kReduceColumns);
+        run.reduce_plain_rows(kept, n, local);
+        for (int64_t i = 0; i < n; ++i) local[i] = R::finish(local[i], count);
+        if (written_in_order) {
+          store(local, 1, to + begin * out_size, 1, n);
+        } else {
+          for (int64_t i = 0; i < n; ++i, written.next())
+            store(local + i, 1, to + written.offset[1] * out_size, 1, 1);
+        }
+        begin += n;
+      }
+    });
+    return;
+  }
   parallel_for(
       outputs * groups * chunks, std::max<int64_t>(kReduceGroup / work, 1), [&](int64_t begin, int64_t end) {
         Odometer<2> kept(plan.kept, plan.kept.rank, begin / (groups * chunks));

@@ -62,9 +62,14 @@ struct Extreme {
           ? (kLargest ? std::numeric_limits<T>::min() : std::numeric_limits<T>::max())
           : (kLargest ? -std::numeric_limits<T>::infinity() : std::numeric_limits<T>::infinity());
   static constexpr Lane kStart = kEnd;
-  static DLB_INLINE Lane step(Lane lane, In x) { return Choose<T>()(lane, x); }
-  static DLB_INLINE Lane merge(Lane a, Lane b) { return Choose<T>()(a, b); }
-  static DLB_INLINE Acc join(Acc a, Acc b) { return Choose<T>()(a, b); }
+  /// The functor's value, in two selections that vectorise.
+  static DLB_INLINE T choose(T a, T b) {
+    const T taken = (kLargest ? a > b : a < b) ? a : b;
+    return a != a ? a : taken;
+  }
+  static DLB_INLINE Lane step(Lane lane, In x) { return choose(lane, x); }
+  static DLB_INLINE Lane merge(Lane a, Lane b) { return choose(a, b); }
+  static DLB_INLINE Acc join(Acc a, Acc b) { return choose(a, b); }
   static Acc finish(Acc a, double) { return a; }
 };
 template <class T>

@@ -14,7 +14,8 @@ namespace dlb::backend::cpu {
 /// Partial results of a row; a multiple of every vector length.
 inline constexpr int64_t kLanes = 32;
 
-DLB_INLINE float fast_exp(float x) { return float_math::exp(x); }
+/// Of numbers that are not above 0.
+DLB_INLINE float fast_exp(float x) { return float_math::exp_negative(x); }
 DLB_INLINE double fast_exp(double x) { return std::exp(x); }
 
 /// Sum of the lanes, pairwise.
@@ -44,15 +45,40 @@ DLB_INLINE A row_sum(int64_t n, const F& value) {
   return static_cast<A>(total);
 }
 
-/// Larger of two, a NaN if there is one.
+/// Two sums in one pass.
 template <class A>
-DLB_INLINE A larger(A a, A b) {
-  // As a mask of integers, since GCC does not vectorise a bool here.
-  const int32_t keep = -static_cast<int32_t>(a > b) | -static_cast<int32_t>(a != a);
-  return keep != 0 ? a : b;
+struct Sums {
+  A first, second;
+};
+template <class A, class F, class G>
+DLB_INLINE Sums<A> row_sums(int64_t n, const F& first, const G& second) {
+  constexpr int64_t kBlock = 4096;
+  double totals[2] = {0, 0};
+  for (int64_t begin = 0; begin < n; begin += kBlock) {
+    const int64_t end = std::min(n, begin + kBlock);
+    A a[kLanes] = {};
+    A b[kLanes] = {};
+    int64_t i = begin;
+    for (; i + kLanes <= end; i += kLanes) {
+      for (int64_t l = 0; l < kLanes; ++l) a[l] += first(i + l);
+      for (int64_t l = 0; l < kLanes; ++l) b[l] += second(i + l);
+    }
+    for (int64_t l = 0; i + l < end; ++l) {
+      a[l] += first(i + l);
+      b[l] += second(i + l);
+    }
+    totals[0] += static_cast<double>(add_lanes(a));
+    totals[1] += static_cast<double>(add_lanes(b));
+  }
+  return {static_cast<A>(totals[0]), static_cast<A>(totals[1])};
 }
 
-/// Largest element; NaN wins.
+template <class A>
+DLB_INLINE A larger(A a, A b) {
+  return a > b ? a : b;
+}
+
+/// Largest element. A NaN may be passed over: the sums of exponentials that follow show it.
 template <class A>
 DLB_INLINE A row_max(const A* __restrict x, int64_t n) {
   A lanes[kLanes];
@@ -68,11 +94,26 @@ DLB_INLINE A row_max(const A* __restrict x, int64_t n) {
   return lanes[0];
 }
 
-/// y_i = exp(x_i - shift); returns their sum.
+/// y_i = exp(x_i - shift), shift not below any x_i; returns their sum.
 template <class A>
 DLB_INLINE A row_exp(const A* __restrict x, A shift, A* __restrict y, int64_t n) {
-  for (int64_t i = 0; i < n; ++i) y[i] = fast_exp(x[i] - shift);
-  return row_sum<A>(n, [&](int64_t i) { return y[i]; });
+  return row_sum<A>(n, [&](int64_t i) {
+    const A e = fast_exp(x[i] - shift);
+    y[i] = e;
+    return e;
+  });
+}
+/// Their sum alone.
+template <class A>
+DLB_INLINE A row_exp_sum(const A* __restrict x, A shift, int64_t n) {
+  return row_sum<A>(n, [&](int64_t i) { return fast_exp(x[i] - shift); });
+}
+
+/// Asks for the first memory of the row that is read next, while there is still to compute on this one.
+template <class T>
+DLB_INLINE void prefetch_row(const T* x, int64_t n) {
+  constexpr int64_t kLine = 64 / static_cast<int64_t>(sizeof(T));
+  for (int64_t i = 0; i < std::min(n, 64 * kLine); i += kLine) __builtin_prefetch(x + i);
 }
 
 }  // namespace dlb::backend::cpu

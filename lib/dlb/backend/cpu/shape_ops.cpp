@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "dlb/backend/cpu/convert_element.h"
+#include "dlb/backend/cpu/index_support.h"
 #include "dlb/backend/cpu/kernels.h"
 #include "dlb/backend/cpu/strided.h"
 #include "dlb/base/threads.h"
@@ -38,6 +39,7 @@ void cat_kernel(const KernelArgs& k, const CatAttrs& a) {
   const auto dim = static_cast<size_t>(normalize_dim(a.dim, out.rank()));
   int64_t start = 0;
   for (const Tensor& part : k.inputs) {
+    if (part.numel() == 0) continue;
     copy_part(out, start * out.strides()[dim], out.strides(), part);
     start += part.shape()[dim];
   }
@@ -91,6 +93,31 @@ void slice_scatter_kernel(const KernelArgs& k, const SliceScatterAttrs& a) {
   copy_part(out, at, strides, k.in(0));
 }
 
+void strided_sum_kernel(const KernelArgs& k, const StridedSumAttrs& a) {
+  const Tensor& out = k.out(0);
+  const Tensor& g = k.in(0);
+  fill(out, 0);
+  if (g.numel() == 0) return;
+  // Elements that share a place add up in the order of memory, which depends on shapes alone.
+  const Strides to = dims_of(a.strides);
+  const Nest<2> nest = make_nest<2>(g.shape(), {&to, &g.strides()});
+  const int64_t n = nest.rank == 0 ? 1 : nest.size.back();
+  const int64_t to_step = nest.rank == 0 ? 0 : nest.stride[0].back();
+  const int64_t from_step = nest.rank == 0 ? 0 : nest.stride[1].back();
+  dispatch_all(out.dtype(), [&](auto tag) {
+    using T = decltype(tag);
+    T* const y = out.data<T>() + a.offset;
+    const T* const x = g.data<T>();
+    Odometer<2> at(nest, nest.rank - 1, 0);
+    for (int64_t row = 0; row < nest.numel() / n; ++row, at.next()) {
+      for (int64_t i = 0; i < n; ++i) {
+        T& d = y[at.offset[0] + i * to_step];
+        d = sum_of(d, x[at.offset[1] + i * from_step]);
+      }
+    }
+  });
+}
+
 }  // namespace
 
 void install_shape_ops() {
@@ -100,6 +127,7 @@ void install_shape_ops() {
   set_kernel(op::pad(), DeviceKind::kCpu, &pad_kernel);
   set_kernel(op::flip(), DeviceKind::kCpu, &flip_kernel);
   set_kernel(op::slice_scatter(), DeviceKind::kCpu, &slice_scatter_kernel);
+  set_kernel(op::strided_sum(), DeviceKind::kCpu, &strided_sum_kernel);
 }
 
 }  // namespace dlb::backend::cpu

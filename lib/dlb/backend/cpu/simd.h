@@ -14,11 +14,12 @@ Isa isa();
 namespace detail {
 #if defined(__x86_64__)
 template <class F>
-__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,f16c"), flatten)) void run_avx512(const F& f) {
+__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c"), flatten)) void run_avx512(
+    const F& f) {
   f();
 }
 template <class F>
-__attribute__((target("avx2,f16c"), flatten)) void run_avx2(const F& f) {
+__attribute__((target("avx2,fma,f16c"), flatten)) void run_avx2(const F& f) {
   f();
 }
 #endif
