@@ -2,9 +2,11 @@
 
 #include <catch2/catch.hpp>
 #include <cmath>
+#include <limits>
 
 #include "dlb/autograd/autograd.h"
 #include "dlb/ops/create.h"
+#include "dlb/ops/pointwise.h"
 #include "dlb/ops/shape_ops.h"
 #include "dlb/ops/unary.h"
 #include "samples.h"
@@ -145,6 +147,41 @@ TEST_CASE("a tie of maximum gives each operand half of the gradient") {
   const auto g = grad({maximum(a, b)}, {a, b}, {ones({2}, DType::kFloat64)});
   CHECK(g[0].to_vector<double>() == std::vector<double>{0.5, 1});
   CHECK(g[1].to_vector<double>() == std::vector<double>{0.5, 0});
+}
+
+TEST_CASE("integer divisions, shifts and divisors have PyTorch's values") {
+  const auto ints = [](const std::vector<int64_t>& v) {
+    return Tensor::from(v, {static_cast<int64_t>(v.size())});
+  };
+  const auto list = [](const Tensor& t) { return t.to_vector<int64_t>(); };
+  const int64_t least = std::numeric_limits<int64_t>::min();
+  const Tensor x = ints({7, -7, 7, -7, least});
+  const Tensor y = ints({2, 2, -2, -2, -1});
+  CHECK(list(floor_divide(x, y)) == std::vector<int64_t>{3, -4, -4, 3, least});
+  CHECK(list(trunc_divide(x, y)) == std::vector<int64_t>{3, -3, -3, 3, least});
+  CHECK_THROWS_WITH(floor_divide(x, y - y), Catch::Contains("zero"));
+  CHECK(list(bitwise_left_shift(ints({1, 1, 1, -1}), ints({64, -1, 63, 3}))) ==
+        std::vector<int64_t>{0, 0, least, -8});
+  CHECK(list(bitwise_right_shift(ints({-8, 8, -8}), ints({64, -1, 2}))) == std::vector<int64_t>{-1, 0, -2});
+  CHECK(list(bitwise_left_shift(cast(ints({200}), DType::kUInt8), cast(ints({1}), DType::kUInt8))) ==
+        std::vector<int64_t>{144});
+  CHECK(list(gcd(ints({0, -4, 12, least}), ints({0, 6, 0, 12}))) == std::vector<int64_t>{0, 2, 12, 4});
+  CHECK(list(lcm(ints({0, -4}), ints({3, 6}))) == std::vector<int64_t>{0, 12});
+  CHECK(list(bitwise_not(cast(ints({0, 1}), DType::kBool))) == std::vector<int64_t>{1, 0});
+  const Tensor a = Tensor::from(std::vector<double>{7, -7, 7, -7, 1, 0.3, -1}, {7});
+  const Tensor b = Tensor::from(std::vector<double>{2, 2, -2, -2, 0, 0.1, HUGE_VAL}, {7});
+  CHECK(floor_divide(a, b).to_vector<double>() == std::vector<double>{3, -4, -4, 3, HUGE_VAL, 2, -1});
+}
+
+TEST_CASE("limits that are tensors share the gradient in ties") {
+  Tensor x = Tensor::from(std::vector<double>{-1, 0, 0.5, 1, 2, 1, 0}, {7});
+  Tensor low = Tensor::from(std::vector<double>{0, 0, 0, 0, 0, 1, 1}, {7});
+  Tensor high = Tensor::from(std::vector<double>{1, 1, 1, 1, 1, 1, 0}, {7});
+  for (Tensor* t : {&x, &low, &high}) t->set_requires_grad(true);
+  const auto g = grad({clamp(x, low, high)}, {x, low, high}, {ones({7}, DType::kFloat64)});
+  CHECK(g[0].to_vector<double>() == std::vector<double>{0, 0.5, 1, 0.5, 0, 1, 0});
+  CHECK(g[1].to_vector<double>() == std::vector<double>{1, 0.5, 0, 0, 0, 0, 0});
+  CHECK(g[2].to_vector<double>() == std::vector<double>{0, 0, 0, 0.5, 1, 0, 1});
 }
 
 TEST_CASE("gradients come back in the operand's shape and dtype") {

@@ -2,6 +2,7 @@
 /// \file Samples of every operator for the registry-driven sweep: calls of public functions with small
 /// inputs.
 
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -41,6 +42,8 @@ using SampleTable = std::map<std::string, std::vector<Sample>, std::less<>>;
 void add_create_samples(SampleTable& table);
 void add_unary_samples(SampleTable& table);
 void add_binary_samples(SampleTable& table);
+void add_activation_samples(SampleTable& table);
+void add_special_samples(SampleTable& table);
 void add_reduce_samples(SampleTable& table);
 void add_shape_samples(SampleTable& table);
 void add_index_samples(SampleTable& table);
@@ -54,5 +57,20 @@ const SampleTable& all_samples();
 
 /// float64 values from a fixed pseudo-random stream, uniform in [low, high).
 Tensor values(Shape shape, double low = -2, double high = 2, uint32_t stream = 0);
+
+/// Where the values of an input lie.
+struct Range {
+  double low = -2;
+  double high = 2;
+};
+/// Small, 0-d, empty and large samples of a function of one tensor; `base` is what they share.
+void add_unary(SampleTable& table, const std::string& name, const std::function<Tensor(const Tensor&)>& f,
+               Range range = {}, const Sample& base = {});
+/// As add_unary: one shape, broadcasting both ways, 0-d, empty, large.
+void add_binary(SampleTable& table, const std::string& name,
+                const std::function<Tensor(const Tensor&, const Tensor&)>& f, Range a = {}, Range b = {},
+                const Sample& base = {});
+TensorFunction on_one(const std::function<Tensor(const Tensor&)>& f);
+TensorFunction on_two(const std::function<Tensor(const Tensor&, const Tensor&)>& f);
 
 }  // namespace dlb::testing

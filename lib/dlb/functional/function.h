@@ -94,6 +94,7 @@ std::vector<Function> shape_functions();
 std::vector<Function> indexing_functions();
 std::vector<Function> creation_functions();
 std::vector<Function> linalg_functions();
+std::vector<Function> product_functions();
 std::vector<Function> fft_functions();
 std::vector<Function> spatial_functions();
 std::vector<Function> normalization_functions();

@@ -73,18 +73,20 @@ Tensor power(const Operand& base, const Operand& exponent) {
   return x.dtype() == DType::kBool ? pow(x, e.tensor(DType::kBool, x.device())) : pow(x, e.value);
 }
 
-Tensor clamped(const Tensor& x, const std::optional<Operand>& low, const std::optional<Operand>& high) {
-  const bool tensors = (low && !low->is_scalar()) || (high && !high->is_scalar());
-  if (tensors) return clamp(x, low ? low->with(x) : Tensor(), high ? high->with(x) : Tensor());
+Tensor clamped(const Tensor& x, const std::optional<Scalar>& low, const std::optional<Scalar>& high) {
   if (!low && !high) fail(ErrorKind::kConfig, "clamp expects min, max or both");
   Tensor y = x;
-  if (low) y = promoted(y, low->scalar);
-  if (high) y = promoted(y, high->scalar);
-  const double a = low ? low->scalar.value : -HUGE_VAL;
-  const double b = high ? high->scalar.value : HUGE_VAL;
+  if (low) y = promoted(y, *low);
+  if (high) y = promoted(y, *high);
+  const double a = low ? low->value : -HUGE_VAL;
+  const double b = high ? high->value : HUGE_VAL;
   // A limit that is no number leaves none.
   if (std::isnan(a) || std::isnan(b)) return affine(y, 0, std::nan(""));
   return clamp(y, a, b);
+}
+Tensor clamped_by_tensors(const Tensor& x, const std::optional<Operand>& low,
+                          const std::optional<Operand>& high) {
+  return clamp(x, low ? low->with(x) : Tensor(), high ? high->with(x) : Tensor());
 }
 
 Tensor lerped(const Tensor& x, const Tensor& end, const Operand& weight) {
@@ -157,13 +159,21 @@ void add_rounding_and_limits(std::vector<Function>& list) {
           "round", "to that many decimals, half to even", {"input", "decimals"},
           +[](const Tensor& x, int64_t decimals) { return round(x, decimals); }),
       define("frac", "the fraction, with the sign of input", {"input"}, &frac),
-      define("clamp", "min(max(input, min), max)", {"input", "min = none", "max = none"}, &clamped, kNumeric),
+      define("clamp", "min(max(input, min), max)", {"input", "min = none", "max = none"}, &clamped, kReal),
+      define("clamp", "limits that are tensors", {"input", "min = none", "max = none"}, &clamped_by_tensors,
+             kNumeric),
       define(
           "clamp_min", "max(input, min)", {"input", "min"},
-          +[](const Tensor& x, const Operand& low) { return clamped(x, low, {}); }, kNumeric),
+          +[](const Tensor& x, const Scalar& low) { return clamped(x, low, {}); }, kReal),
+      define(
+          "clamp_min", "a limit that is a tensor", {"input", "min"},
+          +[](const Tensor& x, const Tensor& low) { return clamp(x, low, Tensor()); }, kNumeric),
       define(
           "clamp_max", "min(input, max)", {"input", "max"},
-          +[](const Tensor& x, const Operand& high) { return clamped(x, {}, high); }, kNumeric),
+          +[](const Tensor& x, const Scalar& high) { return clamped(x, {}, high); }, kReal),
+      define(
+          "clamp_max", "a limit that is a tensor", {"input", "max"},
+          +[](const Tensor& x, const Tensor& high) { return clamp(x, Tensor(), high); }, kNumeric),
       define("maximum", "the larger; a NaN wins, a tie gives each half of the gradient", {"input", "other"},
              &maximum, kReal),
       define("minimum", "the smaller; a NaN wins, a tie gives each half of the gradient", {"input", "other"},

@@ -65,7 +65,11 @@ Tensor Scalar::tensor(DType dtype, Device device) const {
 
 Tensor Operand::with(const Tensor& other) const {
   if (tensor.defined()) return tensor;
-  return scalar.tensor(scalar.promote(other.dtype()), other.device());
+  // Beside a tensor with dimensions a 0-d one promotes as a number does, and keeps the number's own precision
+  // and sign, which the tensor's dtype may not have.
+  if (other.rank() == 0) return scalar.tensor(scalar.promote(other.dtype()), other.device());
+  const bool both_floating = scalar.kind == Scalar::Kind::kFloat && is_floating(other.dtype());
+  return scalar.tensor(both_floating ? DType::kFloat64 : scalar.dtype(), other.device());
 }
 
 }  // namespace dlb::functional

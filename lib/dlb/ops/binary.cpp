@@ -91,7 +91,8 @@ void vjp_pow(Vjp& c, const NoAttrs&) {
   if (c.needs(1)) {
     const Tensor at_zero = logical_and(eq(a, 0), ge(b, 0));
     const Tensor base = where(at_zero, full({}, 1, a.dtype(), a.device()), a);
-    give(c, 1, where(at_zero, zero_of(c.grad(0)), c.grad(0) * pow(a, b) * log(base)));
+    give(c, 1,
+         where(at_zero, zero_of(c.grad(0)), c.grad(0) * pow(a, b) * log(cast(base, c.grad(0).dtype()))));
   }
 }
 /// The gradient goes to the operand that wins, half to each in a tie.
@@ -120,7 +121,10 @@ void vjp_fmin(Vjp& c, const NoAttrs&) {
               logical_or(lt(c.input(0), c.input(1)), none));
 }
 void vjp_atan2(Vjp& c, const NoAttrs&) {
-  const Tensor g = c.grad(0) / (square(c.input(0)) + square(c.input(1)));
+  const Tensor square_sum = square(c.input(0)) + square(c.input(1));
+  const Tensor origin = eq(square_sum, 0);  // there the gradient is 0
+  const Tensor g =
+      c.grad(0) / where(origin, full({}, 1, square_sum.dtype(), square_sum.device()), square_sum);
   if (c.needs(0)) give(c, 0, g * c.input(1));
   if (c.needs(1)) give(c, 1, neg(g * c.input(0)));
 }

@@ -54,7 +54,8 @@ Equation parse(const std::string& text) {
       e.inputs.emplace_back();
       dots = false;
     } else if (c == '-') {
-      if (e.arrow || i + 1 >= text.size() || text[i + 1] != '>') malformed(i, "a '-' that is not the one '->'");
+      if (e.arrow || i + 1 >= text.size() || text[i + 1] != '>')
+        malformed(i, "a '-' that is not the one '->'");
       e.arrow = true;
       dots = false;
       ++i;
@@ -248,7 +249,8 @@ void check_sizes(const std::vector<Term>& terms) {
         const int64_t m = other.size(label);
         if (n == m || n == 1 || m == 1) continue;
         fail(ErrorKind::kShape, "einsum: {} stands for sizes {} and {}",
-             label >= kEllipsis ? std::string("'...'") : fmt::format("label '{}'", static_cast<char>(label)), n, m);
+             label >= kEllipsis ? std::string("'...'") : fmt::format("label '{}'", static_cast<char>(label)),
+             n, m);
       }
     }
   }
@@ -259,7 +261,8 @@ void check_sizes(const std::vector<Term>& terms) {
 Tensor einsum(const std::string& equation, const std::vector<Tensor>& operands) {
   const Equation e = parse(equation);
   if (e.inputs.size() != operands.size() || operands.empty()) {
-    fail(ErrorKind::kConfig, "einsum: '{}' is for {} operands, got {}", equation, e.inputs.size(), operands.size());
+    fail(ErrorKind::kConfig, "einsum: '{}' is for {} operands, got {}", equation, e.inputs.size(),
+         operands.size());
   }
   std::vector<Term> terms;
   Label dots = 0;

@@ -180,12 +180,13 @@ const OpDef& op::rfft() {
 }
 
 const OpDef& op::irfft() {
-  static const OpDef op = define<InverseRealFftAttrs>({.name = "irfft",
-                                                       .doc = "real values of which half a transform is given",
-                                                       .infer = infer_irfft,
-                                                       .vjp = vjp_irfft,
-                                                       .saves = Saves::kNothing,
-                                                       .cost = cost_real<InverseRealFftAttrs>});
+  static const OpDef op =
+      define<InverseRealFftAttrs>({.name = "irfft",
+                                   .doc = "real values of which half a transform is given",
+                                   .infer = infer_irfft,
+                                   .vjp = vjp_irfft,
+                                   .saves = Saves::kNothing,
+                                   .cost = cost_real<InverseRealFftAttrs>});
   return op;
 }
 
@@ -208,7 +209,8 @@ double scale_of(const std::string& norm, int64_t count, bool divides) {
 }
 
 Tensor floating(const Tensor& x) {
-  return !x.defined() || is_floating(x.dtype()) ? x : cast(x, DType::kFloat32);
+  const bool kept = !x.defined() || x.dtype() == DType::kFloat32 || x.dtype() == DType::kFloat64;
+  return kept ? x : cast(x, DType::kFloat32);
 }
 Complex floating(const Complex& x) { return {floating(x.re), floating(x.im)}; }
 
@@ -223,13 +225,15 @@ int64_t size_of(const std::optional<int64_t>& n, int64_t otherwise) {
   return size;
 }
 
-/// Dims and sizes of a transform over several dimensions; `half` where the last size is that of a real result.
+/// Dims and sizes of a transform over several dimensions; `half` where the last size is that of a real
+/// result.
 struct Sizes {
   Dims dims;
   Dims sizes;
   int64_t points = 1;
 };
-Sizes sizes_of(const Tensor& x, const std::optional<Dims>& s, const std::optional<Dims>& dims, bool half = false) {
+Sizes sizes_of(const Tensor& x, const std::optional<Dims>& s, const std::optional<Dims>& dims,
+               bool half = false) {
   Sizes out;
   if (dims) {
     for (const int64_t d : *dims) {
@@ -247,7 +251,8 @@ Sizes sizes_of(const Tensor& x, const std::optional<Dims>& s, const std::optiona
     for (int64_t d = x.rank() - count; d < x.rank(); ++d) out.dims.push_back(d);
   }
   if (s && s->size() != out.dims.size()) {
-    fail(ErrorKind::kShape, "fft expects a size for each of {} dims, got {}", out.dims.size(), shape_text(*s));
+    fail(ErrorKind::kShape, "fft expects a size for each of {} dims, got {}", out.dims.size(),
+         shape_text(*s));
   }
   if (half && out.dims.empty()) fail(ErrorKind::kShape, "a real fft expects at least 1 dim");
   for (size_t i = 0; i < out.dims.size(); ++i) {
@@ -279,8 +284,8 @@ Complex transform_n(const Complex& given, const std::optional<Dims>& s, const st
   return transform(x, sizes, inverse, scale_of(norm, sizes.points, inverse));
 }
 
-Tensor real_back(const Complex& given, std::optional<int64_t> n, int64_t d, const std::string& norm, bool divides,
-                 bool conjugate) {
+Tensor real_back(const Complex& given, std::optional<int64_t> n, int64_t d, const std::string& norm,
+                 bool divides, bool conjugate) {
   const Complex x = floating(given);
   const int64_t dim = dim_of(x.re, d);
   const int64_t size = size_of(n, 2 * (x.re.dim(dim) - 1));
@@ -289,7 +294,8 @@ Tensor real_back(const Complex& given, std::optional<int64_t> n, int64_t d, cons
                 InverseRealFftAttrs{dim, size, scale_of(norm, size, divides)});
 }
 
-Complex real_forth(const Tensor& given, std::optional<int64_t> n, int64_t d, const std::string& norm, bool divides) {
+Complex real_forth(const Tensor& given, std::optional<int64_t> n, int64_t d, const std::string& norm,
+                   bool divides) {
   const Tensor x = floating(given);
   const int64_t dim = dim_of(x, d);
   const int64_t size = size_of(n, x.dim(dim));
@@ -386,7 +392,8 @@ Tensor fftfreq(int64_t n, double d, DType dtype) {
   check_count(n);
   std::vector<double> v(static_cast<size_t>(n));
   for (int64_t i = 0; i < n; ++i) {
-    v[static_cast<size_t>(i)] = static_cast<double>(i < (n + 1) / 2 ? i : i - n) / (static_cast<double>(n) * d);
+    v[static_cast<size_t>(i)] =
+        static_cast<double>(i < (n + 1) / 2 ? i : i - n) / (static_cast<double>(n) * d);
   }
   return cast(Tensor::from(v, {n}), dtype);
 }

@@ -1,12 +1,13 @@
 #pragma once
-/// \file Discrete Fourier transforms. A complex tensor is a pair of real ones; without an imaginary part, it is 0.
+/// \file Discrete Fourier transforms. A complex tensor is a pair of real ones; without an imaginary part, it
+/// is 0.
 ///
 ///   y_k = sum_j x_j exp(-2 pi i j k / n), back with + and 1 / n
 ///
-/// `n` pads with zeros or cuts the input along `dim`; `norm` says which direction is divided: "backward" (default) the
-/// inverse by n, "forward" the other, "ortho" both by sqrt(n). float32 and float64; integers count as float32. The real
-/// transforms give and take the first n / 2 + 1 frequencies: the others are their conjugates. Errors: shape (a dim out
-/// of range or given twice, n < 1), dtype, config (another norm).
+/// `n` pads with zeros or cuts the input along `dim`; `norm` says which direction is divided: "backward"
+/// (default) the inverse by n, "forward" the other, "ortho" both by sqrt(n). float32 and float64; other
+/// dtypes count as float32. The real transforms give and take the first n / 2 + 1 frequencies: the others are
+/// their conjugates. Errors: shape (a dim out of range or given twice, n < 1), dtype, config (another norm).
 
 #include <optional>
 #include <string>
@@ -22,14 +23,20 @@ struct Complex {
 
 namespace fft {
 
-Complex fft(const Complex& x, std::optional<int64_t> n = {}, int64_t dim = -1, const std::string& norm = "backward");
-Complex ifft(const Complex& x, std::optional<int64_t> n = {}, int64_t dim = -1, const std::string& norm = "backward");
-Complex rfft(const Tensor& x, std::optional<int64_t> n = {}, int64_t dim = -1, const std::string& norm = "backward");
+Complex fft(const Complex& x, std::optional<int64_t> n = {}, int64_t dim = -1,
+            const std::string& norm = "backward");
+Complex ifft(const Complex& x, std::optional<int64_t> n = {}, int64_t dim = -1,
+             const std::string& norm = "backward");
+Complex rfft(const Tensor& x, std::optional<int64_t> n = {}, int64_t dim = -1,
+             const std::string& norm = "backward");
 /// n is the size of the result, 2 (m - 1) by default.
-Tensor irfft(const Complex& x, std::optional<int64_t> n = {}, int64_t dim = -1, const std::string& norm = "backward");
+Tensor irfft(const Complex& x, std::optional<int64_t> n = {}, int64_t dim = -1,
+             const std::string& norm = "backward");
 /// Of a signal that is its own conjugate mirrored, so that its transform is real; n as irfft().
-Tensor hfft(const Complex& x, std::optional<int64_t> n = {}, int64_t dim = -1, const std::string& norm = "backward");
-Complex ihfft(const Tensor& x, std::optional<int64_t> n = {}, int64_t dim = -1, const std::string& norm = "backward");
+Tensor hfft(const Complex& x, std::optional<int64_t> n = {}, int64_t dim = -1,
+            const std::string& norm = "backward");
+Complex ihfft(const Tensor& x, std::optional<int64_t> n = {}, int64_t dim = -1,
+              const std::string& norm = "backward");
 
 /// Over several dims: `s` has the size along each. Default: all dims, or the last as many as s has.
 Complex fftn(const Complex& x, const std::optional<Dims>& s = {}, const std::optional<Dims>& dims = {},

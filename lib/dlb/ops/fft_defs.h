@@ -1,5 +1,6 @@
 #pragma once
-/// \file The operators behind fft.h, for backends. float32 and float64. y_k = scale * sum_j x_j exp(-+ 2 pi i j k / n).
+/// \file The operators behind fft.h, for backends. float32 and float64. y_k = scale * sum_j x_j exp(-+ 2 pi i
+/// j k / n).
 
 #include <vector>
 

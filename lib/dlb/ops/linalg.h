@@ -1,10 +1,10 @@
 #pragma once
 /// \file Linear algebra with PyTorch's names and meaning: torch.linalg.det is dlb::linalg::det.
 ///
-/// Matrices are the last two dimensions, everything before is a batch. float32 and float64. Gradients are those of
-/// the functions where they are differentiable, at any order; where a decomposition is not unique, those that the
-/// choice of phases does not change. Errors: shape (not a matrix, not square, sizes that do not fit), dtype, numeric
-/// (singular, not positive definite, values that are not finite); k = min(n, m).
+/// Matrices are the last two dimensions, everything before is a batch. float32 and float64. Gradients are
+/// those of the functions where they are differentiable, at any order; where a decomposition is not unique,
+/// those that the choice of phases does not change. Errors: shape (not a matrix, not square, sizes that do
+/// not fit), dtype, numeric (singular, not positive definite, values that are not finite); k = min(n, m).
 
 #include <array>
 #include <limits>
@@ -19,50 +19,51 @@ namespace dlb::linalg {
 
 // Decompositions.
 
-/// a = l l^T, of a symmetric positive definite matrix, of which one triangle is read. Shapes: [*, n, n] -> [*, n,
-/// n].
+/// a = l l^T, of a symmetric positive definite matrix, of which one triangle is read. Shapes: [*, n, n] ->
+/// [*, n, n].
 Tensor cholesky(const Tensor& a, bool upper = false);
-/// l and u in one matrix, and the swaps of rows, counted from 1, int32. Shapes: [*, n, m] -> [*, n, m], [*, k].
-/// Errors: numeric when u is singular.
+/// l and u in one matrix, and the swaps of rows, counted from 1, int32. Shapes: [*, n, m] -> [*, n, m], [*,
+/// k]. Errors: numeric when u is singular.
 std::pair<Tensor, Tensor> lu_factor(const Tensor& a, bool pivot = true);
 /// a = p l u. Shapes: [*, n, m] -> [*, n, n], [*, n, k], [*, k, m].
 std::array<Tensor, 3> lu(const Tensor& a, bool pivot = true);
 /// p, l and u of what lu_factor() gave.
 std::array<Tensor, 3> lu_unpack(const Tensor& lu, const Tensor& pivots);
-/// a = q r with orthonormal columns of q. Modes: "reduced" [*, n, k] [*, k, m], "complete" [*, n, n] [*, n, m],
-/// "r" (q is empty). The gradient needs mode reduced, or complete with n <= m.
+/// a = q r with orthonormal columns of q. Modes: "reduced" [*, n, k] [*, k, m], "complete" [*, n, n] [*, n,
+/// m], "r" (q is empty). The gradient needs mode reduced, or complete with n <= m.
 std::pair<Tensor, Tensor> qr(const Tensor& a, const std::string& mode = "reduced");
-/// Eigenvalues, ascending, and eigenvectors as columns, of a symmetric matrix of which triangle `uplo` (L or U) is
-/// read. Shapes: [*, n, n] -> [*, n], [*, n, n].
+/// Eigenvalues, ascending, and eigenvectors as columns, of a symmetric matrix of which triangle `uplo` (L or
+/// U) is read. Shapes: [*, n, n] -> [*, n], [*, n, n].
 std::pair<Tensor, Tensor> eigh(const Tensor& a, const std::string& uplo = "L");
 Tensor eigvalsh(const Tensor& a, const std::string& uplo = "L");
-/// a = u diag(s) vh, s descending. Shapes: [*, n, m] -> [*, n, n], [*, k], [*, m, m], or [*, n, k] and [*, k, m] if
-/// not full_matrices.
+/// a = u diag(s) vh, s descending. Shapes: [*, n, m] -> [*, n, n], [*, k], [*, m, m], or [*, n, k] and [*, k,
+/// m] if not full_matrices.
 std::array<Tensor, 3> svd(const Tensor& a, bool full_matrices = true);
 Tensor svdvals(const Tensor& a);
 
 // Equations.
 
-/// x with a x = b, or x a = b if not left. b is a vector if it has one dimension, or the batch of a and one more
-/// dimension of fitting size. Shapes: [*, n, n], [*, n] or [*, n, r] -> as b.
+/// x with a x = b, or x a = b if not left. b is a vector if it has one dimension, or the batch of a and one
+/// more dimension of fitting size. Shapes: [*, n, n], [*, n] or [*, n, r] -> as b.
 Tensor solve(const Tensor& a, const Tensor& b, bool left = true);
 /// As solve(), reading one triangle of a, with ones on the diagonal if unitriangular. b is a matrix.
 Tensor solve_triangular(const Tensor& a, const Tensor& b, bool upper, bool left = true,
                         bool unitriangular = false);
 /// As solve(), of the matrix (or its transposed, if `adjoint`) that lu_factor() has factored.
-Tensor lu_solve(const Tensor& lu, const Tensor& pivots, const Tensor& b, bool left = true, bool adjoint = false);
+Tensor lu_solve(const Tensor& lu, const Tensor& pivots, const Tensor& b, bool left = true,
+                bool adjoint = false);
 /// x with a x = b, where l is the Cholesky factor of a.
 Tensor cholesky_solve(const Tensor& b, const Tensor& l, bool upper = false);
 /// The inverse of a, where l is its Cholesky factor.
 Tensor cholesky_inverse(const Tensor& l, bool upper = false);
 Tensor inv(const Tensor& a);
-/// Moore and Penrose's pseudoinverse: singular values (eigenvalues, if hermitian) up to max(atol, rtol * the largest)
-/// count as 0. Defaults: atol 0; rtol machine epsilon * max(n, m), or 0 if only atol is given. Tolerances are 0-d or
-/// fit the batch. Shapes: [*, n, m] -> [*, m, n].
+/// Moore and Penrose's pseudoinverse: singular values (eigenvalues, if hermitian) up to max(atol, rtol * the
+/// largest) count as 0. Defaults: atol 0; rtol machine epsilon * max(n, m), or 0 if only atol is given.
+/// Tolerances are 0-d or fit the batch. Shapes: [*, n, m] -> [*, m, n].
 Tensor pinv(const Tensor& a, const Tensor& atol = {}, const Tensor& rtol = {}, bool hermitian = false);
-/// x that minimises |a x - b|, the squared residuals of each column where n > m and a has full rank (else empty),
-/// the rank, and the singular values. Drivers: gels (full rank), gelsy, gelsd, gelss; rank not of gels, singular
-/// values of the last two, else empty. b may be vectors, as for solve().
+/// x that minimises |a x - b|, the squared residuals of each column where n > m and a has full rank (else
+/// empty), the rank, and the singular values. Drivers: gels (full rank), gelsy, gelsd, gelss; rank not of
+/// gels, singular values of the last two, else empty. b may be vectors, as for solve().
 std::array<Tensor, 4> lstsq(const Tensor& a, const Tensor& b, std::optional<double> rcond = {},
                             const std::string& driver = "gelsy");
 
@@ -84,8 +85,8 @@ Tensor vander(const Tensor& x, std::optional<int64_t> columns = {});
 
 // Norms.
 
-/// (sum |x|^ord)^(1 / ord) over dims (all, if none); ord 0 counts what is not 0; infinities give the largest and
-/// smallest |x|. The gradient is 0 where the norm has none.
+/// (sum |x|^ord)^(1 / ord) over dims (all, if none); ord 0 counts what is not 0; infinities give the largest
+/// and smallest |x|. The gradient is 0 where the norm has none.
 Tensor vector_norm(const Tensor& x, double ord = 2, std::optional<Dims> dims = {}, bool keepdim = false);
 /// Order of a matrix norm: a number or "fro", "nuc".
 struct Order {
@@ -95,10 +96,11 @@ struct Order {
   double number = 0;
   std::string name;
 };
-/// "fro": of all entries; "nuc": sum of singular values; +-1: largest, smallest column sum of |x|; +-infinity: row
-/// sum; +-2: singular value.
+/// "fro": of all entries; "nuc": sum of singular values; +-1: largest, smallest column sum of |x|;
+/// +-infinity: row sum; +-2: singular value.
 Tensor matrix_norm(const Tensor& x, const Order& ord = "fro", Dims dims = {-2, -1}, bool keepdim = false);
-/// vector_norm() or matrix_norm(), by the number of dims, or of dimensions where ord is given and dims are not.
+/// vector_norm() or matrix_norm(), by the number of dims, or of dimensions where ord is given and dims are
+/// not.
 Tensor norm(const Tensor& x, const std::optional<Order>& ord = {}, const std::optional<Dims>& dims = {},
             bool keepdim = false);
 /// norm(a) * norm(inv(a)), for order 2 (default) and -2 by singular values, which need not be square.

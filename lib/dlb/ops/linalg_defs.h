@@ -68,7 +68,8 @@ const OpDef& solve_triangular();
 const OpDef& det();
 /// a [*, n, n] -> (sign [*], log |det| [*]).
 const OpDef& slogdet();
-/// (a [*, n, m], b [*, n, r]) -> (x [*, m, r], residuals [*, r] or [0], rank [*] int64 or [0], singular values
+/// (a [*, n, m], b [*, n, r]) -> (x [*, m, r], residuals [*, r] or [0], rank [*] int64 or [0], singular
+/// values
 /// [*, k] or [0]).
 const OpDef& lstsq();
 /// (a [*, n, m], atol [*] or undefined, rtol [*] or undefined) -> [*, m, n].

@@ -1,6 +1,6 @@
-// Decompositions: what they are and their gradients. The gradients follow from differentiating the defining equations
-// and projecting on the structure of the factors (triangular, orthogonal); see Giles, "Collected matrix derivative
-// results", and Walter and Lehmann for qr.
+// Decompositions: what they are and their gradients. The gradients follow from differentiating the defining
+// equations and projecting on the structure of the factors (triangular, orthogonal); see Giles, "Collected
+// matrix derivative results", and Walter and Lehmann for qr.
 #include <algorithm>
 
 #include "dlb/ops/binary.h"
@@ -46,8 +46,8 @@ Fields EighAttrs::fields() {
   return list;
 }
 Fields SvdAttrs::fields() {
-  static const Field list[] = {
-      field<&SvdAttrs::full_matrices>("full_matrices", "square u and vh instead of the first columns and rows")};
+  static const Field list[] = {field<&SvdAttrs::full_matrices>(
+      "full_matrices", "square u and vh instead of the first columns and rows")};
   return list;
 }
 
@@ -114,8 +114,7 @@ void vjp_lu(Vjp& c, const LuAttrs&) {
   Tensor result;
   if (m > n) {  // a = p l [u, u2]: u2 = l^-1 a2
     const Tensor u2 = narrow(lu, -1, k, m - k);
-    const Tensor ga2 =
-        linalg::solve_triangular(transposed(l), narrow(g, -1, k, m - k), true, true, true);
+    const Tensor ga2 = linalg::solve_triangular(transposed(l), narrow(g, -1, k, m - k), true, true, true);
     gl = gl - lower(matmul(ga2, transposed(u2)), -1);
     result = cat({grad_square_lu(l, u, gl, gu), ga2}, -1);
   } else if (n > m) {  // a = p [l; l2] u: l2 = a2 u^-1
@@ -131,7 +130,8 @@ void vjp_lu(Vjp& c, const LuAttrs&) {
 
 void infer_permutation(Infer& c, const PermutationAttrs& attrs) {
   const TensorSpec& pivots = c.input(0);
-  if (pivots.dtype != DType::kInt32) c.fail_dtype("expects pivots of dtype int32, got {}", dtype_name(pivots.dtype));
+  if (pivots.dtype != DType::kInt32)
+    c.fail_dtype("expects pivots of dtype int32, got {}", dtype_name(pivots.dtype));
   if (pivots.rank() < 1 || pivots.dim(-1) > attrs.rows) {
     c.fail_shape("expects at most {} pivots, got {}", attrs.rows, shape_text(pivots.shape));
   }
@@ -179,8 +179,7 @@ void vjp_qr(Vjp& c, const QrAttrs& attrs) {
   }
   const Tensor x = upper(matmul(gr1, transposed(r1)) - matmul(transposed(q), gq));
   const Tensor symmetric = x + transposed(upper(x, 1));
-  const Tensor ga1 =
-      linalg::solve_triangular(transposed(r1), gq + matmul(q, symmetric), false, false);
+  const Tensor ga1 = linalg::solve_triangular(transposed(r1), gq + matmul(q, symmetric), false, false);
   c.input_grad(0, m > k ? cat({ga1, ga2}, -1) : ga1);
 }
 
@@ -206,7 +205,7 @@ void vjp_eigh(Vjp& c, const EighAttrs&) {
   Tensor middle;
   if (c.grad(1).defined()) {
     const Tensor turned = matmul(transposed(v), c.grad(1)) / differences(c.output(0));
-    middle = turned - diagonal_matrix(diagonal(turned));
+    middle = turned - diagonal_matrix(matrix_diagonal(turned));
   }
   if (c.grad(0).defined()) {
     const Tensor d = diagonal_matrix(c.grad(0));
@@ -336,7 +335,7 @@ std::pair<Tensor, Tensor> lu_factor(const Tensor& a, bool pivot) {
   Outputs out = apply(op::lu_factor(), {a}, LuAttrs{pivot});
   if (!out[0].is_meta()) {
     const NoGrad guard;
-    for (const double u : diagonal(out[0]).to_vector<double>()) {
+    for (const double u : matrix_diagonal(out[0]).to_vector<double>()) {
       if (u == 0) fail(ErrorKind::kNumeric, "linalg.lu_factor: the matrix is singular: u has a zero pivot");
     }
   }

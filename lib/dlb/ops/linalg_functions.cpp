@@ -21,12 +21,13 @@ using matrix::transposed;
 
 namespace {
 
-/// The exponential by the [13/13] Pade approximant of a / 2^s, squared s times (Higham, "The scaling and squaring
-/// method for the matrix exponential revisited"). Each matrix of the batch has its own s.
+/// The exponential by the [13/13] Pade approximant of a / 2^s, squared s times (Higham, "The scaling and
+/// squaring method for the matrix exponential revisited"). Each matrix of the batch has its own s.
 Outputs reference_matrix_exp(Inputs in, const NoAttrs&) {
   const Tensor& a = in[0];
   if (a.numel() == 0) return {a};
-  constexpr double kLargest = 5.371920351148152;  // 1-norm up to which the approximant is exact to double precision
+  constexpr double kLargest =
+      5.371920351148152;  // 1-norm up to which the approximant is exact to double precision
   const std::vector<double> norms = amax(sum(abs(a), {-2}), {-1}).to_vector<double>();
   std::vector<double> scales;
   std::vector<int64_t> squarings;
@@ -44,10 +45,20 @@ Outputs reference_matrix_exp(Inputs in, const NoAttrs&) {
   const Tensor x = a * cast(Tensor::from(scales, each), a.dtype());
   const Tensor count = Tensor::from(squarings, each);
 
-  constexpr double b[] = {64764752532480000., 32382376266240000., 7771770303897600., 1187353796428800.,
-                          129060195264000.,   10559470521600.,    670442572800.,     33522128640.,
-                          1323241920.,        40840800.,          960960.,           16380.,
-                          182.,               1.};
+  constexpr double b[] = {64764752532480000.,
+                          32382376266240000.,
+                          7771770303897600.,
+                          1187353796428800.,
+                          129060195264000.,
+                          10559470521600.,
+                          670442572800.,
+                          33522128640.,
+                          1323241920.,
+                          40840800.,
+                          960960.,
+                          16380.,
+                          182.,
+                          1.};
   const Tensor one = identity(a.dim(-1), a);
   const Tensor x2 = matmul(x, x);
   const Tensor x4 = matmul(x2, x2);
@@ -74,21 +85,21 @@ void vjp_matrix_exp(Vjp& c, const NoAttrs&) {
 }  // namespace
 
 const OpDef& op::matrix_exp() {
-  static const OpDef op = define<NoAttrs>({.name = "matrix_exp",
-                                           .doc = "exponential of a matrix",
-                                           .infer =
-                                               [](Infer& c, const NoAttrs&) {
-                                                 check_square(c, 0);
-                                                 c.output(c.input(0).shape, c.input(0).dtype);
-                                               },
-                                           .vjp = vjp_matrix_exp,
-                                           .saves = Saves::kInputs,
-                                           .reference = reference_matrix_exp,
-                                           .cost = [](Inputs in, Inputs out, const NoAttrs&) -> Cost {
-                                             return {20 * static_cast<double>(in[0].numel()) *
-                                                         static_cast<double>(in[0].dim(-1)),
-                                                     moved_bytes(in, out)};
-                                           }});
+  static const OpDef op =
+      define<NoAttrs>({.name = "matrix_exp",
+                       .doc = "exponential of a matrix",
+                       .infer =
+                           [](Infer& c, const NoAttrs&) {
+                             check_square(c, 0);
+                             c.output(c.input(0).shape, c.input(0).dtype);
+                           },
+                       .vjp = vjp_matrix_exp,
+                       .saves = Saves::kInputs,
+                       .reference = reference_matrix_exp,
+                       .cost = [](Inputs in, Inputs out, const NoAttrs&) -> Cost {
+                         return {20 * static_cast<double>(in[0].numel()) * static_cast<double>(in[0].dim(-1)),
+                                 moved_bytes(in, out)};
+                       }});
   return op;
 }
 
@@ -166,8 +177,8 @@ Tensor multi_dot(const std::vector<Tensor>& matrices) {
 
 Tensor cross(const Tensor& a, const Tensor& b, int64_t dim) {
   if (a.rank() != b.rank()) {
-    fail(ErrorKind::kShape, "linalg.cross expects inputs of the same rank, got {} and {}", shape_text(a.shape()),
-         shape_text(b.shape()));
+    fail(ErrorKind::kShape, "linalg.cross expects inputs of the same rank, got {} and {}",
+         shape_text(a.shape()), shape_text(b.shape()));
   }
   const int64_t d = normalize_dim(dim, a.rank(), "dim");
   if (a.rank() == 0 || a.dim(d) != 3 || b.dim(d) != 3) {

@@ -97,7 +97,8 @@ void vjp_vector_norm(Vjp& c, const VectorNormAttrs& a) {
   }
   const Tensor zero = full({}, 0, x.dtype(), x.device());
   const Tensor nowhere = eq(norm.detach(), 0.0);
-  // Where the norm is 0 its gradient is taken to be 0; the 1 keeps the other branch, and its own gradient, finite.
+  // Where the norm is 0 its gradient is taken to be 0; the 1 keeps the other branch, and its own gradient,
+  // finite.
   const Tensor safe = where(nowhere, full({}, 1, x.dtype(), x.device()), norm);
   const auto masked = [&](const Tensor& gradient) { return where(nowhere, zero, gradient); };
   if (a.ord == 0) return c.input_grad(0, zeros_like(x));
@@ -121,26 +122,25 @@ void vjp_vector_norm(Vjp& c, const VectorNormAttrs& a) {
 }  // namespace
 
 const OpDef& op::vector_norm() {
-  static const OpDef op = define<VectorNormAttrs>(
-      {.name = "vector_norm",
-       .doc = "(sum |x|^ord)^(1 / ord) over dimensions",
-       .infer = infer_vector_norm,
-       .vjp = vjp_vector_norm,
-       .saves = Saves::kBoth,
-       .reference = reference_vector_norm,
-       .cost = [](Inputs in, Inputs out, const VectorNormAttrs&) -> Cost {
-         return {4 * static_cast<double>(in[0].numel()), moved_bytes(in, out)};
-       }});
+  static const OpDef op =
+      define<VectorNormAttrs>({.name = "vector_norm",
+                               .doc = "(sum |x|^ord)^(1 / ord) over dimensions",
+                               .infer = infer_vector_norm,
+                               .vjp = vjp_vector_norm,
+                               .saves = Saves::kBoth,
+                               .reference = reference_vector_norm,
+                               .cost = [](Inputs in, Inputs out, const VectorNormAttrs&) -> Cost {
+                                 return {4 * static_cast<double>(in[0].numel()), moved_bytes(in, out)};
+                               }});
   return op;
 }
 
 std::span<const OpDef* const> linalg_ops() {
-  static const OpDef* const list[] = {
-      &op::cholesky(), &op::lu_factor(), &op::permutation_of_pivots(),
-      &op::qr(),       &op::eigh(),      &op::svd(),
-      &op::solve(),    &op::det(),       &op::solve_triangular(),
-      &op::slogdet(),  &op::lstsq(),     &op::pinv(),
-      &op::matrix_exp(), &op::vector_norm()};
+  static const OpDef* const list[] = {&op::cholesky(),   &op::lu_factor(),  &op::permutation_of_pivots(),
+                                      &op::qr(),         &op::eigh(),       &op::svd(),
+                                      &op::solve(),      &op::det(),        &op::solve_triangular(),
+                                      &op::slogdet(),    &op::lstsq(),      &op::pinv(),
+                                      &op::matrix_exp(), &op::vector_norm()};
   return list;
 }
 
@@ -192,10 +192,14 @@ Tensor matrix_norm(const Tensor& x, const Order& ord, Dims dims, bool keepdim) {
   if (ord.name == "fro") return vector_norm(x, 2, dims, keepdim);
   const bool singular = ord.name == "nuc" || (ord.name.empty() && std::abs(ord.number) == 2);
   if (singular) {
+    if (x.dtype() == DType::kFloat16 || x.dtype() == DType::kBFloat16) {
+      return cast(matrix_norm(cast(x, DType::kFloat32), ord, dims, keepdim), x.dtype());
+    }
     const Tensor s = svdvals(matrices_last(x, dims));
-    Tensor y = ord.name == "nuc" ? sum(s, {-1}) : s.dim(-1) == 0 && ord.number > 0 ? sum(s, {-1})
-               : ord.number > 0  ? amax(s, {-1})
-                                 : amin(s, {-1});
+    Tensor y = ord.name == "nuc"                  ? sum(s, {-1})
+               : s.dim(-1) == 0 && ord.number > 0 ? sum(s, {-1})
+               : ord.number > 0                   ? amax(s, {-1})
+                                                  : amin(s, {-1});
     return keepdim ? with_dims(y, dims) : y;
   }
   if (!ord.name.empty()) bad_order("linalg.matrix_norm", ord);
@@ -255,7 +259,8 @@ Tensor norm_p(const Tensor& x, const linalg::Order& p, const std::optional<Dims>
     }
     return linalg::matrix_norm(x, p, dims.value_or(Dims{-2, -1}), keepdim);
   }
-  if (!p.name.empty()) fail(ErrorKind::kConfig, "norm expects p as a number, 'fro' or 'nuc', got '{}'", p.name);
+  if (!p.name.empty())
+    fail(ErrorKind::kConfig, "norm expects p as a number, 'fro' or 'nuc', got '{}'", p.name);
   return linalg::vector_norm(x, p.number, dims, keepdim);
 }
 

@@ -38,7 +38,8 @@ void check_square(Infer& c, int i) {
 }
 
 void check_matrix_shape(const char* function, const Tensor& a) {
-  if (a.rank() < 2) fail(ErrorKind::kShape, "{} expects matrices [*, n, m], got {}", function, shape_text(a.shape()));
+  if (a.rank() < 2)
+    fail(ErrorKind::kShape, "{} expects matrices [*, n, m], got {}", function, shape_text(a.shape()));
 }
 
 void check_square_shape(const char* function, const Tensor& a) {
@@ -73,8 +74,8 @@ void check_equations(Infer& c, bool square) {
   const TensorSpec& a = c.input(0);
   const TensorSpec& b = c.input(1);
   if (batch_of(a.shape) != batch_of(b.shape) || a.dim(-2) != b.dim(-2)) {
-    c.fail_shape("expects right-hand sides [*, {}, r] for matrices {}, got {}", a.dim(-2), shape_text(a.shape),
-                 shape_text(b.shape));
+    c.fail_shape("expects right-hand sides [*, {}, r] for matrices {}, got {}", a.dim(-2),
+                 shape_text(a.shape), shape_text(b.shape));
   }
 }
 
@@ -110,8 +111,8 @@ Cost cost_of_one(Inputs in, Inputs out, const A&) {
 
 // Determinants.
 
-/// Transposed adjugates, which are the gradients of determinants, also of singular matrices: from a = u s v^T,
-/// det(u) det(v) u diag(product of the other singular values) v^T.
+/// Transposed adjugates, which are the gradients of determinants, also of singular matrices: from a = u s
+/// v^T, det(u) det(v) u diag(product of the other singular values) v^T.
 Tensor cofactors(const Tensor& a) {
   const std::array<Tensor, 3> parts = linalg::svd(a, false);
   const int64_t n = a.dim(-1);
@@ -145,7 +146,8 @@ void vjp_slogdet(Vjp& c, const NoAttrs&) {
 
 void infer_lstsq(Infer& c, const LstsqAttrs& attrs) {
   check_equations(c, false);
-  if (attrs.driver != "gels" && attrs.driver != "gelsy" && attrs.driver != "gelsd" && attrs.driver != "gelss") {
+  if (attrs.driver != "gels" && attrs.driver != "gelsy" && attrs.driver != "gelsd" &&
+      attrs.driver != "gelss") {
     fail(ErrorKind::kConfig, "lstsq expects driver gels, gelsy, gelsd or gelss, got '{}'", attrs.driver);
   }
   const TensorSpec& a = c.input(0);
@@ -243,17 +245,18 @@ const OpDef& op::det() {
 }
 
 const OpDef& op::slogdet() {
-  static const OpDef op = define<NoAttrs>({.name = "slogdet",
-                                           .doc = "sign and logarithm of the absolute value of the determinant",
-                                           .infer =
-                                               [](Infer& c, const NoAttrs&) {
-                                                 check_square(c, 0);
-                                                 c.output(batch_of(c.input(0).shape), c.input(0).dtype);
-                                                 c.output(batch_of(c.input(0).shape), c.input(0).dtype);
-                                               },
-                                           .vjp = vjp_slogdet,
-                                           .saves = Saves::kInputs,
-                                           .cost = cost_of_one<NoAttrs>});
+  static const OpDef op =
+      define<NoAttrs>({.name = "slogdet",
+                       .doc = "sign and logarithm of the absolute value of the determinant",
+                       .infer =
+                           [](Infer& c, const NoAttrs&) {
+                             check_square(c, 0);
+                             c.output(batch_of(c.input(0).shape), c.input(0).dtype);
+                             c.output(batch_of(c.input(0).shape), c.input(0).dtype);
+                           },
+                       .vjp = vjp_slogdet,
+                       .saves = Saves::kInputs,
+                       .cost = cost_of_one<NoAttrs>});
   return op;
 }
 
@@ -377,8 +380,8 @@ std::pair<Tensor, Tensor> slogdet(const Tensor& a) {
 
 Tensor logdet(const Tensor& a) {
   const auto [sign, log] = slogdet(a);
-  return where(lt(sign.detach(), 0.0), full({}, std::numeric_limits<double>::quiet_NaN(), a.dtype(), a.device()),
-               log);
+  return where(lt(sign.detach(), 0.0),
+               full({}, std::numeric_limits<double>::quiet_NaN(), a.dtype(), a.device()), log);
 }
 
 }  // namespace linalg
@@ -448,21 +451,19 @@ Outputs reference_pinv(Inputs in, const PinvAttrs& attrs) {
 }  // namespace
 
 const OpDef& op::pinv() {
-  static const OpDef op =
-      define<PinvAttrs>({.name = "pinv",
-                         .doc = "pseudoinverse",
-                         .infer = infer_pinv,
-                         .vjp =
-                             [](Vjp& c, const PinvAttrs&) {
-                               c.input_grad(0, grad_pinv(c.input(0), c.output(0), c.grad(0)));
-                             },
-                         .saves = Saves::kBoth,
-                         .reference = reference_pinv,
-                         .cost = [](Inputs in, Inputs out, const PinvAttrs&) -> Cost {
-                           return {20 * static_cast<double>(in[0].numel()) *
-                                       static_cast<double>(std::min(in[0].dim(-1), in[0].dim(-2))),
-                                   moved_bytes(in, out)};
-                         }});
+  static const OpDef op = define<PinvAttrs>(
+      {.name = "pinv",
+       .doc = "pseudoinverse",
+       .infer = infer_pinv,
+       .vjp = [](Vjp& c,
+                 const PinvAttrs&) { c.input_grad(0, grad_pinv(c.input(0), c.output(0), c.grad(0))); },
+       .saves = Saves::kBoth,
+       .reference = reference_pinv,
+       .cost = [](Inputs in, Inputs out, const PinvAttrs&) -> Cost {
+         return {20 * static_cast<double>(in[0].numel()) *
+                     static_cast<double>(std::min(in[0].dim(-1), in[0].dim(-2))),
+                 moved_bytes(in, out)};
+       }});
   return op;
 }
 

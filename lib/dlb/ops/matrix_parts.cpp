@@ -12,10 +12,9 @@ namespace {
 
 /// `a` where row + offset - column has the sign wanted, 0 elsewhere. NaN elsewhere does not matter.
 Tensor triangle(const Tensor& a, int64_t offset, bool keep_lower) {
-  const Tensor rows =
-      unsqueeze(arange(static_cast<double>(offset), static_cast<double>(a.dim(-2) + offset), 1, DType::kInt64,
-                       a.device()),
-                1);
+  const Tensor rows = unsqueeze(arange(static_cast<double>(offset), static_cast<double>(a.dim(-2) + offset),
+                                       1, DType::kInt64, a.device()),
+                                1);
   const Tensor cols = arange(0, static_cast<double>(a.dim(-1)), 1, DType::kInt64, a.device());
   return where(keep_lower ? le(cols, rows) : ge(cols, rows), a, full({}, 0, a.dtype(), a.device()));
 }
@@ -28,7 +27,7 @@ Tensor lower(const Tensor& a, int64_t offset) { return triangle(a, offset, true)
 
 Tensor upper(const Tensor& a, int64_t offset) { return triangle(a, offset, false); }
 
-Tensor diagonal(const Tensor& a) {
+Tensor matrix_diagonal(const Tensor& a) {
   const int64_t k = std::min(a.dim(-2), a.dim(-1));
   Shape flat = batch_of(a.shape());
   flat.push_back(k * a.dim(-1));

@@ -6,6 +6,7 @@
 #include "dlb/ops/pool.h"
 #include "dlb/ops/reduce.h"
 #include "dlb/ops/shape_ops.h"
+#include "dlb/ops/statistics.h"
 #include "dlb/ops/unary.h"
 
 namespace dlb {

@@ -65,13 +65,13 @@ void vjp_clamp(Vjp& c, const NoAttrs&) {
     return;
   }
   const Tensor ordered = lt(low, high);
-  const Tensor crossed = gt(low, high);
   const Tensor meets_low = logical_and(eq(x, low), ordered);
   const Tensor meets_high = logical_and(eq(x, high), ordered);
-  const Tensor outside = logical_or(logical_or(lt(x, low), gt(x, high)), crossed);
-  give(0, where(outside, zero, where(logical_or(meets_low, meets_high), half, g)));
+  const Tensor at_high = logical_or(gt(low, high), logical_and(gt(x, high), le(low, high)));
+  give(0,
+       where(logical_or(lt(x, low), gt(x, high)), zero, where(logical_or(meets_low, meets_high), half, g)));
   give(1, where(logical_and(lt(x, low), le(low, high)), g, where(meets_low, half, zero)));
-  give(2, where(logical_or(gt(x, high), crossed), g, where(meets_high, half, zero)));
+  give(2, where(at_high, g, where(meets_high, half, zero)));
 }
 
 double largest_finite(DType t) {
@@ -127,17 +127,16 @@ Tensor lerp(const Tensor& a, const Tensor& b, double weight) {
   check_floating("lerp", {&a, 1});
   check_one_dtype("lerp", a, b);
   const Tensor difference = b - a;
-  if (std::abs(weight) < 0.5) return a + difference * weight;
-  return b - difference * (1 - weight);
+  return std::abs(weight) < 0.5 ? a + difference * weight : b + difference * (weight - 1);
 }
 
 Tensor lerp(const Tensor& a, const Tensor& b, const Tensor& weight) {
   check_floating("lerp", {&a, 1});
   check_one_dtype("lerp", a, b);
   check_one_dtype("lerp", a, weight);
-  const Tensor difference = b - a;
-  return where(lt(abs(weight.detach()), 0.5), a + difference * weight,
-               b - difference * affine(weight, -1, 1));
+  // From the nearer end, so that weights 0 and 1 give a and b.
+  const Tensor near_a = lt(abs(weight.detach()), 0.5);
+  return where(near_a, a, b) + (b - a) * where(near_a, weight, weight - 1.0);
 }
 
 Tensor clamp(const Tensor& x, const Tensor& low, const Tensor& high) {

@@ -35,6 +35,7 @@ MaxPoolResult max_pool_with_indices(const Tensor& x, const PoolAttrs& attrs);
 MaxPoolResult adaptive_max_pool_with_indices(const Tensor& x, Dims output);
 
 /// Values put back to where max pooling found them, 0 elsewhere; of several for one position the last stays.
+/// The gradient is PyTorch's: each value gets its position's, overwritten or not.
 /// Shapes: x, indices [N, C, *spatial] -> [N, C, *output]. Errors: data for an index outside the output.
 Tensor max_unpool(const Tensor& x, const Tensor& indices, const Dims& output);
 /// Sizes of the output of max_unpool when none are given: (in - 1) stride - 2 padding + kernel.

@@ -15,8 +15,8 @@ namespace {
 
 void expect_ranks(const char* function, const Tensor& a, int a_rank, const Tensor& b, int b_rank) {
   if (a.rank() != a_rank || b.rank() != b_rank) {
-    fail(ErrorKind::kShape, "{} expects inputs with {} and {} dimensions, got {} and {}", function, a_rank, b_rank,
-         shape_text(a.shape()), shape_text(b.shape()));
+    fail(ErrorKind::kShape, "{} expects inputs with {} and {} dimensions, got {} and {}", function, a_rank,
+         b_rank, shape_text(a.shape()), shape_text(b.shape()));
   }
 }
 
@@ -113,8 +113,8 @@ Tensor tensordot(const Tensor& a, const Tensor& b, Dims a_dims, Dims b_dims) {
   int64_t summed = 1;
   for (size_t i = 0; i < a_dims.size(); ++i) {
     if (a.dim(a_dims[i]) != b.dim(b_dims[i])) {
-      fail(ErrorKind::kShape, "tensordot: dim {} of {} and dim {} of {} differ", a_dims[i], shape_text(a.shape()),
-           b_dims[i], shape_text(b.shape()));
+      fail(ErrorKind::kShape, "tensordot: dim {} of {} and dim {} of {} differ", a_dims[i],
+           shape_text(a.shape()), b_dims[i], shape_text(b.shape()));
     }
     summed *= a.dim(a_dims[i]);
   }
@@ -136,8 +136,9 @@ Tensor tensordot(const Tensor& a, const Tensor& b, Dims a_dims, Dims b_dims) {
   Dims b_order = b_dims;
   for (const int64_t d : a_dims) a_order.push_back(d);
   for (const int64_t d : free_dims(b, b_dims, cols)) b_order.push_back(d);
-  return reshape(matmul(reshape(permute(a, a_order), {rows, summed}), reshape(permute(b, b_order), {summed, cols})),
-                 out);
+  return reshape(
+      matmul(reshape(permute(a, a_order), {rows, summed}), reshape(permute(b, b_order), {summed, cols})),
+      out);
 }
 
 Tensor tensordot(const Tensor& a, const Tensor& b, int64_t dims) {

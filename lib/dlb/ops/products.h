@@ -1,6 +1,6 @@
 #pragma once
-/// \file Products of vectors and matrices beside matmul(): each is made of it. Floating dtypes (kron, outer, trace
-/// and cov of any numeric dtype). Errors: shape where sizes do not fit.
+/// \file Products of vectors and matrices beside matmul(): each is made of it. Floating dtypes (kron, outer,
+/// trace and cov of any numeric dtype). Errors: shape where sizes do not fit.
 
 #include <optional>
 #include <utility>

@@ -46,13 +46,15 @@ Tensor continued(const Tensor& x, int64_t size, const std::string& mode) {
   if (mode == "constant") return pad(x, {size, size});
   const int64_t needed = mode == "reflect" ? size + 1 : mode == "circular" ? size : 1;
   if (mode != "reflect" && mode != "circular" && mode != "replicate") {
-    fail(ErrorKind::kConfig, "stft expects pad_mode reflect, replicate, constant or circular, got '{}'", mode);
+    fail(ErrorKind::kConfig, "stft expects pad_mode reflect, replicate, constant or circular, got '{}'",
+         mode);
   }
   if (n < needed) {
-    fail(ErrorKind::kShape, "stft: padding {} values by {} needs at least {} of them, got {}", mode, size, needed,
-         n);
+    fail(ErrorKind::kShape, "stft: padding {} values by {} needs at least {} of them, got {}", mode, size,
+         needed, n);
   }
-  if (mode == "reflect") return cat({flip(narrow(x, 1, 1, size), {1}), x, flip(narrow(x, 1, n - 1 - size, size), {1})}, 1);
+  if (mode == "reflect")
+    return cat({flip(narrow(x, 1, 1, size), {1}), x, flip(narrow(x, 1, n - 1 - size, size), {1})}, 1);
   if (mode == "circular") return cat({narrow(x, 1, n - size, size), x, narrow(x, 1, 0, size)}, 1);
   const Shape side{x.dim(0), size};
   return cat({expand(narrow(x, 1, 0, 1), side), x, expand(narrow(x, 1, n - 1, 1), side)}, 1);
@@ -204,7 +206,8 @@ Tensor kaiser(int64_t n, bool periodic, double beta, DType dtype) {
 }
 
 Tensor gaussian(int64_t n, double std, bool periodic, DType dtype) {
-  if (!(std > 0)) fail(ErrorKind::kConfig, "a gaussian window expects a standard deviation above 0, got {}", std);
+  if (!(std > 0))
+    fail(ErrorKind::kConfig, "a gaussian window expects a standard deviation above 0, got {}", std);
   return sampled(n, periodic, dtype, [std](double k, double last) {
     const double x = (k - last / 2) / std;
     return std::exp(-x * x / 2);

@@ -14,17 +14,19 @@ struct StftOptions {
   std::optional<int64_t> win_length = {};  ///< default n_fft
   Tensor window = {};                      ///< [win_length], default ones; centred in n_fft points
   bool center = true;                      ///< frame t is centred at t * hop_length
-  std::string pad_mode = "reflect";        ///< what lies beyond the ends: reflect, replicate, constant (0) or circular
-  bool normalized = false;                 ///< divides by sqrt(n_fft)
-  bool onesided = true;                    ///< frequencies 0 to n_fft / 2
+  std::string pad_mode =
+      "reflect";            ///< what lies beyond the ends: reflect, replicate, constant (0) or circular
+  bool normalized = false;  ///< divides by sqrt(n_fft)
+  bool onesided = true;     ///< frequencies 0 to n_fft / 2
 };
 
-/// The transforms of windowed frames. Shapes: x [samples] or [batch, samples] -> [frequencies, frames] or [batch,
-/// frequencies, frames]. Errors: shape (too short a signal, hop or window out of range), dtype, config (pad_mode).
+/// The transforms of windowed frames. Shapes: x [samples] or [batch, samples] -> [frequencies, frames] or
+/// [batch, frequencies, frames]. Errors: shape (too short a signal, hop or window out of range), dtype,
+/// config (pad_mode).
 Complex stft(const Tensor& x, const StftOptions& options);
-/// The signal of which stft() gives `x`, by least squares: frames are windowed, added and divided by the sum of squared
-/// windows; pad_mode does not matter. `length` cuts the signal or adds zeros. Errors: numeric where the windows leave a
-/// gap.
+/// The signal of which stft() gives `x`, by least squares: frames are windowed, added and divided by the sum
+/// of squared windows; pad_mode does not matter. `length` cuts the signal or adds zeros. Errors: numeric
+/// where the windows leave a gap.
 Tensor istft(const Complex& x, const StftOptions& options, std::optional<int64_t> length = {});
 
 /// Windows [n]; `periodic` ones are those of n + 1 points without the last. float32 and float64.
@@ -37,7 +39,8 @@ Tensor blackman(int64_t n, bool periodic = true, DType dtype = DType::kFloat32);
 Tensor nuttall(int64_t n, bool periodic = true, DType dtype = DType::kFloat32);
 Tensor cosine(int64_t n, bool periodic = true, DType dtype = DType::kFloat32);
 /// sum_i (-1)^i a_i cos(2 pi i k / (n - 1))
-Tensor general_cosine(int64_t n, const std::vector<double>& a, bool periodic = true, DType dtype = DType::kFloat32);
+Tensor general_cosine(int64_t n, const std::vector<double>& a, bool periodic = true,
+                      DType dtype = DType::kFloat32);
 /// I0(beta sqrt(1 - (2 k / (n - 1) - 1)^2)) / I0(beta), I0 a modified Bessel function.
 Tensor kaiser(int64_t n, bool periodic = true, double beta = 12, DType dtype = DType::kFloat32);
 Tensor gaussian(int64_t n, double std = 1, bool periodic = true, DType dtype = DType::kFloat32);

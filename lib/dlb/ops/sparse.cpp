@@ -46,7 +46,8 @@ void infer_spmm(Infer& c, const NoAttrs&) {
   c.same_dtype(2, 3);
   c.rank(3, 2);
   if (c.input(2).shape != c.input(1).shape) {
-    c.fail_shape("expects a value for each of {} columns, got {}", c.input(1).dim(0), shape_text(c.input(2).shape));
+    c.fail_shape("expects a value for each of {} columns, got {}", c.input(1).dim(0),
+                 shape_text(c.input(2).shape));
   }
   c.output({c.input(0).dim(0) - 1, c.input(3).dim(1)}, c.input(2).dtype);
 }
@@ -121,7 +122,8 @@ const OpDef& op::csr_transpose() {
                                             .infer =
                                                 [](Infer& c, const CsrAttrs& a) {
                                                   check_rows(c);
-                                                  if (a.cols < 0) c.fail_shape("expects columns, got {}", a.cols);
+                                                  if (a.cols < 0)
+                                                    c.fail_shape("expects columns, got {}", a.cols);
                                                   c.output({a.cols + 1}, DType::kInt64);
                                                   c.output(c.input(1).shape, DType::kInt64);
                                                   c.output(c.input(1).shape, DType::kInt64);
@@ -151,7 +153,8 @@ const OpDef& op::coo_to_csr() {
 }
 
 std::span<const OpDef* const> sparse_ops() {
-  static const OpDef* const list[] = {&op::spmm(), &op::sampled_dot(), &op::csr_transpose(), &op::coo_to_csr()};
+  static const OpDef* const list[] = {&op::spmm(), &op::sampled_dot(), &op::csr_transpose(),
+                                      &op::coo_to_csr()};
   return list;
 }
 

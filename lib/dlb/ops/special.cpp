@@ -34,7 +34,7 @@ struct Divisor {
 };
 Divisor divisor(const Tensor& x) {
   const double tiny = x.dtype() == DType::kFloat64 ? 0x1p-52 : 0x1p-23;
-  const Tensor large = gt(abs(x), tiny);
+  const Tensor large = logical_not(le(abs(x), tiny));
   return {large, where(large, x, constant(tiny, x))};
 }
 
@@ -47,8 +47,8 @@ void vjp_i1e(Vjp& c, const NoAttrs&) {  // i0e - i1e (sign x + 1 / x)
   const Tensor slope = i0e(x) - c.output(0) * (sign(x) + reciprocal(x));
   c.input_grad(0, c.grad(0) * where(large, slope, constant(0.5, x)));
 }
-void vjp_sinc(Vjp& c, const NoAttrs&) {  // (cos(pi x) - sinc x) / x
-  const Tensor zero = eq(c.input(0), 0);
+void vjp_sinc(Vjp& c, const NoAttrs&) {           // (cos(pi x) - sinc x) / x
+  const Tensor zero = eq(square(c.input(0)), 0);  // also where the divisor below would underflow
   const Tensor x = where(zero, constant(1, c.input(0)), c.input(0));
   const Tensor angle = scaled(x, std::numbers::pi);
   const Tensor slope = (angle * cos(angle) - sin(angle)) / (angle * x);

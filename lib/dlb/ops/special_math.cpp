@@ -215,7 +215,7 @@ double digamma(double x) {
 }
 
 double zeta(double s, double q) {
-  if (s == 1) return std::isnan(q) ? q : kInfinity;
+  if (s == 1) return kInfinity;
   if (!(s > 1) || std::isnan(q)) return kNaN;
   if (q > 0) return std::isinf(q) ? 0 : zeta_positive(s, q);
   if (q == std::floor(q)) return kInfinity;

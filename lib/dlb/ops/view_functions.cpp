@@ -209,9 +209,9 @@ std::vector<Tensor> split(const Tensor& x, int64_t size, int64_t dim) {
   if (x.rank() == 0 || size < 0 || (size == 0 && whole > 0)) {
     fail(ErrorKind::kShape, "cannot split {} into parts of {}", shape_text(x.shape()), size);
   }
-  Dims sizes;
-  for (int64_t i = 0; i < whole; i += std::min(size, whole - i)) sizes.push_back(std::min(size, whole - i));
-  if (sizes.empty()) sizes.push_back(0);
+  const int64_t parts = whole == 0 ? 1 : (whole - 1) / size + 1;
+  Dims sizes(static_cast<size_t>(parts), size);
+  sizes.back() = whole - (parts - 1) * size;
   return split_sizes(x, sizes, at);
 }
 

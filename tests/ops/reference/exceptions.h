@@ -27,6 +27,10 @@ inline constexpr Exception kExceptions[] = {
     {"fmod", "dtypes", 0, "negative divisors become 0 in uint8, and integers are not divided by it"},
     {"remainder", "dtypes", 0, "negative divisors become 0 in uint8, and integers are not divided by it"},
     {"uniform", "smooth", 0, "random"},
+    {"nn.functional.max_unpool1d", "smooth", 0,
+     "values put to one place: PyTorch's gradient counts them all"},
+    {"nn.functional.max_unpool2d", "smooth", 0, "as max_unpool1d"},
+    {"nn.functional.max_unpool3d", "smooth", 0, "as max_unpool1d"},
 };
 
 }  // namespace dlb::testing

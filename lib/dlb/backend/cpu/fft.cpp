@@ -1,6 +1,7 @@
-// Fourier transforms with KISS FFT's header, in double precision whatever the tensors' type: lines along a dimension
-// are gathered, transformed and written back, many lines at a time on the threads. KISS FFT takes n * p steps for a
-// large prime factor p of n; such lengths go through Bluestein's convolution of a power of two.
+// Fourier transforms with KISS FFT's header, in double precision whatever the tensors' type: lines along a
+// dimension are gathered, transformed and written back, many lines at a time on the threads. KISS FFT takes n
+// * p steps for a large prime factor p of n; such lengths go through Bluestein's convolution of a power of
+// two.
 #include <algorithm>
 #include <cmath>
 #include <complex>
@@ -129,19 +130,20 @@ void fft_kernel(const KernelArgs& args, const FftAttrs& attrs) {
     for (size_t d = 0; d < attrs.dims.size(); ++d) {
       const Lines lines(args.out(0).shape(), attrs.dims[d]);
       const double scale = d + 1 == attrs.dims.size() ? attrs.scale : 1;
-      each_line(lines, lines.n, attrs.inverse, [&](int64_t line, Value* in, Value* out, Transform& transform) {
-        const int64_t start = lines.start(line);
-        for (int64_t j = 0; j < lines.n; ++j) {
-          const int64_t at = start + j * lines.inner;
-          in[j] = Value(from_re[at], from_im != nullptr ? from_im[at] : T(0));
-        }
-        transform.run(in, out);
-        for (int64_t j = 0; j < lines.n; ++j) {
-          const int64_t at = start + j * lines.inner;
-          re[at] = static_cast<T>(out[j].real() * scale);
-          im[at] = static_cast<T>(out[j].imag() * scale);
-        }
-      });
+      each_line(lines, lines.n, attrs.inverse,
+                [&](int64_t line, Value* in, Value* out, Transform& transform) {
+                  const int64_t start = lines.start(line);
+                  for (int64_t j = 0; j < lines.n; ++j) {
+                    const int64_t at = start + j * lines.inner;
+                    in[j] = Value(from_re[at], from_im != nullptr ? from_im[at] : T(0));
+                  }
+                  transform.run(in, out);
+                  for (int64_t j = 0; j < lines.n; ++j) {
+                    const int64_t at = start + j * lines.inner;
+                    re[at] = static_cast<T>(out[j].real() * scale);
+                    im[at] = static_cast<T>(out[j].imag() * scale);
+                  }
+                });
       from_re = re;
       from_im = im;
     }

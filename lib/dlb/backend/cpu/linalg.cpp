@@ -1,6 +1,6 @@
 // LAPACK is column-major and tensors are row-major: each matrix is transposed into scratch memory and back,
-// except where the routine does not mind. Matrices of a batch are spread over the threads; one alone is left to
-// OpenBLAS' own threads.
+// except where the routine does not mind. Matrices of a batch are spread over the threads; one alone is left
+// to OpenBLAS' own threads.
 #include <cblas.h>
 
 #include <algorithm>
@@ -112,7 +112,8 @@ void cholesky_kernel(const KernelArgs& args, const CholeskyAttrs& attrs) {
       }
       const int info = lapack::potrf(attrs.upper ? "L" : "U", n, to, n);
       if (info > 0) {
-        fail(ErrorKind::kNumeric, "linalg.cholesky: {} is not positive definite (its leading minor of order {})",
+        fail(ErrorKind::kNumeric,
+             "linalg.cholesky: {} is not positive definite (its leading minor of order {})",
              which(i, a.count), info);
       }
     });
@@ -237,7 +238,8 @@ void svd_kernel(const KernelArgs& args, const SvdAttrs& attrs) {
       std::vector<T> left = scratch<T>(int64_t{m} * u_cols);
       std::vector<T> right = scratch<T>(int64_t{v_rows} * n);
       if (k == 0) {  // whatever is asked for is a part of the identity
-        for (int j = 0; j < std::min(m, u_cols); ++j) left[static_cast<size_t>(j) * static_cast<size_t>(m + 1)] = 1;
+        for (int j = 0; j < std::min(m, u_cols); ++j)
+          left[static_cast<size_t>(j) * static_cast<size_t>(m + 1)] = 1;
         for (int j = 0; j < std::min(n, v_rows); ++j)
           right[static_cast<size_t>(j) * static_cast<size_t>(v_rows + 1)] = 1;
       } else {
@@ -297,8 +299,8 @@ void solve_triangular_kernel(const KernelArgs& args, const TriangularAttrs& attr
     T* out = args.out(0).data<T>();
     each(a.count, n, [&](int64_t i) {
       std::copy(b.at(i), b.at(i) + int64_t{n} * r, out + i * n * r);
-      trsm(attrs.upper ? CblasUpper : CblasLower, attrs.unitriangular ? CblasUnit : CblasNonUnit, n, r, a.at(i),
-           out + i * n * r);
+      trsm(attrs.upper ? CblasUpper : CblasLower, attrs.unitriangular ? CblasUnit : CblasNonUnit, n, r,
+           a.at(i), out + i * n * r);
     });
   });
 }
