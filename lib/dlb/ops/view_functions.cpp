@@ -166,7 +166,7 @@ Tensor squeeze_all(const Tensor& x) {
 
 Tensor atleast_nd(const Tensor& x, int rank) {
   Shape shape = x.shape();
-  if (shape.empty() && rank > 0) shape.push_back(1);
+  if (x.rank() == 0 && rank > 0) shape = Shape{1};
   if (shape.size() == 1 && rank > 1) shape.insert(0, 1);
   if (shape.size() == 2 && rank > 2) shape.push_back(1);
   return reshape(x, shape);
@@ -209,9 +209,9 @@ std::vector<Tensor> split(const Tensor& x, int64_t size, int64_t dim) {
   if (x.rank() == 0 || size < 0 || (size == 0 && whole > 0)) {
     fail(ErrorKind::kShape, "cannot split {} into parts of {}", shape_text(x.shape()), size);
   }
+  if (whole == 0) return split_sizes(x, Dims{0}, at);
   Dims sizes;
   for (int64_t i = 0; i < whole; i += std::min(size, whole - i)) sizes.push_back(std::min(size, whole - i));
-  if (sizes.empty()) sizes.push_back(0);
   return split_sizes(x, sizes, at);
 }
 
