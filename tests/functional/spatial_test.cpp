@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 #include <cmath>
 
+#include "dlb/ops/statistics.h"
 #include "dlb/functional/function.h"
 #include "dlb/ops/binary.h"
 #include "dlb/ops/create.h"

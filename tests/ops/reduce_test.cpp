@@ -8,6 +8,7 @@
 #include "dlb/ops/binary.h"
 #include "dlb/ops/create.h"
 #include "dlb/ops/shape_ops.h"
+#include "dlb/ops/statistics.h"
 #include "dlb/ops/unary.h"
 #include "samples.h"
 

@@ -270,10 +270,13 @@ void add_index_samples(SampleTable& t) {
                        picked({2, 3, 4}, index_of({1, 1, 0, 2}, {4}), 1, index_select),
                        picked({3, 4}, index_of({}, {0}), 0, index_select),
                        picked({300, 100}, rows, 0, index_select, true)};
-  t["index_add"] = {added({3, 4}, index_of({2, 0, 2}, {3}), {3, 4}, 0, index_add),
-                    added({2, 3, 4}, index_of({1, 1, 0, 2}, {4}), {2, 4, 4}, 1, index_add),
-                    added({3, 4}, index_of({}, {0}), {0, 4}, 0, index_add),
-                    added({300, 100}, rows, {1000, 100}, 0, index_add, true)};
+  const auto add_rows = [](const Tensor& x, int64_t dim, const Tensor& index, const Tensor& src) {
+    return index_add(x, dim, index, src);
+  };
+  t["index_add"] = {added({3, 4}, index_of({2, 0, 2}, {3}), {3, 4}, 0, add_rows),
+                    added({2, 3, 4}, index_of({1, 1, 0, 2}, {4}), {2, 4, 4}, 1, add_rows),
+                    added({3, 4}, index_of({}, {0}), {0, 4}, 0, add_rows),
+                    added({300, 100}, rows, {1000, 100}, 0, add_rows, true)};
   const auto hot = [](const Tensor& index) {
     return Sample{
         .inputs = {index},
