@@ -13,6 +13,7 @@ const SampleTable& all_samples() {
     add_activation_samples(t);
     add_special_samples(t);
     add_reduce_samples(t);
+    add_order_samples(t);
     add_shape_samples(t);
     add_index_samples(t);
     add_network_samples(t);

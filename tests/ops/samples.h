@@ -45,6 +45,8 @@ void add_binary_samples(SampleTable& table);
 void add_activation_samples(SampleTable& table);
 void add_special_samples(SampleTable& table);
 void add_reduce_samples(SampleTable& table);
+/// Scans, sorts, searches, statistics, distances: samples_reduction.cpp.
+void add_order_samples(SampleTable& table);
 void add_shape_samples(SampleTable& table);
 void add_index_samples(SampleTable& table);
 /// matmul, conv, pool, norm, softmax, loss: samples_network.cpp.
