@@ -17,10 +17,16 @@ using Pair = std::pair<Tensor, Tensor>;
 
 Tensor converted(const Tensor& x, const OptionalType& dtype) { return dtype ? cast(x, *dtype) : x; }
 
-/// A sum's dtype is also that of the result, where it could be another.
+bool narrows(const Tensor& x, const OptionalType& dtype) {
+  return dtype && is_floating(*dtype) && is_floating(x.dtype()) && dtype_size(*dtype) < dtype_size(x.dtype());
+}
+
+/// Computed in `dtype`, which is also that of the result; but where that is narrower than the input's, values
+/// and gradients are rounded at the end only.
 template <Tensor (*kReduce)(const Tensor&, Dims, bool)>
 Tensor reduce_as(const Tensor& x, const OptionalDims& dims, bool keepdim, const OptionalType& dtype) {
-  return converted(kReduce(converted(x, dtype), dims.value_or(Dims{}), keepdim), dtype);
+  const Tensor from = narrows(x, dtype) ? x : converted(x, dtype);
+  return converted(kReduce(from, dims.value_or(Dims{}), keepdim), dtype);
 }
 template <Tensor (*kReduce)(const Tensor&, Dims, bool)>
 Tensor reduce_over(const Tensor& x, const OptionalDims& dims, bool keepdim) {
@@ -34,7 +40,7 @@ Tensor test_over(const Tensor& x, const OptionalDims& dims, bool keepdim) {
 }
 template <Tensor (*kScan)(const Tensor&, int64_t, bool)>
 Tensor scan_as(const Tensor& x, int64_t dim, const OptionalType& dtype) {
-  return converted(kScan(converted(x, dtype), dim, false), dtype);
+  return converted(kScan(narrows(x, dtype) ? x : converted(x, dtype), dim, false), dtype);
 }
 
 Tensor nothing_else(const Tensor& x, std::string_view function) {
@@ -86,8 +92,9 @@ std::vector<Function> scans() {
           {"data", "reduce", "lengths = none", "offsets = none", "axis = 0", "unsafe = false",
            "initial = none"},
           +[](const Tensor& x, const std::string& reduce, const Tensor& lengths, const Tensor& offsets,
-              int64_t axis, bool /*unsafe: bounds are always checked*/, std::optional<double> initial) {
-            return segment_reduce(x, segment_reduction_from_name(reduce), lengths, offsets, axis, initial);
+              int64_t axis, bool unsafe, std::optional<double> initial) {
+            return segment_reduce(x, segment_reduction_from_name(reduce), lengths, offsets, axis, initial,
+                                  unsafe);
           }),
   };
 }

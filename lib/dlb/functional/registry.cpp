@@ -8,16 +8,12 @@ namespace dlb::functional {
 std::span<const Function> all_functions() {
   static const std::vector<Function> functions = [] {
     std::vector<Function> all;
-    for (const auto family : {&pointwise_functions, &activation_functions, &special_functions,
-                              &reduction_functions, &sorting_functions, &statistics_functions,
-                              &shape_functions, &indexing_functions, &creation_functions, &linalg_functions,
-                              &fft_functions, &spatial_functions, &normalization_functions, &layer_functions,
-                              &loss_functions, &sequence_functions, &random_functions}) {
     for (const auto family :
          {&pointwise_functions, &activation_functions, &special_functions, &reduction_functions,
-          &sorting_functions, &shape_functions, &indexing_functions, &creation_functions, &linalg_functions,
-          &product_functions, &fft_functions, &spatial_functions, &normalization_functions, &loss_functions,
-          &sequence_functions, &random_functions}) {
+          &sorting_functions, &statistics_functions, &shape_functions, &indexing_functions,
+          &creation_functions, &linalg_functions, &product_functions, &fft_functions, &spatial_functions,
+          &normalization_functions, &layer_functions, &loss_functions, &sequence_functions,
+          &random_functions}) {
       for (Function& f : family()) all.push_back(std::move(f));
     }
     return all;

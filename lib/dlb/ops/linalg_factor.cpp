@@ -205,7 +205,7 @@ void vjp_eigh(Vjp& c, const EighAttrs&) {
   Tensor middle;
   if (c.grad(1).defined()) {
     const Tensor turned = matmul(transposed(v), c.grad(1)) / differences(c.output(0));
-    middle = turned - diagonal_matrix(matrix_diagonal(turned));
+    middle = turned - diagonal_matrix(diagonal(turned));
   }
   if (c.grad(0).defined()) {
     const Tensor d = diagonal_matrix(c.grad(0));
@@ -335,7 +335,7 @@ std::pair<Tensor, Tensor> lu_factor(const Tensor& a, bool pivot) {
   Outputs out = apply(op::lu_factor(), {a}, LuAttrs{pivot});
   if (!out[0].is_meta()) {
     const NoGrad guard;
-    for (const double u : matrix_diagonal(out[0]).to_vector<double>()) {
+    for (const double u : diagonal(out[0]).to_vector<double>()) {
       if (u == 0) fail(ErrorKind::kNumeric, "linalg.lu_factor: the matrix is singular: u has a zero pivot");
     }
   }

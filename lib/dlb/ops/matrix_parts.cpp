@@ -27,7 +27,7 @@ Tensor lower(const Tensor& a, int64_t offset) { return triangle(a, offset, true)
 
 Tensor upper(const Tensor& a, int64_t offset) { return triangle(a, offset, false); }
 
-Tensor matrix_diagonal(const Tensor& a) {
+Tensor diagonal(const Tensor& a) {
   const int64_t k = std::min(a.dim(-2), a.dim(-1));
   Shape flat = batch_of(a.shape());
   flat.push_back(k * a.dim(-1));

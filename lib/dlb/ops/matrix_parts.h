@@ -13,7 +13,7 @@ Tensor lower(const Tensor& a, int64_t offset = 0);
 /// Entries with column - row >= offset, 0 elsewhere.
 Tensor upper(const Tensor& a, int64_t offset = 0);
 /// Shapes: [*, n, m] -> [*, min(n, m)].
-Tensor matrix_diagonal(const Tensor& a);
+Tensor diagonal(const Tensor& a);
 /// Shapes: [*, n] -> [*, n, n], 0 beside the diagonal.
 Tensor diagonal_matrix(const Tensor& d);
 /// Ones on the diagonal, of the dtype and on the device of `like`. Shapes: -> [n, n].

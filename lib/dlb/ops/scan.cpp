@@ -75,21 +75,27 @@ void vjp_cumprod(Vjp& c, const ScanAttrs& a) {
   c.input_grad(0, before * later);
 }
 
-/// dx_i = exp(x_i - y_i) s_i with s_i = g_i + exp(y_i - y_{i+1}) s_{i+1}: no exponent is positive.
+/// dx_i = exp(x_i - y_i) s_i with s_i = g_i + exp(y_i - y_{i+1}) s_{i+1}, where the last exponential is
+/// 1 - exp(x_{i+1} - y_{i+1}): no exponent is positive.
 void vjp_logcumsumexp(Vjp& c, const ScanAttrs& a) {
-  const Tensor& x = c.input(0);
-  const Tensor& y = c.output(0);
-  if (x.rank() == 0 || x.numel() == 0) return c.input_grad(0, c.grad(0) * exp(x - y));
-  const int64_t n = x.dim(a.dim);
-  const Tensor next = narrow(y, a.dim, 1, n - 1);
-  const Tensor here = narrow(y, a.dim, 0, n - 1);
-  const Tensor zero = full({}, 0, x.dtype(), x.device());
-  // Equal neighbours may both be infinite.
-  const Tensor step = exp(where(eq(here, next), zero, here - next));
-  Shape edge = x.shape();
-  edge[static_cast<size_t>(normalize_dim(a.dim, x.rank()))] = 1;
-  const Tensor factor = cat({step, zeros(edge, x.dtype(), x.device())}, a.dim);
-  c.input_grad(0, exp(x - y) * linear_recurrence(factor, c.grad(0), a.dim, kReverse));
+  if (c.input(0).numel() == 0) return c.input_grad(0, c.grad(0));
+  // Differences of large numbers: in float32 they would be coarse.
+  const Tensor x = cast(c.input(0), DType::kFloat64);
+  const Tensor y = c.input(0).dtype() == DType::kFloat64 ? c.output(0) : logcumsumexp(x, a.dim);
+  Tensor s = cast(c.grad(0), DType::kFloat64);
+  if (x.rank() > 0) {
+    const int64_t n = x.dim(a.dim);
+    const Tensor later_x = narrow(x, a.dim, 1, n - 1);
+    const Tensor later_y = narrow(y, a.dim, 1, n - 1);
+    const Tensor zero = full({}, 0, x.dtype(), x.device());
+    // Both may be infinite.
+    const Tensor step = neg(expm1(where(eq(later_x, later_y), zero, later_x - later_y)));
+    Shape edge = x.shape();
+    edge[static_cast<size_t>(normalize_dim(a.dim, x.rank()))] = 1;
+    const Tensor factor = cat({step, zeros(edge, x.dtype(), x.device())}, a.dim);
+    s = linear_recurrence(factor, s, a.dim, kReverse);
+  }
+  c.input_grad(0, cast(exp(x - y) * s, c.input(0).dtype()));
 }
 
 void vjp_extreme(Vjp& c, const ScanAttrs& a) {

@@ -196,7 +196,7 @@ Tensor scatter_reduce(const Tensor& x, int64_t dim, const Tensor& index, const T
 namespace {
 
 /// Bounds of the segments: [*, segments + 1], checked to rise within [0, n].
-Tensor segment_bounds(const Tensor& lengths, const Tensor& offsets, int64_t n) {
+Tensor segment_bounds(const Tensor& lengths, const Tensor& offsets, int64_t n, bool may_leave_out) {
   Tensor bounds;
   if (lengths.defined()) {
     Shape edge = lengths.shape();
@@ -212,7 +212,8 @@ Tensor segment_bounds(const Tensor& lengths, const Tensor& offsets, int64_t n) {
     if (!rises || amin(bounds).item() < 0 || most > static_cast<double>(n)) {
       fail(ErrorKind::kData, "segment_reduce expects segments one after the other within {} elements", n);
     }
-    if (lengths.defined() && (amin(select(bounds, -1, bounds.dim(-1) - 1)).item() < static_cast<double>(n))) {
+    if (lengths.defined() && !may_leave_out &&
+        (amin(select(bounds, -1, bounds.dim(-1) - 1)).item() < static_cast<double>(n))) {
       fail(ErrorKind::kData, "segment_reduce expects lengths that add up to {}, the size of the axis", n);
     }
   }
@@ -222,7 +223,8 @@ Tensor segment_bounds(const Tensor& lengths, const Tensor& offsets, int64_t n) {
 }  // namespace
 
 Tensor segment_reduce(const Tensor& x, SegmentReduction reduction, const Tensor& lengths,
-                      const Tensor& offsets, int64_t axis, std::optional<double> initial) {
+                      const Tensor& offsets, int64_t axis, std::optional<double> initial,
+                      bool may_leave_out) {
   if (!is_floating(x.dtype())) {
     fail(ErrorKind::kDtype, "segment_reduce expects a floating dtype, got {}", dtype_name(x.dtype()));
   }
@@ -246,7 +248,7 @@ Tensor segment_reduce(const Tensor& x, SegmentReduction reduction, const Tensor&
          shape_text(x.shape()), axis, shape_text(given.shape()));
   }
   const int64_t n = x.shape()[at];
-  const Tensor bounds = segment_bounds(lengths, offsets, n);
+  const Tensor bounds = segment_bounds(lengths, offsets, n, may_leave_out);
   const int64_t segments = bounds.dim(-1) - 1;
 
   // Which segment each element belongs to; elements of none go to one more at the end.

@@ -25,10 +25,11 @@ SegmentReduction segment_reduction_from_name(std::string_view name);
 
 /// Reductions of consecutive segments along an axis, of the given lengths or between offsets (one of the two
 /// is defined), starting from `initial`; of no elements: initial, or 0, 1, NaN, -infinity or infinity. A mean
-/// adds initial to the sum. Shapes: x [*, n, rest], lengths [*, segments] or offsets [*, segments + 1]; axis
-/// is that of n -> [*, segments, rest]. Errors: data for segments that do not fit in n.
+/// adds initial to the sum. With `may_leave_out` lengths may end before the axis does. Shapes: x [*, n,
+/// rest], lengths [*, segments] or offsets [*, segments + 1]; axis is that of n -> [*, segments, rest].
+/// Errors: data for segments that do not fit in n.
 Tensor segment_reduce(const Tensor& x, SegmentReduction reduction, const Tensor& lengths,
                       const Tensor& offsets = {}, int64_t axis = 0,
-                      std::optional<double> initial = std::nullopt);
+                      std::optional<double> initial = std::nullopt, bool may_leave_out = false);
 
 }  // namespace dlb

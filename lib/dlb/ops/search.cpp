@@ -94,6 +94,7 @@ Tensor slices(const Tensor& x, int64_t dim, std::string_view function) {
   if (x.rank() == 0) fail(ErrorKind::kShape, "{} along a dim expects dimensions, got a 0-d tensor", function);
   const int d = normalize_dim(dim, x.rank());
   Shape rows = {x.dim(d), 1};
+  Dims order = {d};
   for (int i = 0; i < x.rank(); ++i) {
     if (i == d) continue;
     if (x.dim(i) == 0) {
@@ -101,8 +102,9 @@ Tensor slices(const Tensor& x, int64_t dim, std::string_view function) {
            shape_text(x.shape()));
     }
     rows[1] *= x.dim(i);
+    order.push_back(i);
   }
-  return reshape(transpose(x, 0, d), rows);
+  return reshape(permute(x, order), rows);
 }
 
 /// The inverse permutation's effect: y[order[i]] = x[i].

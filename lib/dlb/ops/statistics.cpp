@@ -127,12 +127,12 @@ Tensor cov_matrix(const Tensor& input, int64_t correction, const Tensor& fweight
 
 Tensor cov(const Tensor& x, int64_t correction, const Tensor& fweights, const Tensor& aweights) {
   const Tensor c = cov_matrix(x, correction, fweights, aweights);
-  return x.rank() < 2 ? reshape(c, {}) : c;
+  return c.numel() == 1 ? reshape(c, {}) : c;
 }
 
 Tensor corrcoef(const Tensor& x) {
   const Tensor c = cov_matrix(x, 1, {}, {});
-  if (x.rank() < 2) return reshape(c / c, {});
+  if (c.numel() == 1) return reshape(c / c, {});
   const int64_t n = c.dim(0);
   if (n == 0) return c;
   const Tensor deviation = sqrt(slice(flatten(c), 0, 0, n * n, n + 1));

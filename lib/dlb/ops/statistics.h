@@ -19,7 +19,7 @@ std::pair<Tensor, Tensor> std_mean(const Tensor& x, Dims dims = {}, double corre
                                    bool keepdim = false);
 
 /// Covariances of variables in rows from observations in columns, each counted fweights (whole numbers) times
-/// and weighted with aweights (either may be undefined). Shapes: x [n, m] -> [n, n]; [m] or [] -> [].
+/// and weighted with aweights (either may be undefined). Shapes: x [n, m] -> [n, n]; [1, m], [m] or [] -> [].
 Tensor cov(const Tensor& x, int64_t correction = 1, const Tensor& fweights = {}, const Tensor& aweights = {});
 /// cov scaled to ones on the diagonal, limited to [-1, 1]. Shapes: as cov.
 Tensor corrcoef(const Tensor& x);

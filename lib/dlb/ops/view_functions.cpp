@@ -166,9 +166,9 @@ Tensor squeeze_all(const Tensor& x) {
 
 Tensor atleast_nd(const Tensor& x, int rank) {
   Shape shape = x.shape();
-  if (shape.empty() && rank > 0) shape.push_back(1);
+  if (x.rank() == 0 && rank > 0) shape = Shape{1};
   if (shape.size() == 1 && rank > 1) shape.insert(0, 1);
-  if (shape.size() == 2 && rank > 2) shape.push_back(1);
+  if (shape.size() == 2 && rank > 2) shape = Shape{shape[0], shape[1], 1};
   return reshape(x, shape);
 }
 
