@@ -1,3 +1,4 @@
+#include "dlb/ops/activation.h"
 #include "dlb/ops/binary.h"
 #include "dlb/ops/pointwise.h"
 #include "dlb/ops/special.h"
@@ -93,6 +94,23 @@ void add_special_samples(SampleTable& t) {
   add_unary(
       t, "zeta", [](const Tensor& x) { return zeta(beside(x, 2.5), x); }, {0.8, 4}, steep);
   add_binary(t, "igamma", igamma, {0.5, 4}, {0.5, 4}, {.gradient = false, .rejects = kIntegers});
+  // Functions that are named otherwise than their operators, or compositions, without reference vectors.
+  for (const char* name : {"erfcx", "ndtri", "log_ndtr", "i1", "i1e", "zeta"}) {
+    t[std::string("special.") + name] = t[name];
+  }
+  add_binary(t, "ldexp", ldexp, {}, {-2, 2}, steep);
+  const RngKey key{.seed = 3, .purpose = RngPurpose::kUser};
+  add_unary(
+      t, "rrelu", [key](const Tensor& x) { return rrelu(x, 0.1, 0.3, false, key); }, {-2, -0.1}, floating);
+  add_unary(
+      t, "rrelu", [key](const Tensor& x) { return rrelu(x, 0.1, 0.3, true, key); }, {0.1, 2}, floating);
+  for (const bool hard : {false, true}) {
+    t["gumbel_softmax"].push_back({.inputs = {values({3, 4}, -2, 2, 16)},
+                                   .call = on_one([key, hard](const Tensor& x) {
+                                     return gumbel_softmax(cast(x, DType::kFloat64), 0.7, hard, -1, key);
+                                   }),
+                                   .gradient = !hard});
+  }
   const auto limits = [](const Shape& x, const Shape& low, const Shape& high, double center, bool large) {
     return Sample{
         .inputs = {values(x, center - 0.4, center + 0.4, 13), values(low, -1, -0.5, 14),

@@ -180,8 +180,6 @@ void add_rounding_and_limits(std::vector<Function>& list) {
              &minimum, kReal),
       define("fmax", "the larger; a NaN loses", {"input", "other"}, &fmax, kReal),
       define("fmin", "the smaller; a NaN loses", {"input", "other"}, &fmin, kReal),
-      define("max", "the larger of two tensors' elements", {"input", "other"}, &maximum, kReal),
-      define("min", "the smaller of two tensors' elements", {"input", "other"}, &minimum, kReal),
       define("nan_to_num", "NaN and infinities replaced",
              {"input", "nan = none", "posinf = none", "neginf = none"}, &nan_to_num, kReal),
       define(

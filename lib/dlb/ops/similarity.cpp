@@ -2,7 +2,7 @@
 #include <cmath>
 
 #include "dlb/ops/binary.h"
-#include "dlb/ops/create.h"
+#include "dlb/ops/distance.h"
 #include "dlb/ops/elementwise.h"
 #include "dlb/ops/pointwise.h"
 #include "dlb/ops/reduce.h"
@@ -18,20 +18,6 @@ Tensor length_above(const Tensor& x, int64_t dim, double eps) {
   const Tensor length = norm(x, {dim}, kKeepDim);
   const Tensor value = length.detach();
   return length + (clamp(value, eps, HUGE_VAL) - value);
-}
-
-Tensor lp_norm(const Tensor& x, double p, Dims dims, bool keepdim) {
-  if (p == 2) return norm(x, dims, keepdim);
-  if (p == 1) return sum(abs(x), dims, keepdim);
-  if (p == 0) return sum(cast(ne(x.detach(), 0), x.dtype()), dims, keepdim);
-  if (std::isinf(p)) return p > 0 ? amax(abs(x), dims, keepdim) : amin(abs(x), dims, keepdim);
-  const Tensor zero = eq(x, 0);
-  const Tensor one = full({}, 1, x.dtype(), x.device());
-  const Tensor none = full({}, 0, x.dtype(), x.device());
-  const Tensor powers = where(zero, none, pow(where(zero, one, abs(x)), p));
-  const Tensor total = sum(powers, dims, keepdim);
-  const Tensor nothing = eq(total, 0);
-  return where(nothing, none, pow(where(nothing, one, total), 1 / p));
 }
 
 }  // namespace
