@@ -14,6 +14,7 @@ const SampleTable& all_samples() {
     add_shape_samples(t);
     add_index_samples(t);
     add_network_samples(t);
+    add_sequence_samples(t);
     return t;
   }();
   return samples;

@@ -46,6 +46,8 @@ void add_shape_samples(SampleTable& table);
 void add_index_samples(SampleTable& table);
 /// matmul, conv, pool, norm, softmax, loss: samples_network.cpp.
 void add_network_samples(SampleTable& table);
+/// Attention, recurrent networks, CTC, random operators.
+void add_sequence_samples(SampleTable& table);
 
 /// All of the above.
 const SampleTable& all_samples();
