@@ -53,6 +53,8 @@ void add_index_samples(SampleTable& table);
 void add_network_samples(SampleTable& table);
 /// Unpooling, resizing, sampling, sliding windows: samples_spatial.cpp.
 void add_spatial_samples(SampleTable& table);
+/// Attention, recurrent networks, CTC, random operators.
+void add_sequence_samples(SampleTable& table);
 
 /// All of the above.
 const SampleTable& all_samples();

@@ -234,6 +234,7 @@ Tensor multi_margin_loss(const Tensor& x, const Tensor& target, const MultiMargi
   check_floating_input("multi_margin_loss", x);
   if (o.p != 1 && o.p != 2) fail(ErrorKind::kConfig, "multi_margin_loss expects p of 1 or 2, got {}", o.p);
   if (x.rank() > 2) fail_target("multi_margin_loss", x, target);
+  if (x.rank() == 0) return multi_margin_loss(reshape(x, {1}), target, o);
   const bool single = x.rank() == 1;
   // One target for a row is the same as a target without dimensions.
   const bool row_of_one = single && target.rank() == 1 && target.dim(0) == 1;

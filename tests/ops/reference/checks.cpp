@@ -95,6 +95,20 @@ void guarded(Failures& failures, const char* what, const std::function<void()>& 
   }
 }
 
+/// Whether the case draws random numbers: only shapes and dtypes of its results can be compared.
+bool draws(const Variant& variant, const Arguments& arguments) {
+  const functional::Binding bound = bind(variant, arguments);
+  bool dropout = false;
+  bool training = true;
+  for (size_t i = 0; i < bound.values.size(); ++i) {
+    const std::string& name = bound.function->params[i].name;
+    const Value& v = bound.values[i];
+    if (name == "dropout_p" && v.is<double>()) dropout = v.as<double>() > 0;
+    if (name == "training" && v.is<bool>()) training = v.as<bool>();
+  }
+  return dropout && training;
+}
+
 /// Results and gradients of the case against the reference, its floating tensors as map() makes them.
 void against_reference(Failures& failures, const char* what, const Variant& variant, const Case& c,
                        const TensorMap& map, const Tolerance& tolerance, bool exact_dtype) {
@@ -102,6 +116,7 @@ void against_reference(Failures& failures, const char* what, const Variant& vari
     const Arguments arguments = replaced(c, map);
     Value plain;
     const std::vector<Tensor> got = call(variant, arguments, &plain);
+    const bool random = draws(variant, arguments);
     if (!c.value.is_none()) {
       if (functional::text(plain) != functional::text(c.value)) {
         failures.push_back(fmt::format("{}: gives {}, expected {}", what, functional::text(plain),
@@ -119,11 +134,17 @@ void against_reference(Failures& failures, const char* what, const Variant& vari
         failures.push_back(fmt::format("{}: result {} is {}, expected {}", what, i,
                                        dtype_name(got[i].dtype()), dtype_name(c.outputs[i].dtype())));
       }
-      if (const std::string why = compare(got[i], c.outputs[i], tolerance); !why.empty()) {
+      const Tensor& expected = random ? got[i] : c.outputs[i];
+      if (random && got[i].shape() != c.outputs[i].shape()) {
+        failures.push_back(fmt::format("{}: result {} is {}, expected {}", what, i,
+                                       shape_text(got[i].shape()), shape_text(c.outputs[i].shape())));
+      }
+      if (const std::string why = compare(got[i], expected, tolerance); !why.empty()) {
         failures.push_back(fmt::format("{}: result {}: {}", what, i, why));
         return;
       }
     }
+    if (random) return;
     if (!c.has_grads) return;
     const std::vector<Tensor> grads = gradients(got, arguments.leaves);
     if (grads.size() != c.grads.size()) {

@@ -26,6 +26,8 @@ inline constexpr Exception kExceptions[] = {
     {"floor_divide", "dtypes", 0, "negative divisors become 0 in uint8, and integers are not divided by it"},
     {"fmod", "dtypes", 0, "negative divisors become 0 in uint8, and integers are not divided by it"},
     {"remainder", "dtypes", 0, "negative divisors become 0 in uint8, and integers are not divided by it"},
+    {"nn.functional.ctc_loss", "smooth", 0,
+     "the gradient is that with respect to scores before log_softmax, as in PyTorch"},
     {"uniform", "smooth", 0, "random"},
     {"nn.functional.max_unpool1d", "smooth", 0,
      "values put to one place: PyTorch's gradient counts them all"},

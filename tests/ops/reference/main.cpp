@@ -46,7 +46,11 @@ int main(int argc, char** argv) {
   dlb::backend::cpu::install();
   install_crash_message();
   try {
-    const std::vector<Variant> variants = read_vectors(folder, filter);
+    std::vector<Variant> variants = read_vectors(folder, filter);
+    if (given == nullptr) {
+      // What PyTorch's operator database has no samples of.
+      for (Variant& more : read_vectors(DLB_MORE_VECTORS, filter)) variants.push_back(std::move(more));
+    }
     Coverage coverage;
     size_t passed_in_all = 0;
     size_t failed_in_all = 0;
