@@ -17,6 +17,7 @@ const SampleTable& all_samples() {
     add_index_samples(t);
     add_network_samples(t);
     add_spatial_samples(t);
+    add_move_samples(t);
     return t;
   }();
   return samples;

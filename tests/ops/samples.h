@@ -51,6 +51,8 @@ void add_index_samples(SampleTable& table);
 void add_network_samples(SampleTable& table);
 /// Unpooling, resizing, sampling, sliding windows: samples_spatial.cpp.
 void add_spatial_samples(SampleTable& table);
+/// What only moves elements and has no vectors: samples_moves.cpp.
+void add_move_samples(SampleTable& table);
 
 /// All of the above.
 const SampleTable& all_samples();
