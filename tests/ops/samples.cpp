@@ -19,6 +19,7 @@ const SampleTable& all_samples() {
     add_network_samples(t);
     add_spatial_samples(t);
     add_sequence_samples(t);
+    add_move_samples(t);
     return t;
   }();
   return samples;

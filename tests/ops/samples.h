@@ -55,6 +55,8 @@ void add_network_samples(SampleTable& table);
 void add_spatial_samples(SampleTable& table);
 /// Attention, recurrent networks, CTC, random operators.
 void add_sequence_samples(SampleTable& table);
+/// What only moves elements and has no vectors: samples_moves.cpp.
+void add_move_samples(SampleTable& table);
 
 /// All of the above.
 const SampleTable& all_samples();
