@@ -43,6 +43,21 @@ void copy(benchmark::State& state) {
   count(state, 2);
 }
 
+void read(benchmark::State& state) {
+  const Tensor x = random({kLength});
+  for (auto _ : state) {
+    parallel_for(kLength / 64, 1, [&](int64_t begin, int64_t end) {
+      const auto* const p = reinterpret_cast<const uint64_t*>(x.data<float>());
+      uint64_t lanes[8] = {};
+      for (int64_t i = begin * 32; i < end * 32; i += 8) {
+        for (int64_t l = 0; l < 8; ++l) lanes[l] ^= p[i + l];
+      }
+      for (const uint64_t lane : lanes) benchmark::DoNotOptimize(lane);
+    });
+  }
+  count(state, 1);
+}
+
 /// y = a + 2 b, past the caches or through them.
 template <bool kPast>
 void triad(benchmark::State& state) {
@@ -117,6 +132,7 @@ void add_bandwidth_cases() {
   const auto plain = [](const char* name, void (*f)(benchmark::State&)) {
     benchmark::RegisterBenchmark(name, f)->UseRealTime()->Unit(benchmark::kMicrosecond);
   };
+  plain("bandwidth/machine/read", read);
   plain("bandwidth/machine/copy", copy);
   plain("bandwidth/machine/triad", triad<false>);
   plain("bandwidth/machine/triad_streaming", triad<true>);

@@ -77,6 +77,8 @@ void add_elementwise_cases() {
       unary("sigmoid", sigmoid, kBackward),
       unary("tanh", tanh, kBackward),
       unary("exp", exp),
+      unary("sin", sin),
+      unary("cos", cos),
       positive("log", log),
       positive("sqrt", sqrt),
       unary(

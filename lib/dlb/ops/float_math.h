@@ -67,28 +67,14 @@ DLB_INLINE float exp(float x) {
 
 /// e^x for x <= 0, with 0 in place of subnormal results. Error: 1.1 ulp.
 DLB_INLINE float exp_negative(float x) {
-  const float c = x < -87.0F ? -87.0F : x;
   constexpr float kRound = 12582912.0F;
-  const float t = fma(c, 1.44269504F, kRound);
+  const float t = fma(x, 1.44269504F, kRound);
   const float k = t - kRound;
-  const float r = fma(k, 2.12194440e-4F, fma(k, -0.693359375F, c));
+  const float r = fma(k, 2.12194440e-4F, fma(k, -0.693359375F, x));
   // The low bits of t are k: shifted, they make 2^k.
   const float s = std::bit_cast<float>((std::bit_cast<uint32_t>(t) << 23) + 0x3f800000U);
-  return x < -87.0F ? 0.0F : fma(small_expm1(r), s, s);
-}
-
-/// 2^x. Error: 1.1 ulp; exact for whole numbers.
-DLB_INLINE float exp2(float x) {
-  constexpr float kRound = 12582912.0F;
-  float c = x < -151.0F ? -151.0F : x;
-  c = c > 129.0F ? 129.0F : c;
-  const float t = c + kRound;
-  const float r = (c - (t - kRound)) * 0.693147181F;
-  const int32_t n = static_cast<int32_t>(std::bit_cast<uint32_t>(t) - 0x4B400000U);
-  const float e = small_expm1(r);
-  const int32_t half = n >> 1;
-  const float s = exp2i(half);
-  return fma(e, s, s) * exp2i(n - half);
+  const float y = fma(small_expm1(r), s, s);
+  return x < -87.0F ? 0.0F : y;
 }
 
 /// e^x - 1. Error: 1.6 ulp.

@@ -29,12 +29,15 @@ struct Moments {
 
 /// Of a row; the deviations are summed in a second pass over it, so that a large mean cancels nothing.
 template <class T, class A = compute_t<T>>
-DLB_INLINE Moments<A> moments(const T* x, int64_t n, double eps) {
+DLB_INLINE Moments<A> moments(const T* x, int64_t n, double eps, const Ahead<T>& ahead) {
   const A mean = row_sum<A>(n, [&](int64_t i) { return load(x[i]); }) / static_cast<A>(n);
-  const A squares = row_sum<A>(n, [&](int64_t i) {
-    const A d = load(x[i]) - mean;
-    return d * d;
-  });
+  const A squares = row_sum<A>(
+      n,
+      [&](int64_t i) {
+        const A d = load(x[i]) - mean;
+        return d * d;
+      },
+      ahead);
   const double var = static_cast<double>(squares) / static_cast<double>(n);
   return {mean, static_cast<A>(1 / std::sqrt(var + eps))};
 }
@@ -51,8 +54,7 @@ void forward(const KernelArgs& args, const Tensor& x, const NormAttrs& a) {
       for (int64_t row = begin; row < end; ++row) {
         const T* in = x.data<T>() + row * r.size;
         T* out = args.out(0).data<T>() + row * r.size;
-        if (row + 1 < end) prefetch_row(in + r.size, r.size);
-        const auto [mean, rstd] = moments<T>(in, r.size, a.eps);
+        const auto [mean, rstd] = moments<T>(in, r.size, a.eps, Ahead<T>{in + r.size, out + r.size});
         for (int64_t i = 0; i < r.size; ++i) out[i] = store<T>((load(in[i]) - mean) * rstd * w[i] + b[i]);
       }
     });
@@ -68,7 +70,7 @@ void layer_norm_kernel(const KernelArgs& args, const NormAttrs& a) {
 template <class T, class A = compute_t<T>>
 DLB_INLINE void backward_row(const T* __restrict g, const T* __restrict x, const A* __restrict w, int64_t n,
                              double eps, T* __restrict dx, A* __restrict dw, A* __restrict db) {
-  const auto [mean, rstd] = moments<T>(x, n, eps);
+  const auto [mean, rstd] = moments<T>(x, n, eps, Ahead<T>{x + n, g + n});
   const auto [sum, along] = row_sums<A>(
       n, [&](int64_t i) { return load(g[i]) * w[i]; },
       [&](int64_t i) { return load(g[i]) * w[i] * ((load(x[i]) - mean) * rstd); });

@@ -105,7 +105,6 @@ DLB_INLINE const A* scores_of(const Tensor& x, const Scores& s, int64_t row, A* 
   const T* in = x.data<T>() + s.offset(row);
   if constexpr (std::is_same_v<T, A>) {
     if (s.step == 1) {
-      if (row + 1 < s.rows) prefetch_row(in + s.classes, s.classes);
       return in;
     }
   }
@@ -126,7 +125,8 @@ void cross_entropy(const KernelArgs& args, const Tensor& x, const ClassLossAttrs
     if (classes.ignored(row)) return;
     const A* const in = scores_of<T>(x, s, row, buffer);
     const A largest = row_max(in, s.classes);
-    const double sum = static_cast<double>(row_exp_sum(in, largest, s.classes));
+    const double sum =
+        static_cast<double>(row_exp_sum(in, largest, s.classes, Ahead<A>{in + s.classes, in + s.classes}));
     // -log p[c] = log_sum - (x[c] - largest)
     const double log_sum = std::log(sum);
     const int64_t t = classes.target[row];
@@ -171,7 +171,7 @@ void cross_entropy_grad(const KernelArgs& args, const Tensor& x, const ClassLoss
     if constexpr (std::is_same_v<T, A>) {
       if (s.step == 1) p = out;
     }
-    const A sum = row_exp(in, row_max(in, s.classes), p, s.classes);
+    const A sum = row_exp(in, row_max(in, s.classes), p, s.classes, Ahead<A>{in + s.classes, p + s.classes});
     const A scale = (own + smooth_total) / sum;
     if (plain) {
       const A factor = scale * g;

@@ -1,6 +1,7 @@
 #include "dlb/backend/cpu/philox_block.h"
 
 #include <algorithm>
+#include <array>
 
 #include "dlb/backend/cpu/simd.h"
 
@@ -28,8 +29,8 @@ HWY_INLINE void round_of(Counters<V>& c, V k0, V k1) {
   const hn::RepartitionToNarrow<hn::DFromV<V>> d32;
   const auto p0 = hn::MulEven(hn::BitCast(d32, c.c0), hn::Set(d32, 0xD2511F53U));
   const auto p1 = hn::MulEven(hn::BitCast(d32, c.c2), hn::Set(d32, 0xCD9E8D57U));
-  c.c0 = hn::Xor(hn::Xor(hn::ShiftRight<32>(p1), c.c1), k0);
-  c.c2 = hn::Xor(hn::Xor(hn::ShiftRight<32>(p0), c.c3), k1);
+  c.c0 = hn::Xor3(hn::ShiftRight<32>(p1), c.c1, k0);
+  c.c2 = hn::Xor3(hn::ShiftRight<32>(p0), c.c3, k1);
   c.c1 = p1;
   c.c3 = p0;
 }
@@ -48,6 +49,16 @@ int64_t Fill(const RngKey& key, uint64_t counter, uint32_t* out, int64_t words) 
   using V = hn::Vec<decltype(d64)>;
   const int64_t group = static_cast<int64_t>(4 * hn::Lanes(d32));
   const auto pairs = hn::Add(hn::Iota(d64, 0), hn::Iota(d64, 0));
+  // The keys of the rounds are read from memory: making them costs vector instructions.
+  std::array<uint64_t, 20> keys;
+  uint32_t k0 = static_cast<uint32_t>(key.seed) ^ (static_cast<uint32_t>(key.purpose) * 0x9E3779B9U);
+  uint32_t k1 = static_cast<uint32_t>(key.seed >> 32) ^ key.index;
+  for (size_t i = 0; i < keys.size(); i += 2) {
+    keys[i] = k0;
+    keys[i + 1] = k1;
+    k0 += 0x9E3779B9U;
+    k1 += 0xBB67AE85U;
+  }
   int64_t done = 0;
   for (; done + group <= words; done += group) {
     const uint64_t first = counter + static_cast<uint64_t>(done / 4);
@@ -59,15 +70,11 @@ int64_t Fill(const RngKey& key, uint64_t counter, uint32_t* out, int64_t words) 
     Counters<V> odd = even;
     odd.c0 = hn::Add(even.c0, hn::Set(d64, 1));
     odd.c1 = hn::ShiftRight<32>(odd.c0);
-    uint32_t k0 = static_cast<uint32_t>(key.seed) ^ (static_cast<uint32_t>(key.purpose) * 0x9E3779B9U);
-    uint32_t k1 = static_cast<uint32_t>(key.seed >> 32) ^ key.index;
-    for (int i = 0; i < 10; ++i) {
-      const auto v0 = hn::Set(d64, uint64_t{k0});
-      const auto v1 = hn::Set(d64, uint64_t{k1});
+    for (size_t i = 0; i < 10; ++i) {
+      const auto v0 = hn::Set(d64, keys[2 * i]);
+      const auto v1 = hn::Set(d64, keys[2 * i + 1]);
       round_of(even, v0, v1);
       round_of(odd, v0, v1);
-      k0 += 0x9E3779B9U;
-      k1 += 0xBB67AE85U;
     }
     hn::StoreInterleaved4(together(even.c0, odd.c0), together(even.c1, odd.c1), together(even.c2, odd.c2),
                           together(even.c3, odd.c3), d32, out + done);

@@ -40,7 +40,6 @@ void each_row(const Split& s, const std::array<const T*, kInputs>& in, T* out, c
           for (int64_t row = begin; row < end; ++row) {
             for (size_t k = 0; k < kInputs; ++k) {
               rows[k] = in[k] + row * s.size;
-              if (row + 1 < end) prefetch_row(rows[k] + s.size, s.size);
             }
             f(rows, out + row * s.size);
           }
@@ -72,7 +71,7 @@ void softmax_kernel(const KernelArgs& args, const SoftmaxAttrs& a) {
     using T = decltype(t);
     using A = compute_t<T>;
     each_row<T, 1>(s, {x.data<T>()}, args.out(0).data<T>(), [&](const auto& in, A* y) {
-      const A sum = row_exp(in[0], row_max(in[0], s.size), y, s.size);
+      const A sum = row_exp(in[0], row_max(in[0], s.size), y, s.size, Ahead<A>{in[0] + s.size, y + s.size});
       const A scale = A(1) / sum;
       for (int64_t i = 0; i < s.size; ++i) y[i] *= scale;
     });
@@ -87,7 +86,7 @@ void log_softmax_kernel(const KernelArgs& args, const SoftmaxAttrs& a) {
     using A = compute_t<T>;
     each_row<T, 1>(s, {x.data<T>()}, args.out(0).data<T>(), [&](const auto& in, A* y) {
       const A largest = row_max(in[0], s.size);
-      const A log_sum = std::log(row_exp_sum(in[0], largest, s.size));
+      const A log_sum = std::log(row_exp_sum(in[0], largest, s.size, Ahead<A>{in[0] + s.size, y + s.size}));
       for (int64_t i = 0; i < s.size; ++i) y[i] = (in[0][i] - largest) - log_sum;
     });
   });
@@ -101,7 +100,8 @@ void softmax_grad_kernel(const KernelArgs& args, const SoftmaxAttrs& a) {
     using T = decltype(t);
     using A = compute_t<T>;
     each_row<T, 2>(s, {g.data<T>(), y.data<T>()}, args.out(0).data<T>(), [&](const auto& in, A* dx) {
-      const A dot = row_sum<A>(s.size, [&](int64_t i) { return in[0][i] * in[1][i]; });
+      const A dot = row_sum<A>(
+          s.size, [&](int64_t i) { return in[0][i] * in[1][i]; }, Ahead<A>{in[0] + s.size, in[1] + s.size});
       for (int64_t i = 0; i < s.size; ++i) dx[i] = in[1][i] * (in[0][i] - dot);
     });
   });
@@ -115,7 +115,8 @@ void log_softmax_grad_kernel(const KernelArgs& args, const SoftmaxAttrs& a) {
     using T = decltype(t);
     using A = compute_t<T>;
     each_row<T, 2>(s, {g.data<T>(), y.data<T>()}, args.out(0).data<T>(), [&](const auto& in, A* dx) {
-      const A sum = row_sum<A>(s.size, [&](int64_t i) { return in[0][i]; });
+      const A sum = row_sum<A>(
+          s.size, [&](int64_t i) { return in[0][i]; }, Ahead<A>{in[0] + s.size, in[1] + s.size});
       for (int64_t i = 0; i < s.size; ++i) dx[i] = in[0][i] - fast_exp(in[1][i]) * sum;
     });
   });
