@@ -17,21 +17,29 @@ Tensor linear_any(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   return bias.defined() ? add(y, bias) : y;
 }
 
-/// Dropout of whole channels over D spatial dimensions; without a batch dimension it is one sample.
+/// The probability that applies. One out of range is refused also when not training.
+double rate(double p, bool training) {
+  if (!(p >= 0 && p <= 1)) fail(ErrorKind::kConfig, "dropout expects a probability from 0 to 1, got {}", p);
+  return training ? p : 0;
+}
+
+/// Dropout of whole channels over D spatial dimensions. Without a batch dimension it is one sample, except
+/// that dropout2d takes three dimensions as [N, C, L], as PyTorch does.
 template <int D>
 Tensor channel_dropout(const Tensor& x, double p, bool training, const RngKey& key) {
   if (x.rank() < D + 1 || x.rank() > D + 2) {
     fail(ErrorKind::kShape, "dropout{}d expects input of rank {} or {}, got {}", D, D + 1, D + 2,
          shape_text(x.shape()));
   }
-  if (!training) return x;
-  return x.rank() == D + 1 ? squeeze(feature_dropout(unsqueeze(x, 0), p, key), 0)
-                           : feature_dropout(x, p, key);
+  const bool single = D != 2 && x.rank() == D + 1;
+  const Tensor batch = single ? unsqueeze(x, 0) : x;
+  const Tensor y = feature_dropout(batch, rate(p, training), key);
+  return single ? squeeze(y, 0) : y;
 }
 
 template <Tensor (*kDrop)(const Tensor&, double, const RngKey&)>
 Tensor while_training(const Tensor& x, double p, bool training, const RngKey& key) {
-  return training ? kDrop(x, p, key) : x;
+  return kDrop(x, rate(p, training), key);
 }
 
 }  // namespace

@@ -185,70 +185,11 @@ std::vector<Function> of_parameters() {
   };
 }
 
-/// Drops channels of x [N, C, *] with so many dimensions, or of a single [C, *].
-Tensor drop_channels(const char* name, const Tensor& x, double p, bool training, const RngKey& key, int rank,
-                     bool single_allowed) {
-  if (!(p >= 0 && p <= 1)) {
-    fail(ErrorKind::kConfig, "{} expects a probability from 0 to 1, got {}", name, p);
-  }
-  check_floating(name, x);
-  if (!training) return x;
-  if (single_allowed && x.rank() == rank - 1) {
-    return squeeze(feature_dropout(unsqueeze(x, 0), p, key), 0);
-  }
-  return feature_dropout(x, p, key);
-}
-
-std::vector<Function> dropouts() {
-  return {
-      define(
-          "dropout", "0 with probability p, else x / (1 - p)",
-          {"input", "p = 0.5", "training = true", "seed = 0"},
-          +[](const Tensor& x, double p, bool training, const RngKey& key) {
-            check_floating("dropout", x);
-            return training ? dropout(x, p, key) : x;
-          }),
-      define(
-          "dropout1d", "drops whole channels of [N, C, L]",
-          {"input", "p = 0.5", "training = true", "seed = 0"},
-          +[](const Tensor& x, double p, bool training, const RngKey& key) {
-            return drop_channels("dropout1d", x, p, training, key, 3, true);
-          }),
-      define(
-          "dropout2d", "drops whole channels of [N, C, H, W]",
-          {"input", "p = 0.5", "training = true", "seed = 0"},
-          +[](const Tensor& x, double p, bool training, const RngKey& key) {
-            // Three dimensions are [N, C, L] here, as in PyTorch.
-            return drop_channels("dropout2d", x, p, training, key, 4, false);
-          }),
-      define(
-          "dropout3d", "drops whole channels of [N, C, D, H, W]",
-          {"input", "p = 0.5", "training = true", "seed = 0"},
-          +[](const Tensor& x, double p, bool training, const RngKey& key) {
-            return drop_channels("dropout3d", x, p, training, key, 5, true);
-          }),
-      define(
-          "alpha_dropout", "dropout that keeps mean and variance of selu's outputs",
-          {"input", "p = 0.5", "training = false", "seed = 0"},
-          +[](const Tensor& x, double p, bool training, const RngKey& key) {
-            check_floating("alpha_dropout", x);
-            return training ? alpha_dropout(x, p, key) : x;
-          }),
-      define(
-          "feature_alpha_dropout", "alpha_dropout of whole channels",
-          {"input", "p = 0.5", "training = false", "seed = 0"},
-          +[](const Tensor& x, double p, bool training, const RngKey& key) {
-            check_floating("feature_alpha_dropout", x);
-            return training ? alpha_dropout(x, p, key, true) : x;
-          }),
-  };
-}
-
 }  // namespace
 
 std::vector<Function> random_functions() {
   std::vector<Function> all = creation();
-  for (const auto& more : {of_a_shape(), of_parameters(), dropouts()}) {
+  for (const auto& more : {of_a_shape(), of_parameters()}) {
     all.insert(all.end(), more.begin(), more.end());
   }
   return all;

@@ -77,6 +77,20 @@ DLB_INLINE float exp_negative(float x) {
   return x < -87.0F ? 0.0F : y;
 }
 
+/// 2^x. Error: 1.1 ulp; exact for whole numbers.
+DLB_INLINE float exp2(float x) {
+  constexpr float kRound = 12582912.0F;
+  float c = x < -151.0F ? -151.0F : x;
+  c = c > 129.0F ? 129.0F : c;
+  const float t = c + kRound;
+  const float r = (c - (t - kRound)) * 0.693147181F;
+  const int32_t n = static_cast<int32_t>(std::bit_cast<uint32_t>(t) - 0x4B400000U);
+  const float e = small_expm1(r);
+  const int32_t half = n >> 1;
+  const float s = exp2i(half);
+  return fma(e, s, s) * exp2i(n - half);
+}
+
 /// e^x - 1. Error: 1.6 ulp.
 DLB_INLINE float expm1(float x) {
   float c = x < -20.0F ? -20.0F : x;

@@ -116,16 +116,6 @@ RngKey following(RngKey key) {
   return key;
 }
 
-Shape channels(const Tensor& x) {
-  if (x.rank() < 2) {
-    fail(ErrorKind::kShape, "dropout by channel expects input [N, C, ...], got {}", shape_text(x.shape()));
-  }
-  Shape shape(x.shape().size(), 1);
-  shape[0] = x.dim(0);
-  shape[1] = x.dim(1);
-  return shape;
-}
-
 }  // namespace
 
 namespace op {
@@ -291,22 +281,6 @@ Tensor multinomial(const Tensor& weights, int64_t samples, bool replacement, con
   const Tensor rows = contiguous(single ? unsqueeze(weights.detach(), 0) : weights.detach());
   const Tensor drawn = apply1(op::multinomial(), {rows}, MultinomialAttrs{key, samples, replacement});
   return single ? squeeze(drawn, 0) : drawn;
-}
-
-Tensor feature_dropout(const Tensor& x, double p, const RngKey& key) {
-  const Tensor kept = dropout(ones(channels(x), x.dtype(), x.device()), p, key);
-  return mul(x, kept);
-}
-
-Tensor alpha_dropout(const Tensor& x, double p, const RngKey& key, bool by_channel) {
-  expect(p >= 0 && p <= 1, "alpha_dropout expects a probability from 0 to 1", p);
-  if (p == 0) return x;
-  if (p == 1) return mul(x, 0.0);
-  constexpr double kLimit = 1.7580993408473766;  // selu's scale times its alpha: minus its value at -infinity
-  const double a = 1 / std::sqrt((kLimit * kLimit * p + 1) * (1 - p));
-  const Tensor kept = bernoulli(by_channel ? channels(x) : x.shape(), 1 - p, key, x.dtype(), x.device());
-  const Tensor shift = affine(kept, kLimit * a, kLimit * a * (p - 1));
-  return add(mul(x, mul(kept, a)), shift);
 }
 
 }  // namespace dlb

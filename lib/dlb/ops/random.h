@@ -46,10 +46,4 @@ Tensor dirichlet(const Tensor& concentration, const RngKey& key);
 /// samples] of int64. Errors: shape; data for weights that are negative, not finite, or too few above 0.
 Tensor multinomial(const Tensor& weights, int64_t samples, bool replacement, const RngKey& key);
 
-/// Drops whole channels with probability p: x [N, C, *].
-Tensor feature_dropout(const Tensor& x, double p, const RngKey& key);
-/// Dropout that keeps mean and variance of SELU activations: dropped elements become selu's limit, and all
-/// are scaled and shifted. By channel with `by_channel`.
-Tensor alpha_dropout(const Tensor& x, double p, const RngKey& key, bool by_channel = false);
-
 }  // namespace dlb
