@@ -227,9 +227,19 @@ double inner(const std::vector<Tensor>& a, const std::vector<Tensor>& b) {
   return total;
 }
 
-/// f'(0) by central differences where one-sided differences agree, nullopt at a kink or where f is not
-/// finite.
-std::optional<double> slope(const std::function<double(double)>& f) {
+/// f'(0) by central differences where one-sided differences agree, nullopt at a kink, where f is not finite,
+/// or at the border of what f accepts.
+std::optional<double> slope(const std::function<double(double)>& of) {
+  bool outside = false;
+  const auto f = [&](double t) {
+    try {
+      return of(t);
+    } catch (const Error& e) {
+      if (e.kind != ErrorKind::kData || t == 0) throw;
+      outside = true;
+      return 0.0;
+    }
+  };
   const double h = 1e-5;
   const double below = f(-h);
   const double at = f(0);
@@ -239,7 +249,7 @@ std::optional<double> slope(const std::function<double(double)>& f) {
   const double central = (above - below) / (2 * h);
   const double far = (f(2 * h) - f(-2 * h)) / (4 * h);
   const double size = 1 + std::abs(central);
-  if (!std::isfinite(central) || std::abs(left - right) > 1e-2 * size ||
+  if (outside || !std::isfinite(central) || std::abs(left - right) > 1e-2 * size ||
       std::abs(far - central) > 1e-6 * size) {
     return std::nullopt;
   }

@@ -28,7 +28,7 @@ inline constexpr Exception kExceptions[] = {
     {"remainder", "dtypes", 0, "negative divisors become 0 in uint8, and integers are not divided by it"},
     {"nn.functional.ctc_loss", "smooth", 0,
      "the gradient is that with respect to scores before log_softmax, as in PyTorch"},
-    {"uniform", "smooth", 0, "random"},
+    {"histc", "float32", 0, "values at the border of two bins fall to either side by rounding"},
     {"nn.functional.max_unpool1d", "smooth", 0,
      "values put to one place: PyTorch's gradient counts them all"},
     {"nn.functional.max_unpool2d", "smooth", 0, "as max_unpool1d"},
