@@ -18,6 +18,8 @@ bool contains(DTypes set, DType t) {
       return t != DType::kBool;
     case DTypes::kAll:
       return true;
+    case DTypes::kAllBut16Bit:
+      return !is_floating(t) || dtype_size(t) > 2;
     case DTypes::kIntegral:
       return is_integral(t);
     case DTypes::kIntegralAndBool:

@@ -21,11 +21,12 @@ namespace dlb::functional {
 
 /// Which dtypes the main input may have.
 enum class DTypes : uint8_t {
-  kFloating,    ///< float32, float64, bfloat16, float16
-  kFloat32_64,  ///< float32, float64
-  kNumeric,     ///< floating and integers
-  kAll,         ///< numeric and bool
-  kIntegral,    ///< int64, int32, uint8
+  kFloating,     ///< float32, float64, bfloat16, float16
+  kFloat32_64,   ///< float32, float64
+  kNumeric,      ///< floating and integers
+  kAll,          ///< numeric and bool
+  kAllBut16Bit,  ///< float32, float64, integers, bool
+  kIntegral,     ///< int64, int32, uint8
   kIntegralAndBool,
   kBool,
   kNone,  ///< there is no main input
