@@ -16,7 +16,7 @@ class Scripts(ToolTest):
         self.write(name, "#!/bin/bash\n" + body + "\n", 0o755)
 
     def test_syntax_and_usage(self):
-        for name in ("setup", "build", "test", "format", "tidy", "quickstart"):
+        for name in ("setup", "build", "test", "bench", "format", "tidy", "quickstart"):
             with self.subTest(name):
                 self.assertEqual(self.run_tool("bash", "-n", ROOT / "tools" / name)[0], 0)
                 status, output = self.run_tool(ROOT / "tools" / name, "--help")
