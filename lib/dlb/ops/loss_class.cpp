@@ -252,7 +252,7 @@ Tensor multi_margin_loss(const Tensor& x, const Tensor& target, const MultiMargi
   const Tensor others = ne(arange(0, static_cast<double>(classes), 1, DType::kInt64, x.device()), t);
   const Tensor kept = where(others, excess, constant_like(excess, 0));
   const Tensor values = sum(kept, {1}) / static_cast<double>(classes);
-  return reduce_loss(single ? squeeze(values, 0) : values, o.reduction);
+  return reduce_loss(single ? reshape(values, target.shape()) : values, o.reduction);
 }
 
 Tensor multilabel_margin_loss(const Tensor& x, const Tensor& target, Reduction reduction) {

@@ -26,6 +26,7 @@ inline constexpr Exception kExceptions[] = {
     {"floor_divide", "dtypes", 0, "negative divisors become 0 in uint8, and integers are not divided by it"},
     {"fmod", "dtypes", 0, "negative divisors become 0 in uint8, and integers are not divided by it"},
     {"remainder", "dtypes", 0, "negative divisors become 0 in uint8, and integers are not divided by it"},
+    {"index_copy", "smooth", 0, "a row written twice: PyTorch's gradient counts both sources"},
     {"nn.functional.ctc_loss", "smooth", 0,
      "the gradient is that with respect to scores before log_softmax, as in PyTorch"},
     {"histc", "float32", 0, "values at the border of two bins fall to either side by rounding"},
