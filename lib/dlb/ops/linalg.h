@@ -61,9 +61,10 @@ Tensor inv(const Tensor& a);
 /// largest) count as 0. Defaults: atol 0; rtol machine epsilon * max(n, m), or 0 if only atol is given.
 /// Tolerances are 0-d or fit the batch. Shapes: [*, n, m] -> [*, m, n].
 Tensor pinv(const Tensor& a, const Tensor& atol = {}, const Tensor& rtol = {}, bool hermitian = false);
-/// x that minimises |a x - b|, the squared residuals of each column where n > m and a has full rank (else
-/// empty), the rank, and the singular values. Drivers: gels (full rank), gelsy, gelsd, gelss; rank not of
-/// gels, singular values of the last two, else empty. b may be vectors, as for solve().
+/// x that minimises |a x - b|, the squared residuals of each column where n > m and all of a has full rank
+/// (not of gelsy; else empty, [0]), the rank, and the singular values. Drivers: gels (full rank), gelsy,
+/// gelsd, gelss; rank not of gels, singular values of the last two, else empty. b may be vectors, as for
+/// solve().
 std::array<Tensor, 4> lstsq(const Tensor& a, const Tensor& b, std::optional<double> rcond = {},
                             const std::string& driver = "gelsy");
 
@@ -80,7 +81,7 @@ Tensor multi_dot(const std::vector<Tensor>& matrices);
 Tensor cross(const Tensor& a, const Tensor& b, int64_t dim = -1);
 /// The number of singular values above the tolerance (see pinv()), int64.
 Tensor matrix_rank(const Tensor& a, const Tensor& atol = {}, const Tensor& rtol = {}, bool hermitian = false);
-/// x^(columns - 1), ..., columns from x^0 on. Shapes: [*, n] -> [*, n, columns].
+/// x^0, x^1, ..., x^(columns - 1); columns: n, if not given. Shapes: [*, n] -> [*, n, columns].
 Tensor vander(const Tensor& x, std::optional<int64_t> columns = {});
 
 // Norms.

@@ -199,12 +199,14 @@ Tensor differences(const Tensor& values) {
   return unsqueeze(values, -2) - unsqueeze(values, -1) + identity(values.dim(-1), values);
 }
 
+Tensor skew(const Tensor& x) { return x - transposed(x); }
+
 void vjp_eigh(Vjp& c, const EighAttrs&) {
   const Tensor& v = c.output(1);
   Tensor middle;
   if (c.grad(1).defined()) {
-    const Tensor turned = matmul(transposed(v), c.grad(1)) / differences(c.output(0));
-    middle = turned - diagonal_matrix(matrix::diagonal(turned));
+    // Vectors stay orthonormal, so that only rotations among them count: the skew part.
+    middle = skew(matmul(transposed(v), c.grad(1))) * 0.5 / differences(c.output(0));
   }
   if (c.grad(0).defined()) {
     const Tensor d = diagonal_matrix(c.grad(0));
@@ -225,8 +227,6 @@ void infer_svd(Infer& c, const SvdAttrs& attrs) {
   c.output(with(batch_of(a), {k}), c.input(0).dtype);
   c.output(with(batch_of(a), {attrs.full_matrices ? m : k, m}), c.input(0).dtype);
 }
-
-Tensor skew(const Tensor& x) { return x - transposed(x); }
 
 void vjp_svd(Vjp& c, const SvdAttrs&) {
   const Tensor& s = c.output(1);

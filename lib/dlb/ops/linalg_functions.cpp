@@ -109,6 +109,12 @@ Tensor matrix_exp(const Tensor& a) { return apply1(op::matrix_exp(), {a}); }
 
 Tensor matrix_power(const Tensor& a, int64_t n) {
   check_square_shape("linalg.matrix_power", a);
+  if (!is_floating(a.dtype())) {
+    fail(ErrorKind::kDtype, "linalg.matrix_power expects a floating dtype, got {}", dtype_name(a.dtype()));
+  }
+  if (n == std::numeric_limits<int64_t>::min()) {
+    fail(ErrorKind::kUnsupported, "linalg.matrix_power: power {} is out of range", n);
+  }
   if (n < 0) return matrix_power(inv(a), -n);
   if (n == 0) {
     Tensor one = matrix::expand_batch(identity(a.dim(-1), a), matrix::batch_of(a.shape()));

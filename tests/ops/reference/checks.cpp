@@ -9,6 +9,7 @@
 #include "current.h"
 #include "dlb/autograd/autograd.h"
 #include "dlb/ops/binary.h"
+#include "dlb/ops/create.h"
 #include "dlb/ops/reduce.h"
 #include "dlb/ops/shape_ops.h"
 #include "dlb/ops/unary.h"
@@ -115,13 +116,21 @@ bool draws(const Variant& variant, const Arguments& arguments) {
   return dropout && training;
 }
 
+/// The columns of matrices, each times 1 or -1 as makes it point the way of the expected one. Gradients are
+/// then those of the chosen columns.
+Tensor with_signs_of(const Tensor& got, const Tensor& expected) {
+  if (got.numel() == 0 || got.shape() != expected.shape()) return got;
+  const Tensor along = sum(got.detach() * cast(expected, got.dtype()), {-2}, kKeepDim);
+  return got * (cast(ge(along, 0.0), got.dtype()) * 2.0 - 1.0);
+}
+
 /// Results and gradients of the case against the reference, its floating tensors as map() makes them.
 void against_reference(Failures& failures, const char* what, const Variant& variant, const Case& c,
                        const TensorMap& map, const Tolerance& tolerance, bool exact_dtype) {
   guarded(failures, what, [&] {
     const Arguments arguments = replaced(c, map);
     Value plain;
-    const std::vector<Tensor> got = call(variant, arguments, &plain);
+    std::vector<Tensor> got = call(variant, arguments, &plain);
     const bool random = draws(variant, arguments);
     if (!c.value.is_none()) {
       if (functional::text(plain) != functional::text(c.value)) {
@@ -145,6 +154,7 @@ void against_reference(Failures& failures, const char* what, const Variant& vari
         failures.push_back(fmt::format("{}: result {} is {}, expected {}", what, i,
                                        shape_text(got[i].shape()), shape_text(c.outputs[i].shape())));
       }
+      if (i == 1 && exception(variant.name, "signs") != nullptr) got[i] = with_signs_of(got[i], expected);
       if (const std::string why = compare(got[i], expected, tolerance); !why.empty()) {
         failures.push_back(fmt::format("{}: result {}: {}", what, i, why));
         return;
@@ -165,7 +175,7 @@ void against_reference(Failures& failures, const char* what, const Variant& vari
         }
         continue;
       }
-      const Tensor g = grads[i].defined() ? grads[i] : affine(arguments.leaves[i], 0, 0);
+      const Tensor g = grads[i].defined() ? grads[i] : zeros_like(arguments.leaves[i]);
       if (const std::string why = compare(g, c.grads[i], tolerance); !why.empty()) {
         failures.push_back(fmt::format("{}: gradient {}: {}", what, i, why));
       }
@@ -203,6 +213,12 @@ void check_inference(Failures& failures, const Variant& variant, const Case& c) 
       }
     }
   });
+}
+
+/// The symmetric part of square matrices; other tensors as they are.
+Tensor symmetric_part(const Tensor& x) {
+  const bool square = x.rank() > 1 && x.dim(-1) == x.dim(-2) && is_floating(x.dtype());
+  return square ? (x + transpose(x, -2, -1)) * 0.5 : x;
 }
 
 /// Fixed pseudo-random direction of unit length per element, different for each leaf.
@@ -273,14 +289,17 @@ bool can_step(const Tensor& leaf) {
 
 void check_derivatives(Failures& failures, const Variant& variant, const Case& c) {
   if (!c.has_grads) return;
-  const Arguments at = replaced(c, [](const Tensor& t) { return t; });
+  // Where one triangle is read, the gradient is that among symmetric matrices.
+  const bool symmetric = exception(variant.name, "symmetric") != nullptr;
+  const auto point = [&](const Tensor& x) { return symmetric ? symmetric_part(x.detach()) : x.detach(); };
+  const Arguments at = replaced(c, point);
   if (!std::all_of(at.leaves.begin(), at.leaves.end(), can_step)) return;
   std::vector<Tensor> v;
-  for (const Tensor& leaf : at.leaves) v.push_back(direction(leaf, static_cast<int64_t>(v.size())));
+  for (const Tensor& leaf : at.leaves) v.push_back(point(direction(leaf, static_cast<int64_t>(v.size()))));
   const auto moved = [&](double t) {
     size_t next = 0;
     return replaced(c, [&](const Tensor& x) {
-      return x.requires_grad() && is_floating(x.dtype()) ? x.detach() + mul(v[next++], t) : x;
+      return x.requires_grad() && is_floating(x.dtype()) ? point(x) + mul(v[next++], t) : point(x);
     });
   };
   guarded(failures, "finite differences", [&] {
@@ -336,7 +355,7 @@ void check_dtypes(Failures& failures, const Variant& variant, const Case& c) {
       return x.dtype() == DType::kFloat64 ? cast(x, dtype) : x;
     });
     set_current_check(dtype_name(dtype));
-    bool declared = true;
+    bool declared = false;
     std::string problem;
     try {
       declared = contains(bind(variant, arguments).function->traits.dtypes, dtype);
