@@ -20,6 +20,7 @@ const SampleTable& all_samples() {
     add_spatial_samples(t);
     add_sequence_samples(t);
     add_move_samples(t);
+    add_linalg_samples(t);
     return t;
   }();
   return samples;
