@@ -104,7 +104,8 @@ Tensor matrix_norm(const Tensor& x, const Order& ord = "fro", Dims dims = {-2, -
 /// not.
 Tensor norm(const Tensor& x, const std::optional<Order>& ord = {}, const std::optional<Dims>& dims = {},
             bool keepdim = false);
-/// norm(a) * norm(inv(a)), for order 2 (default) and -2 by singular values, which need not be square.
+/// norm(a) * norm(inv(a)), infinite if a is singular; for order 2 (default), -2 and "nuc" by singular values.
+/// Square but for 2 and -2. Of an empty matrix 0.
 Tensor cond(const Tensor& a, const std::optional<Order>& ord = {});
 
 }  // namespace dlb::linalg

@@ -261,6 +261,15 @@ void vjp_svd(Vjp& c, const SvdAttrs&) {
 
 }  // namespace
 
+void check_pivots(const char* function, const Tensor& lu, const Tensor& pivots) {
+  check_matrix_shape(function, lu);
+  const Shape expected = with(batch_of(lu.shape()), {std::min(lu.dim(-2), lu.dim(-1))});
+  if (pivots.shape() != expected) {
+    fail(ErrorKind::kShape, "{} expects pivots {} of factors {}, got {}", function, shape_text(expected),
+         shape_text(lu.shape()), shape_text(pivots.shape()));
+  }
+}
+
 const OpDef& op::cholesky() {
   static const OpDef op = define<CholeskyAttrs>({.name = "cholesky",
                                                  .doc = "triangular l with a = l l^T",
@@ -342,7 +351,7 @@ std::pair<Tensor, Tensor> lu_factor(const Tensor& a, bool pivot) {
 }
 
 std::array<Tensor, 3> lu_unpack(const Tensor& lu, const Tensor& pivots) {
-  check_matrix_shape("lu_unpack", lu);
+  check_pivots("lu_unpack", lu, pivots);
   const int64_t n = lu.dim(-2);
   const int64_t m = lu.dim(-1);
   const int64_t k = std::min(n, m);

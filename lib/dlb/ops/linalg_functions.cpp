@@ -67,7 +67,9 @@ Outputs reference_matrix_exp(Inputs in, const NoAttrs&) {
   const auto high = [&](int i) { return matmul(x6, x6 * b[i + 12] + x4 * b[i + 10] + x2 * b[i + 8]); };
   const Tensor odd = matmul(x, high(1) + low(1));
   const Tensor even = high(0) + low(0);
-  Tensor y = linalg::solve(even - odd, even + odd);
+  // (even - odd)^-1 (even + odd), written so that what is 0 beside the identity stays 0: errors of the
+  // diagonal would double with each squaring.
+  Tensor y = one + linalg::solve(even - odd, odd) * 2.0;
   for (int64_t i = 0; i < most; ++i) y = where(gt(count, static_cast<double>(i)), matmul(y, y), y);
   return {y};
 }

@@ -323,6 +323,7 @@ Tensor solve_triangular(const Tensor& a, const Tensor& b, bool upper, bool left,
 
 Tensor lu_solve(const Tensor& lu, const Tensor& pivots, const Tensor& b, bool left, bool adjoint) {
   check_square_shape("linalg.lu_solve", lu);
+  check_pivots("linalg.lu_solve", lu, pivots);
   check_sides("linalg.lu_solve", lu, b, left ? -2 : -1);
   if (!left) return transposed(lu_solve(lu, pivots, transposed(b), true, !adjoint));
   const std::array<Tensor, 3> plu = lu_unpack(lu, pivots);
