@@ -81,7 +81,8 @@ Tensor multi_dot(const std::vector<Tensor>& matrices);
 Tensor cross(const Tensor& a, const Tensor& b, int64_t dim = -1);
 /// The number of singular values above the tolerance (see pinv()), int64.
 Tensor matrix_rank(const Tensor& a, const Tensor& atol = {}, const Tensor& rtol = {}, bool hermitian = false);
-/// x^0, x^1, ..., x^(columns - 1); columns: n, if not given. Shapes: [*, n] -> [*, n, columns].
+/// x^0, x^1, ..., x^(columns - 1); columns: n, if not given. Of integers int64. Shapes: [*, n] -> [*, n,
+/// columns].
 Tensor vander(const Tensor& x, std::optional<int64_t> columns = {});
 
 // Norms.
