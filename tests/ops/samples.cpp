@@ -18,6 +18,7 @@ const SampleTable& all_samples() {
     add_index_samples(t);
     add_network_samples(t);
     add_spatial_samples(t);
+    add_fft_samples(t);
     add_sequence_samples(t);
     add_move_samples(t);
     add_linalg_samples(t);

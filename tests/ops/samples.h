@@ -53,6 +53,8 @@ void add_index_samples(SampleTable& table);
 void add_network_samples(SampleTable& table);
 /// Unpooling, resizing, sampling, sliding windows: samples_spatial.cpp.
 void add_spatial_samples(SampleTable& table);
+/// Fourier transforms, windows: samples_fft.cpp.
+void add_fft_samples(SampleTable& table);
 /// Attention, recurrent networks, CTC, random operators.
 void add_sequence_samples(SampleTable& table);
 /// What only moves elements and has no vectors: samples_moves.cpp.

@@ -19,6 +19,8 @@ using OneBack = Tensor (*)(const Complex&, Size, int64_t, const std::string&);
 using Many = Complex (*)(const Complex&, const Sizes&, const Sizes&, const std::string&);
 
 constexpr Traits kAny{.dtypes = DTypes::kAll};
+/// Integers count as float32.
+constexpr Traits kTransform{.dtypes = DTypes::kAllBut16Bit};
 
 Pair pair(const Complex& c) { return {c.re, c.im}; }
 std::string norm_of(const Norm& norm) { return norm.value_or("backward"); }
@@ -30,7 +32,7 @@ Function complex(std::string_view name, std::string_view doc) {
       +[](const Tensor& re, Size n, int64_t dim, Norm norm, const Tensor& im) {
         return pair(f({re, im}, n, dim, norm_of(norm)));
       },
-      kAny);
+      kTransform);
 }
 
 template <OneReal f>
@@ -38,7 +40,7 @@ Function of_real(std::string_view name, std::string_view doc) {
   return define(
       name, doc, {"input", "n = none", "dim = -1", "norm = none"},
       +[](const Tensor& x, Size n, int64_t dim, Norm norm) { return pair(f(x, n, dim, norm_of(norm))); },
-      kAny);
+      kTransform);
 }
 
 template <OneBack f>
@@ -48,7 +50,7 @@ Function to_real(std::string_view name, std::string_view doc) {
       +[](const Tensor& re, Size n, int64_t dim, Norm norm, const Tensor& im) {
         return f({re, im}, n, dim, norm_of(norm));
       },
-      kAny);
+      kTransform);
 }
 
 template <Many f>
@@ -58,7 +60,7 @@ Function over_many(std::string_view name, std::string_view doc, std::string_view
       +[](const Tensor& re, Sizes s, Sizes dim, Norm norm, const Tensor& im) {
         return pair(f({re, im}, s, dim, norm_of(norm)));
       },
-      kAny);
+      kTransform);
 }
 
 Function over_many_of_real(std::string_view name, std::string_view doc, std::string_view dims) {
@@ -67,7 +69,7 @@ Function over_many_of_real(std::string_view name, std::string_view doc, std::str
       +[](const Tensor& x, Sizes s, Sizes dim, Norm norm) {
         return pair(fft::rfftn(x, s, dim, norm_of(norm)));
       },
-      kAny);
+      kTransform);
 }
 
 Function over_many_to_real(std::string_view name, std::string_view doc, std::string_view dims) {
@@ -76,7 +78,7 @@ Function over_many_to_real(std::string_view name, std::string_view doc, std::str
       +[](const Tensor& re, Sizes s, Sizes dim, Norm norm, const Tensor& im) {
         return fft::irfftn({re, im}, s, dim, norm_of(norm));
       },
-      kAny);
+      kTransform);
 }
 
 DType dtype_or_float(const std::optional<DType>& dtype) { return dtype.value_or(DType::kFloat32); }
@@ -149,6 +151,7 @@ void add_windows(std::vector<Function>& all) {
       "signal.windows.kaiser", "modified Bessel function of a half circle",
       {"M", "beta = 12.0", "sym = true", "dtype = none"},
       +[](int64_t n, double beta, bool sym, std::optional<DType> dtype) {
+        if (beta < 0) fail(ErrorKind::kConfig, "signal.windows.kaiser expects beta from 0, got {}", beta);
         return window::kaiser(n, !sym, beta, dtype_or_float(dtype));
       },
       kMade));
@@ -174,19 +177,22 @@ void add_stft(std::vector<Function>& all) {
   all.push_back(define(
       "stft", "Fourier transforms of windowed frames: real and imaginary parts",
       {"input", "n_fft", "hop_length = none", "win_length = none", "window = none", "center = true",
-       "pad_mode = 'reflect'", "normalized = false", "onesided = true"},
-      +[](const Tensor& x, int64_t n_fft, Size hop, Size win, const Tensor& window, bool center,
-          std::string pad_mode, bool normalized, bool onesided) {
-        return pair(stft(x, {n_fft, hop, win, window, center, pad_mode, normalized, onesided}));
+       "pad_mode = 'reflect'", "normalized = false", "onesided = none", "imag = none"},
+      +[](const Tensor& re, int64_t n_fft, Size hop, Size win, const Tensor& window, bool center,
+          std::string pad_mode, bool normalized, std::optional<bool> onesided, const Tensor& im) {
+        return pair(stft(Complex{re, im}, {n_fft, hop, win, window, center, pad_mode, normalized,
+                                           onesided.value_or(!im.defined())}));
       },
       kSignal));
   all.push_back(define(
       "istft", "the signal of which stft gives real part input and imaginary part imag",
       {"input", "imag", "n_fft", "hop_length = none", "win_length = none", "window = none", "center = true",
-       "normalized = false", "onesided = true", "length = none"},
+       "normalized = false", "onesided = none", "length = none"},
       +[](const Tensor& re, const Tensor& im, int64_t n_fft, Size hop, Size win, const Tensor& window,
-          bool center, bool normalized, bool onesided, Size length) {
-        return istft({re, im}, {n_fft, hop, win, window, center, "reflect", normalized, onesided}, length);
+          bool center, bool normalized, std::optional<bool> onesided, Size length) {
+        return istft({re, im},
+                     {n_fft, hop, win, window, center, "reflect", normalized, onesided.value_or(true)},
+                     length);
       },
       kSignal));
 }

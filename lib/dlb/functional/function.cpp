@@ -18,6 +18,8 @@ bool contains(DTypes set, DType t) {
       return t != DType::kBool;
     case DTypes::kAll:
       return true;
+    case DTypes::kAllBut16Bit:
+      return !is_floating(t) || dtype_size(t) > 2;
     case DTypes::kIntegral:
       return is_integral(t);
     case DTypes::kIntegralAndBool:
@@ -131,12 +133,6 @@ std::string Function::signature() const {
     if (!p.required) out += " = " + text(p.value);
   }
   return out + ") -> " + result;
-}
-
-OnnxMapping Function::onnx() const {
-  if (!traits.onnx.type.empty()) return traits.onnx;
-  const OpDef* op = find_op(name);
-  return op != nullptr ? op->onnx : OnnxMapping{};
 }
 
 namespace {

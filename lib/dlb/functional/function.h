@@ -21,11 +21,12 @@ namespace dlb::functional {
 
 /// Which dtypes the main input may have.
 enum class DTypes : uint8_t {
-  kFloating,    ///< float32, float64, bfloat16, float16
-  kFloat32_64,  ///< float32, float64
-  kNumeric,     ///< floating and integers
-  kAll,         ///< numeric and bool
-  kIntegral,    ///< int64, int32, uint8
+  kFloating,     ///< float32, float64, bfloat16, float16
+  kFloat32_64,   ///< float32, float64
+  kNumeric,      ///< floating and integers
+  kAll,          ///< numeric and bool
+  kAllBut16Bit,  ///< float32, float64, integers, bool
+  kIntegral,     ///< int64, int32, uint8
   kIntegralAndBool,
   kBool,
   kNone,  ///< there is no main input
@@ -37,7 +38,6 @@ struct Traits {
   DTypes dtypes = DTypes::kFloating;
   bool differentiable = true;
   bool data_dependent = false;  ///< shapes of results depend on values: no inference without data
-  OnnxMapping onnx = {};        ///< default: that of the operator of the same name
 };
 
 struct Param {
@@ -61,7 +61,7 @@ struct Function {
 
   /// "gather(input: tensor, dim: int, index: tensor) -> tensor"
   std::string signature() const;
-  OnnxMapping onnx() const;
+  OnnxMapping onnx() const;  ///< what says the same in ONNX; without a type if nothing does
 };
 
 /// All functions, by family; several in a row may share a name.

@@ -208,9 +208,13 @@ double scale_of(const std::string& norm, int64_t count, bool divides) {
   return (norm == "backward") == divides ? 1 / n : 1;
 }
 
+/// 16-bit types are refused rather than widened without a word: results would not fit back into them.
 Tensor floating(const Tensor& x) {
-  const bool kept = !x.defined() || x.dtype() == DType::kFloat32 || x.dtype() == DType::kFloat64;
-  return kept ? x : cast(x, DType::kFloat32);
+  if (!x.defined() || x.dtype() == DType::kFloat32 || x.dtype() == DType::kFloat64) return x;
+  if (is_floating(x.dtype())) {
+    fail(ErrorKind::kDtype, "fft expects float32 or float64, or integers, got {}", spec_text(x.spec()));
+  }
+  return cast(x, DType::kFloat32);
 }
 Complex floating(const Complex& x) { return {floating(x.re), floating(x.im)}; }
 
@@ -223,6 +227,12 @@ int64_t size_of(const std::optional<int64_t>& n, int64_t otherwise) {
   const int64_t size = n.value_or(otherwise);
   if (size < 1) fail(ErrorKind::kShape, "fft expects at least 1 point, got {}", size);
   return size;
+}
+
+/// The size of a transform over one dimension as those of one over several, where -1 would keep the size.
+std::optional<Dims> one_size(std::optional<int64_t> n) {
+  if (!n) return std::nullopt;
+  return Dims{size_of(n, *n)};
 }
 
 /// Dims and sizes of a transform over several dimensions; `half` where the last size is that of a real
@@ -321,17 +331,17 @@ Tensor shifted(const Tensor& x, const std::optional<Dims>& dims, bool back) {
 }
 
 void check_count(int64_t n) {
-  if (n < 1) fail(ErrorKind::kShape, "fftfreq expects at least 1 point, got {}", n);
+  if (n < 0) fail(ErrorKind::kShape, "fftfreq expects at least 0 points, got {}", n);
 }
 
 }  // namespace
 
 Complex fft(const Complex& x, std::optional<int64_t> n, int64_t dim, const std::string& norm) {
-  return transform_n(x, n ? std::optional<Dims>(Dims{*n}) : std::nullopt, Dims{dim}, norm, false);
+  return transform_n(x, one_size(n), Dims{dim}, norm, false);
 }
 
 Complex ifft(const Complex& x, std::optional<int64_t> n, int64_t dim, const std::string& norm) {
-  return transform_n(x, n ? std::optional<Dims>(Dims{*n}) : std::nullopt, Dims{dim}, norm, true);
+  return transform_n(x, one_size(n), Dims{dim}, norm, true);
 }
 
 Complex rfft(const Tensor& x, std::optional<int64_t> n, int64_t dim, const std::string& norm) {

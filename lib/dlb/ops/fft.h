@@ -1,13 +1,17 @@
 #pragma once
-/// \file Discrete Fourier transforms. A complex tensor is a pair of real ones; without an imaginary part, it
-/// is 0.
+/// \file Discrete Fourier transforms.
 ///
 ///   y_k = sum_j x_j exp(-2 pi i j k / n), back with + and 1 / n
 ///
+/// There is no complex dtype: complex values are two real tensors of one shape, the real and the imaginary
+/// parts (`Complex`), and an undefined imaginary part stands for zeros. In the table of functions `imag` is
+/// the last parameter, and results are pairs.
+///
 /// `n` pads with zeros or cuts the input along `dim`; `norm` says which direction is divided: "backward"
-/// (default) the inverse by n, "forward" the other, "ortho" both by sqrt(n). float32 and float64; other
-/// dtypes count as float32. The real transforms give and take the first n / 2 + 1 frequencies: the others are
-/// their conjugates. Errors: shape (a dim out of range or given twice, n < 1), dtype, config (another norm).
+/// (default) the inverse by n, "forward" the other, "ortho" both by sqrt(n). float32 and float64; integers
+/// and bool count as float32. The real transforms give and take the first n / 2 + 1 frequencies: the others
+/// are their conjugates. Errors: shape (a dim out of range or given twice, n < 1), dtype, config (another
+/// norm).
 
 #include <optional>
 #include <string>

@@ -24,7 +24,7 @@ void infer_cat(Infer& c, const CatAttrs& a) {
   TensorSpec spec = c.input(reference);
   for (int i = 0; i < c.inputs(); ++i) spec.dtype = promote(spec.dtype, c.input(i).dtype);
   if (spec.rank() == 0) c.fail_shape("expects tensors with dimensions, got 0-d ones; see stack");
-  const auto dim = static_cast<size_t>(c.dim(0, a.dim));
+  const auto dim = static_cast<size_t>(c.dim(reference, a.dim));
   bool channels_last = true;
   int64_t total = 0;
   for (int i = 0; i < c.inputs(); ++i) {

@@ -10,6 +10,7 @@
 #include "dlb/ops/index.h"
 #include "dlb/ops/reduce.h"
 #include "dlb/ops/shape_ops.h"
+#include "dlb/ops/special_math.h"
 #include "dlb/ops/unary.h"
 
 namespace dlb {
@@ -33,7 +34,8 @@ Frames frames_of(const StftOptions& o, DType dtype, Device device) {
   }
   Frames f{o.n_fft, hop, {}};
   if (!o.window.defined() && win == o.n_fft) return f;
-  f.window = o.window.defined() ? cast(o.window, dtype) : ones({win}, dtype, device);
+  f.window = o.window.defined() ? o.window : ones({win}, dtype, device);
+  if (!is_floating(f.window.dtype())) f.window = cast(f.window, dtype);
   const int64_t before = (o.n_fft - win) / 2;
   if (win < o.n_fft) f.window = pad(f.window, {before, o.n_fft - win - before});
   return f;
@@ -78,25 +80,39 @@ void check_floating(const Tensor& x) {
 
 }  // namespace
 
-Complex stft(const Tensor& given, const StftOptions& o) {
-  check_floating(given);
-  if (given.rank() != 1 && given.rank() != 2) {
-    fail(ErrorKind::kShape, "stft expects [samples] or [batch, samples], got {}", shape_text(given.shape()));
+Complex stft(const Complex& given, const StftOptions& o) {
+  const Tensor& re = given.re;
+  check_floating(re);
+  if (re.rank() != 1 && re.rank() != 2) {
+    fail(ErrorKind::kShape, "stft expects [samples] or [batch, samples], got {}", shape_text(re.shape()));
   }
-  const Frames f = frames_of(o, given.dtype(), given.device());
-  Tensor x = given.rank() == 1 ? unsqueeze(given, 0) : given;
-  if (o.center) x = continued(x, f.n_fft / 2, o.pad_mode);
-  if (x.dim(1) < f.n_fft) {
-    fail(ErrorKind::kShape, "stft of {} points needs as many samples, got {}", f.n_fft, x.dim(1));
+  if (given.im.defined() && given.im.shape() != re.shape()) {
+    fail(ErrorKind::kShape, "stft expects real and imaginary parts of one shape, got {} and {}",
+         shape_text(re.shape()), shape_text(given.im.shape()));
   }
-  const int64_t frames = (x.dim(1) - f.n_fft) / f.hop + 1;
-  Tensor framed = reshape(index_select(x, 1, sample_numbers(frames, f)), {x.dim(0), frames, f.n_fft});
-  if (f.window.defined()) framed = framed * f.window;
+  if (given.im.defined() && o.onesided) {
+    fail(ErrorKind::kConfig, "stft of complex samples has all frequencies: it cannot be onesided");
+  }
+  const Frames f = frames_of(o, re.dtype(), re.device());
+  const auto framed = [&](const Tensor& part) {
+    if (!part.defined()) return part;
+    Tensor x = part.rank() == 1 ? unsqueeze(part, 0) : part;
+    if (o.center) x = continued(x, f.n_fft / 2, o.pad_mode);
+    if (x.dim(1) < f.n_fft) {
+      fail(ErrorKind::kShape, "stft of {} points needs as many samples, got {}", f.n_fft, x.dim(1));
+    }
+    const int64_t frames = (x.dim(1) - f.n_fft) / f.hop + 1;
+    x = reshape(index_select(x, 1, sample_numbers(frames, f)), {x.dim(0), frames, f.n_fft});
+    return f.window.defined() ? x * f.window : x;
+  };
   const std::string norm = o.normalized ? "ortho" : "backward";
-  Complex y = o.onesided ? fft::rfft(framed, {}, -1, norm) : fft::fft({framed, {}}, {}, -1, norm);
+  Complex y = o.onesided ? fft::rfft(framed(re), {}, -1, norm)
+                         : fft::fft({framed(re), framed(given.im)}, {}, -1, norm);
   y = {transpose(y.re, 1, 2), transpose(y.im, 1, 2)};
-  return given.rank() == 1 ? Complex{squeeze(y.re, 0), squeeze(y.im, 0)} : y;
+  return re.rank() == 1 ? Complex{squeeze(y.re, 0), squeeze(y.im, 0)} : y;
 }
+
+Complex stft(const Tensor& x, const StftOptions& options) { return stft(Complex{x, {}}, options); }
 
 Tensor istft(const Complex& given, const StftOptions& o, std::optional<int64_t> length) {
   check_floating(given.re);
@@ -105,6 +121,10 @@ Tensor istft(const Complex& given, const StftOptions& o, std::optional<int64_t> 
          shape_text(given.re.shape()));
   }
   const Frames f = frames_of(o, given.re.dtype(), given.re.device());
+  if (f.hop > o.win_length.value_or(f.n_fft)) {
+    fail(ErrorKind::kShape, "istft expects a hop_length of at most win_length = {}, got {}",
+         o.win_length.value_or(f.n_fft), f.hop);
+  }
   const bool batched = given.re.rank() == 3;
   const int64_t wanted = o.onesided ? f.n_fft / 2 + 1 : f.n_fft;
   if (given.re.dim(-2) != wanted || given.re.dim(-1) < 1) {
@@ -116,7 +136,8 @@ Tensor istft(const Complex& given, const StftOptions& o, std::optional<int64_t> 
   };
   const Complex x{frames_first(given.re), frames_first(given.im)};
   const std::string norm = o.normalized ? "ortho" : "backward";
-  Tensor framed = o.onesided ? fft::irfft(x, f.n_fft, -1, norm) : fft::ifft(x, {}, -1, norm).re;
+  // Of a transform with all frequencies the first half counts: the signal is real.
+  Tensor framed = fft::irfft(x, f.n_fft, -1, norm);
   if (f.window.defined()) framed = framed * f.window;
 
   const int64_t batch = framed.dim(0);
@@ -126,7 +147,7 @@ Tensor istft(const Complex& given, const StftOptions& o, std::optional<int64_t> 
   const DType dtype = framed.dtype();
   const Tensor summed = index_add(zeros({batch, total}, dtype, framed.device()), 1, at,
                                   reshape(framed, {batch, frames * f.n_fft}));
-  const Tensor window = f.window.defined() ? f.window : ones({f.n_fft}, dtype, framed.device());
+  const Tensor window = f.window.defined() ? cast(f.window, dtype) : ones({f.n_fft}, dtype, framed.device());
   const Tensor squares = reshape(expand(square(window), {frames, f.n_fft}), {frames * f.n_fft});
   const Tensor weights = index_add(zeros({total}, dtype, framed.device()), 0, at, squares);
 
@@ -149,16 +170,20 @@ Tensor istft(const Complex& given, const StftOptions& o, std::optional<int64_t> 
 namespace window {
 namespace {
 
-/// f(k, points - 1) for k below n, where a periodic window has a point more.
-Tensor sampled(int64_t n, bool periodic, DType dtype, const std::function<double(double, double)>& f) {
-  if (n < 0) fail(ErrorKind::kShape, "a window has at least 0 points, got {}", n);
+DType checked(DType dtype) {
   if (dtype != DType::kFloat32 && dtype != DType::kFloat64) {
     fail(ErrorKind::kDtype, "a window is float32 or float64, not {}", dtype_name(dtype));
   }
+  return dtype;
+}
+
+/// f(k, points - 1) for k below n, where a periodic window has a point more.
+Tensor sampled(int64_t n, bool periodic, DType dtype, const std::function<double(double, double)>& f) {
+  if (n < 0) fail(ErrorKind::kShape, "a window has at least 0 points, got {}", n);
   std::vector<double> v(static_cast<size_t>(n));
   const auto last = static_cast<double>(periodic ? n : n - 1);
   for (size_t k = 0; k < v.size(); ++k) v[k] = n == 1 ? 1 : f(static_cast<double>(k), last);
-  return cast(Tensor::from(v, {n}), dtype);
+  return cast(Tensor::from(v, {n}), checked(dtype));
 }
 
 }  // namespace
@@ -198,10 +223,12 @@ Tensor cosine(int64_t n, bool periodic, DType dtype) {
 }
 
 Tensor kaiser(int64_t n, bool periodic, double beta, DType dtype) {
-  return sampled(n, periodic, dtype, [beta](double k, double last) {
+  const double b = std::abs(beta);
+  return sampled(n, periodic, dtype, [b](double k, double last) {
     const double x = 2 * k / last - 1;
-    return std::cyl_bessel_i(0.0, std::abs(beta) * std::sqrt(std::max(0.0, 1 - x * x))) /
-           std::cyl_bessel_i(0.0, std::abs(beta));
+    const double y = b * std::sqrt(std::max(0.0, 1 - x * x));
+    // Scaled by exp(-y), since I0 itself is infinite from 713.
+    return special_math::i0e(y) / special_math::i0e(b) * std::exp(y - b);
   });
 }
 
@@ -216,6 +243,10 @@ Tensor gaussian(int64_t n, double std, bool periodic, DType dtype) {
 
 Tensor exponential(int64_t n, std::optional<double> center, double tau, bool periodic, DType dtype) {
   if (!(tau > 0)) fail(ErrorKind::kConfig, "an exponential window expects tau above 0, got {}", tau);
+  if (center && !periodic) {
+    fail(ErrorKind::kConfig, "an exponential window with a center of its own must be periodic");
+  }
+  if (n == 1 && center) return full({1}, std::exp(-std::abs(*center) / tau), checked(dtype));
   return sampled(n, periodic, dtype, [&](double k, double last) {
     return std::exp(-std::abs(k - center.value_or(last / 2)) / tau);
   });

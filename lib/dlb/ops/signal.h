@@ -24,8 +24,11 @@ struct StftOptions {
 /// [batch, frequencies, frames]. Errors: shape (too short a signal, hop or window out of range), dtype,
 /// config (pad_mode).
 Complex stft(const Tensor& x, const StftOptions& options);
+/// Of complex samples: not onesided.
+Complex stft(const Complex& x, const StftOptions& options);
 /// The signal of which stft() gives `x`, by least squares: frames are windowed, added and divided by the sum
-/// of squared windows; pad_mode does not matter. `length` cuts the signal or adds zeros. Errors: numeric
+/// of squared windows; pad_mode does not matter, and of all frequencies, where they are given, the first half
+/// counts. `length` cuts the signal or adds zeros. Errors: numeric
 /// where the windows leave a gap.
 Tensor istft(const Complex& x, const StftOptions& options, std::optional<int64_t> length = {});
 
@@ -44,7 +47,7 @@ Tensor general_cosine(int64_t n, const std::vector<double>& a, bool periodic = t
 /// I0(beta sqrt(1 - (2 k / (n - 1) - 1)^2)) / I0(beta), I0 a modified Bessel function.
 Tensor kaiser(int64_t n, bool periodic = true, double beta = 12, DType dtype = DType::kFloat32);
 Tensor gaussian(int64_t n, double std = 1, bool periodic = true, DType dtype = DType::kFloat32);
-/// exp(-|k - center| / tau), center (n - 1) / 2 by default.
+/// exp(-|k - center| / tau), center (n - 1) / 2 by default; another one is for periodic windows.
 Tensor exponential(int64_t n, std::optional<double> center = {}, double tau = 1, bool periodic = true,
                    DType dtype = DType::kFloat32);
 }  // namespace window
