@@ -3,8 +3,10 @@
 ///
 /// Matrices are the last two dimensions, everything before is a batch. float32 and float64. Gradients are
 /// those of the functions where they are differentiable, at any order; where a decomposition is not unique,
-/// those that the choice of phases does not change. Errors: shape (not a matrix, not square, sizes that do
-/// not fit), dtype, numeric (singular, not positive definite, values that are not finite); k = min(n, m).
+/// those that the choice of phases does not change. The same bits each time with the same number of threads;
+/// of one large matrix the last bits may differ between numbers of threads. Errors: shape (not a matrix, not
+/// square, sizes that do not fit), dtype, numeric (singular, not positive definite, values that are not
+/// finite); k = min(n, m).
 
 #include <array>
 #include <limits>
