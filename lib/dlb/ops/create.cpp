@@ -5,11 +5,13 @@
 #include <limits>
 #include <vector>
 
+#include "dlb/ops/arrange.h"
 #include "dlb/ops/binary.h"
 #include "dlb/ops/create_defs.h"
 #include "dlb/ops/elementwise.h"
 #include "dlb/ops/families.h"
 #include "dlb/ops/join.h"
+#include "dlb/ops/linalg.h"
 #include "dlb/ops/unary.h"
 
 namespace dlb {
@@ -199,12 +201,10 @@ Tensor vander(const Tensor& x, int64_t columns, bool increasing) {
          shape_text(x.shape()), columns);
   }
   const int64_t count = columns < 0 ? x.dim(0) : columns;
-  const DType dtype = x.dtype() == DType::kBool ? DType::kInt64 : x.dtype();
-  if (count == 0 || x.dim(0) == 0) return zeros({x.dim(0), count}, dtype, x.device());
-  std::vector<Tensor> powers{full_like(cast(x, dtype), 1)};
-  for (int64_t i = 1; i < count; ++i) powers.push_back(i == 1 ? cast(x, dtype) : mul(powers.back(), x));
-  if (!increasing) std::reverse(powers.begin(), powers.end());
-  return stack(powers, 1);
+  const Tensor base = is_floating(x.dtype()) ? x : cast(x, DType::kInt64);
+  if (count < 2) return ones({x.dim(0), count}, base.dtype(), x.device());
+  const Tensor powers = linalg::vander(base, count);
+  return increasing ? powers : flip(powers, {1});
 }
 
 Tensor uniform(Shape shape, double low, double high, const RngKey& key, DType dtype, Device device) {
