@@ -216,7 +216,13 @@ Tensor floating(const Tensor& x) {
   }
   return cast(x, DType::kFloat32);
 }
-Complex floating(const Complex& x) { return {floating(x.re), floating(x.im)}; }
+Complex floating(const Complex& x) {
+  if (x.im.defined() && x.im.shape() != x.re.shape()) {
+    fail(ErrorKind::kShape, "fft expects real and imaginary parts of one shape, got {} and {}",
+         shape_text(x.re.shape()), shape_text(x.im.shape()));
+  }
+  return {floating(x.re), floating(x.im)};
+}
 
 int64_t dim_of(const Tensor& x, int64_t dim) {
   if (x.rank() == 0) fail(ErrorKind::kShape, "fft expects at least 1 dimension, got a 0-d tensor");
