@@ -79,6 +79,8 @@ std::string_view dtypes_in_words(functional::DTypes set) {
       return "numeric";
     case DTypes::kAll:
       return "all";
+    case DTypes::kAllBut16Bit:
+      return "all but bfloat16, float16";
     case DTypes::kIntegral:
       return "integers";
     case DTypes::kIntegralAndBool:

@@ -215,6 +215,17 @@ TEST_CASE("factors multiply to the matrix") {
   }
 }
 
+TEST_CASE("factors that are not wanted are empty") {
+  const Outputs f = apply(op::lu_factor(), {general()}, LuAttrs{});
+  for (const bool data : {false, true}) {
+    const functional::Value got = functional::call("lu_unpack", {{f[0], f[1], data, !data}});
+    const functional::List& list = got.as<functional::List>();
+    for (size_t i = 0; i < 3; ++i) {
+      CHECK(shape_text(list[i].as<Tensor>().shape()) == ((i > 0) == data ? "[3, 3]" : "[0]"));
+    }
+  }
+}
+
 TEST_CASE("only one triangle is read") {
   const Tensor junk = full({3, 3}, 99, DType::kFloat64);
   const Tensor low = matrix::lower(definite()) + matrix::upper(junk, 1);

@@ -133,7 +133,9 @@ void add_named_pools(SampleTable& table) {
       const Tensor x = values(shape, -2, 2, 12);
       if (shape.size() == d + 3) {
         const MaxPoolResult r = max_pool_with_indices(x, {{2}, {2}, {}, {}});
-        table[unpool[d]].push_back(named(unpool[d], {r.y, r.indices}, {number(2)}));
+        const Tensor halves = values(r.y.shape(), -2, 2, 12);
+        const MaxPoolResult q = max_pool_with_indices(halves, {{1}, {1}, {}, {}});
+        table[unpool[d]].push_back(named(unpool[d], {q.y, q.indices}, {number(1)}));
         const Dims size(shape.begin() + 2, shape.end());
         table[unpool[d]].push_back(named(unpool[d], {r.y, r.indices},
                                          {number(2), number(2), number(0), List(size.begin(), size.end())}));
@@ -141,7 +143,7 @@ void add_named_pools(SampleTable& table) {
       if (d > 0) table[fractional[d]].push_back(named(fractional[d], {x}, {number(2), number(2)}));
     }
   }
-  const List sizes{number(2), Value(), number(3)};
+  const Value sizes = List{number(2), Value(), number(3)};
   for (const char* name : {"adaptive_avg_pool3d", "adaptive_max_pool3d"}) {
     for (const Shape& shape : {Shape{2, 2, 4, 3, 5}, Shape{2, 5, 3, 4}, Shape{0, 2, 4, 3, 5}}) {
       table[name].push_back(named(name, {values(shape, -2, 2, 13)}, {sizes}));

@@ -148,8 +148,9 @@ TEST_CASE("indices that are no sparse matrix are errors") {
   CHECK(coo({0, 1}, {0, 1}, -1, 2) == ErrorKind::kShape);
   CHECK(coo({0, 1}, {0, 1}, 2, kMost) == ErrorKind::kShape);
   CHECK(coo({0, 1}, {0, 1}, kMost, 2) == ErrorKind::kShape);
-  CHECK(coo({0, 1}, {0, 1}, kMost / 4, 2) == ErrorKind::kShape);  // does not fit in memory
-  CHECK(coo({0, 1}, {0, 1}, 2, kMost - 1) == std::nullopt);       // has columns enough
+  CHECK(coo({0, 1}, {0, 1}, kMost / 4 - 1, 2) == ErrorKind::kShape);  // nor when rounded up
+  CHECK(coo({0, 1}, {0, 1}, kMost / 4, 2) == ErrorKind::kShape);      // does not fit in memory
+  CHECK(coo({0, 1}, {0, 1}, 2, kMost - 1) == std::nullopt);           // has columns enough
 }
 
 TEST_CASE("sparse operands of other shapes and dtypes are errors") {

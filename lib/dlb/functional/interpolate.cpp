@@ -49,9 +49,9 @@ void check_count(const List& values, size_t spatial, const char* what) {
   }
 }
 
-int64_t scaled(int64_t in, double factor) {
+int64_t scaled(int64_t in, double factor, int64_t least) {
   const double out = std::floor(static_cast<double>(in) * factor);
-  if (!(out >= 1 && out <= 0x1p30)) {
+  if (!(out >= static_cast<double>(least) && out <= 0x1p30)) {
     fail(ErrorKind::kShape, "interpolate: size {} times {} gives no valid size", in, factor);
   }
   return static_cast<int64_t>(out);
@@ -74,18 +74,26 @@ Tensor interpolate_named(const Tensor& x, const std::optional<Dims>& size,
   }
   const size_t spatial = x.shape().size() - 2;
   InterpolateOptions options{m.mode, align_corners.value_or(false), antialias, {}};
+  // Of nothing there is no nearest element, but the areas of no elements are none.
+  const int64_t least = m.area ? 0 : 1;
   Dims out;
   if (size) {
     if (recompute_scale_factor.value_or(false)) {
       fail(ErrorKind::kUnsupported, "interpolate: recompute_scale_factor needs a scale_factor");
     }
     check_count(*size, spatial, "size");
-    for (size_t i = 0; i < spatial; ++i) out.push_back((*size)[size->size() == 1 ? 0 : i]);
+    for (size_t i = 0; i < spatial; ++i) {
+      const int64_t wanted = (*size)[size->size() == 1 ? 0 : i];
+      if (wanted < least) {
+        fail(ErrorKind::kShape, "interpolate expects sizes from {}, got {}", least, shape_text(*size));
+      }
+      out.push_back(wanted);
+    }
   } else {
     check_count(*scale_factor, spatial, "scale_factor");
     for (size_t i = 0; i < spatial; ++i) {
       const double factor = (*scale_factor)[scale_factor->size() == 1 ? 0 : i];
-      out.push_back(scaled(x.shape()[i + 2], factor));
+      out.push_back(scaled(x.shape()[i + 2], factor, least));
       if (!recompute_scale_factor.value_or(false)) options.scale_factors.push_back(factor);
     }
   }

@@ -159,6 +159,10 @@ Value fractional_nd(const Tensor& x, const Dims& kernel, const std::optional<Dim
   }
   Dims out;
   if (output_size) out = each<D>(*output_size, "the output size");
+  if (output_ratio && output_ratio->size() != D && output_ratio->size() != 1) {
+    fail(ErrorKind::kShape, "fractional_max_pool{}d expects 1 or {} ratios, got {}", D, D,
+         output_ratio->size());
+  }
   for (size_t i = 0; output_ratio && i < D; ++i) {
     const double ratio = (*output_ratio)[output_ratio->size() == D ? i : 0];
     if (!(ratio > 0 && ratio < 1)) {

@@ -156,6 +156,7 @@ Tensor affine_grid(const Tensor& theta, const Dims& size, bool align_corners) {
   if (!is_floating(theta.dtype())) {
     fail(ErrorKind::kDtype, "affine_grid expects a floating dtype, got {}", dtype_name(theta.dtype()));
   }
+  if (size[1] < 1) fail(ErrorKind::kShape, "affine_grid expects positive sizes, got {}", shape_text(size));
   Shape plane;
   for (int64_t i = 0; i < spatial; ++i) {
     const int64_t s = size[static_cast<size_t>(i) + 2];

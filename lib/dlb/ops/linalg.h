@@ -3,8 +3,10 @@
 ///
 /// Matrices are the last two dimensions, everything before is a batch. float32 and float64. Gradients are
 /// those of the functions where they are differentiable, at any order; where a decomposition is not unique,
-/// those that the choice of phases does not change. Errors: shape (not a matrix, not square, sizes that do
-/// not fit), dtype, numeric (singular, not positive definite, values that are not finite); k = min(n, m).
+/// those that the choice of phases does not change. The same bits each time with the same number of threads;
+/// of one large matrix the last bits may differ between numbers of threads. Errors: shape (not a matrix, not
+/// square, sizes that do not fit), dtype, numeric (singular, not positive definite, values that are not
+/// finite); k = min(n, m).
 
 #include <array>
 #include <limits>
@@ -81,7 +83,8 @@ Tensor multi_dot(const std::vector<Tensor>& matrices);
 Tensor cross(const Tensor& a, const Tensor& b, int64_t dim = -1);
 /// The number of singular values above the tolerance (see pinv()), int64.
 Tensor matrix_rank(const Tensor& a, const Tensor& atol = {}, const Tensor& rtol = {}, bool hermitian = false);
-/// x^0, x^1, ..., x^(columns - 1); columns: n, if not given. Shapes: [*, n] -> [*, n, columns].
+/// x^0, x^1, ..., x^(columns - 1); columns: n, if not given. Of integers int64. Shapes: [*, n] -> [*, n,
+/// columns].
 Tensor vander(const Tensor& x, std::optional<int64_t> columns = {});
 
 // Norms.

@@ -11,6 +11,7 @@
 #include "dlb/ops/matmul.h"
 #include "dlb/ops/matrix_parts.h"
 #include "dlb/ops/reduce.h"
+#include "dlb/ops/scan.h"
 #include "dlb/ops/shape_ops.h"
 #include "dlb/ops/unary.h"
 
@@ -204,9 +205,11 @@ Tensor vander(const Tensor& x, std::optional<int64_t> columns) {
   if (x.rank() == 0) fail(ErrorKind::kShape, "linalg.vander expects at least 1 dimension");
   const int64_t n = columns.value_or(x.dim(-1));
   if (n <= 1) fail(ErrorKind::kShape, "linalg.vander expects more than 1 column, got {}", n);
-  std::vector<Tensor> powers = {ones_like(x)};
-  for (int64_t i = 1; i < n; ++i) powers.push_back(powers.back() * x);
-  return stack(powers, -1);
+  Shape shape = x.shape();
+  shape.push_back(n - 1);
+  const Tensor powers = cumprod(expand(unsqueeze(x, -1), shape), -1);
+  shape.back() = 1;
+  return cat({ones(shape, powers.dtype(), x.device()), powers}, -1);
 }
 
 }  // namespace linalg

@@ -41,8 +41,8 @@ Tensor max_unpool(const Tensor& x, const Tensor& indices, const Dims& output);
 /// Sizes of the output of max_unpool when none are given: (in - 1) stride - 2 padding + kernel.
 Dims max_unpool_sizes(const Tensor& x, const PoolAttrs& attrs);
 
-/// (sum over the window of x^p)^(1/p), signed like PyTorch's: sign(s) |s|_+ of the window's sum s. No
-/// padding.
+/// (sum over the window of x^p)^(1/p), signed like PyTorch's: sign(s) |s|_+ of the window's sum s; the
+/// largest |x| where p is infinite. No padding.
 Tensor lp_pool(const Tensor& x, double p, const PoolAttrs& attrs);
 
 }  // namespace dlb

@@ -152,7 +152,7 @@ Tensor polygamma(int64_t n, const Tensor& x) {
   return apply1<PolygammaAttrs>(op::unary(UnaryFn::kPolygamma), {x}, {n});
 }
 Tensor mvlgamma(const Tensor& x, int64_t p) {
-  if (p < 1) fail(ErrorKind::kUnsupported, "mvlgamma expects p >= 1, got {}", p);
+  if (p < 1 || p > 65536) fail(ErrorKind::kUnsupported, "mvlgamma expects p from 1 to 65536, got {}", p);
   const Tensor real = is_floating(x.dtype()) ? x : cast(x, DType::kFloat32);
   Tensor sum = lgamma(real);
   for (int64_t j = 1; j < p; ++j) sum = sum + lgamma(real - 0.5 * static_cast<double>(j));

@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include "dlb/ops/binary.h"
 #include "dlb/ops/elementwise.h"
 #include "dlb/ops/index.h"
@@ -100,6 +102,11 @@ Dims max_unpool_sizes(const Tensor& x, const PoolAttrs& a) {
 
 Tensor lp_pool(const Tensor& x, double p, const PoolAttrs& attrs) {
   if (p == 0) fail(ErrorKind::kShape, "lp_pool expects a norm other than 0");
+  if (std::isinf(p) && p > 0) {
+    PoolAttrs largest = attrs;
+    largest.padding = {};
+    return max_pool(abs(x), largest);
+  }
   const double window = [&] {
     double n = 1;
     const size_t spatial =

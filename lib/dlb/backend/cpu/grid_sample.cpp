@@ -40,7 +40,7 @@ struct Place {
 Place clip(Place p, int64_t size) {
   const double last = static_cast<double>(size - 1);
   if (p.at <= 0) return {0, 0};
-  if (p.at >= last) return {last, 0};
+  if (!(p.at < last)) return {last, 0};  // also where infinity was mirrored
   return p;
 }
 
