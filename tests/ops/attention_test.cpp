@@ -298,6 +298,11 @@ TEST_CASE("NaN stays in its row of attention, hidden positions do not count, emp
                             .to_vector<double>())
     CHECK(x == 0);
   CHECK(scaled_dot_product_attention(zeros({0, 4}), zeros({5, 4}), zeros({5, 3})).shape() == Shape{0, 3});
+  // Without a width all positions count alike.
+  const Tensor third = Tensor::from(std::vector<float>{0, 1, 5}, {3, 1});
+  for (const double x :
+       scaled_dot_product_attention(zeros({70, 0}), zeros({3, 0}), third).to_vector<double>())
+    CHECK(x == Approx(2));
 }
 
 TEST_CASE("attention's errors say what was expected") {

@@ -283,7 +283,8 @@ Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tens
     mask = four_dimensions(expand(mask, pairs), queries);
   }
   AttentionAttrs attrs;
-  attrs.scale = o.scale.value_or(1 / std::sqrt(static_cast<double>(q.dim(-1))));
+  // Without a width all scores are 0, whatever the scale.
+  attrs.scale = o.scale.value_or(1 / std::sqrt(static_cast<double>(std::max<int64_t>(q.dim(-1), 1))));
   attrs.dropout = o.dropout;
   attrs.causal = o.causal;
   attrs.key = o.key;
