@@ -2,7 +2,7 @@
 """Runs the Catch2 test programs of a build folder and counts their test cases.
 
 usage: tests/run_units.py [--build DIR] SUITE
-  SUITE   unit (all programs but test_ops), ops (test_ops), or one folder of tests/ such as data
+  SUITE   unit (all programs), or one folder of tests/ such as data
 
 The programs are those that CMake knows, so one left over from an earlier build is not run, and one that is missing fails.
 A test case that printed `SKIPPED: reason` (tests/support/skip.h) counts as skipped. A program that crashes, times out, exits
@@ -174,7 +174,7 @@ def main():
     available = programs(arguments.build)
     suite = arguments.suite
     if suite == "unit":
-        chosen = [name for name in available if name != "ops"]
+        chosen = list(available)
     elif suite in available:
         chosen = [suite]
     else:

@@ -65,8 +65,63 @@ nlohmann::ordered_json describe(const std::vector<const Function*>& overloads) {
           {"dtypes", dtypes_of(first)},
           {"differentiable", first.traits.differentiable},
           {"onnx", onnx},
-          {"backends", backends_of(first)},
-          {"composed", find_op(first.name) == nullptr}};
+          {"backends", backends_of(first)}};
+}
+
+std::string_view dtypes_in_words(functional::DTypes set) {
+  using functional::DTypes;
+  switch (set) {
+    case DTypes::kFloating:
+      return "floating";
+    case DTypes::kFloat32_64:
+      return "float32, float64";
+    case DTypes::kNumeric:
+      return "numeric";
+    case DTypes::kAll:
+      return "all";
+    case DTypes::kAllBut16Bit:
+      return "all but bfloat16, float16";
+    case DTypes::kIntegral:
+      return "integers";
+    case DTypes::kIntegralAndBool:
+      return "integers, bool";
+    case DTypes::kBool:
+      return "bool";
+    case DTypes::kNone:
+      return "";
+  }
+  return "";
+}
+
+/// `text` for a cell of a Markdown table.
+std::string cell(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '|') out += '\\';
+    out += c;
+  }
+  return out;
+}
+
+/// All operators as a table.
+std::string markdown(const std::vector<std::vector<const Function*>>& all) {
+  std::string out =
+      "# Operators\n\nMade by `dlbench ops --markdown`. Names and parameters are PyTorch's (without "
+      "`torch.` and `nn.functional.`); random\nfunctions take a `seed`. `dlbench ops NAME` shows one of "
+      "them.\n\n"
+      "| operator | does | dtypes | gradient | ONNX |\n| --- | --- | --- | --- | --- |\n";
+  for (const auto& overloads : all) {
+    const Function& f = *overloads.front();
+    std::string signatures;
+    for (const Function* each : overloads) {
+      signatures += fmt::format("{}`{}`", signatures.empty() ? "" : "<br>", each->signature());
+    }
+    const OnnxMapping onnx = f.onnx();
+    out += fmt::format("| {} | {} | {} | {} | {} |\n", cell(signatures), cell(f.doc),
+                       dtypes_in_words(f.traits.dtypes), f.traits.differentiable ? "yes" : "no",
+                       onnx.type.empty() ? "" : fmt::format("{} {}", onnx.type, onnx.since_opset));
+  }
+  return out;
 }
 
 std::string joined(const std::vector<std::string>& words) {
@@ -86,8 +141,6 @@ void print_one(const std::vector<const Function*>& overloads) {
   print("onnx            {}\n",
         onnx.type.empty() ? "none" : fmt::format("{} since opset {}", onnx.type, onnx.since_opset));
   print("backends        {}\n", joined(backends_of(first)));
-  print("implementation  {}\n",
-        find_op(first.name) != nullptr ? "a kernel of its own" : "composed of other operators");
 }
 
 [[noreturn]] void unknown(const std::string& name) {
@@ -109,14 +162,17 @@ void add_ops(CLI::App& app, Globals& globals) {
       app.add_subcommand("ops", "List the operators, or show one: signature, dtypes, gradient, ONNX");
   auto name = std::make_shared<std::string>();
   command->add_option("name", *name, "an operator, such as softmax or linalg.qr");
+  auto table = std::make_shared<bool>(false);
+  command->add_flag("--markdown", *table, "all as a Markdown table");
   add_output_flags(*command, globals);
-  command->callback([&globals, name] {
+  command->callback([&globals, name, table] {
     if (!name->empty()) {
       const std::vector<const Function*> found = functional::find_functions(*name);
       if (found.empty()) unknown(*name);
       return globals.json ? out_json(describe(found)) : print_one(found);
     }
     const auto all = by_name();
+    if (*table) return out(markdown(all));
     if (globals.json) {
       nlohmann::ordered_json list = nlohmann::ordered_json::array();
       for (const auto& overloads : all) list.push_back(describe(overloads));

@@ -1,23 +1,17 @@
-#!/usr/bin/env python3
-"""Runs the operator benchmark beside PyTorch eager, operator by operator in turn, and prints a table.
+"""What each operator of the benchmark is in PyTorch, and how long it takes there.
 
-The cases and their sizes come from the benchmark program; this file holds what each operator is in PyTorch. PyTorch
-runs in a process of its own (this file with --serve, under the interpreter that has it).
+usage: torch_ops.py THREADS SECONDS. Prints "ready VERSION", then reads a case's name a line ("softmax/512x512/forward",
+with the sizes as in cases_*.cpp) and answers with the median µs of its runs, measured for SECONDS.
 """
-import argparse
-import json
-import math
-import os
-import re
 import statistics
-import subprocess
 import sys
+import time
+
+import torch
+import torch.nn.functional as F
 
 
 def torch_cases():
-    import torch
-    import torch.nn.functional as F
-
     def normal(*s):
         return torch.randn(*s)
 
@@ -147,144 +141,69 @@ def torch_cases():
     }
 
 
-def serve(threads, seconds):
-    """Reads a case's name a line, answers with the median µs of its runs."""
-    import time
-    import torch
+def tiny_step():
+    """The smallest useful training step: an MLP 2-16-16-1 on 4 samples."""
+    layers = [torch.nn.Linear(2, 16), torch.nn.Tanh(), torch.nn.Linear(16, 16), torch.nn.Tanh(), torch.nn.Linear(16, 1)]
+    model = torch.nn.Sequential(*layers)
+    x, y = torch.randn(4, 2), torch.randn(4, 1)
+    optimizer = torch.optim.SGD(model.parameters(), 0.01)
 
-    torch.set_num_threads(threads)
-    cases = torch_cases()
+    def step():
+        optimizer.zero_grad()
+        F.mse_loss(model(x), y).backward()
+        optimizer.step()
+    return step
 
-    def measure(f):
-        f()
+
+def small_operators():
+    a, b = torch.full((4,), 1.0), torch.full((4,), 2.0)
+    c, d = (t.clone().requires_grad_() for t in (a, b))
+
+    return {"dispatch/add": lambda: a + b, "dispatch/add_recorded": lambda: c + d, "dispatch/mul_recorded": lambda: c * d,
+            "step/tiny": tiny_step()}
+
+
+def measure(f, seconds):
+    f()
+    start = time.perf_counter()
+    f()
+    once = max(time.perf_counter() - start, 1e-7)
+    batch = max(1, min(1000, int(1e-3 / once)))
+    times = []
+    end = time.perf_counter() + seconds
+    while not times or time.perf_counter() < end:
         start = time.perf_counter()
-        f()
-        once = max(time.perf_counter() - start, 1e-7)
-        batch = max(1, min(1000, int(1e-3 / once)))
-        times = []
-        end = time.perf_counter() + seconds
-        while not times or time.perf_counter() < end:
-            start = time.perf_counter()
-            for _ in range(batch):
-                f()
-            times.append((time.perf_counter() - start) / batch)
-        return statistics.median(times) * 1e6
-
-    print("ready", torch.__version__, flush=True)
-    for line in sys.stdin:
-        name, sizes, direction = line.split("/")
-        torch.manual_seed(0)
-        run, inputs = cases[name]([int(s) for s in sizes.split("x")])
-        if direction.strip() == "backward":
-            leaves = [x for x in inputs if x.requires_grad]
-            y = run()
-            seed = torch.ones_like(y) if y.dim() == 0 else torch.randn_like(y)
-            print(measure(lambda: torch.autograd.grad(y, leaves, seed, retain_graph=True)), flush=True)
-        elif name == "adam":
-            print(measure(run), flush=True)
-        else:
-            with torch.no_grad():
-                print(measure(run), flush=True)
+        for _ in range(batch):
+            f()
+        times.append((time.perf_counter() - start) / batch)
+    return statistics.median(times) * 1e6
 
 
-class Ours:
-    def __init__(self, args):
-        self.command = [*args.prefix.split(), args.program]
-        self.environment = dict(os.environ, DLB_BENCH_THREADS=str(args.threads))
-        self.seconds = args.seconds
-
-    def run(self, *more):
-        return subprocess.run([*self.command, *more], env=self.environment, check=True, capture_output=True, text=True).stdout
-
-    def names(self, pattern):
-        listed = self.run("--benchmark_list_tests", f"--benchmark_filter={pattern}").split()
-        return [name.removesuffix("/real_time") for name in listed]
-
-    def measure(self, name):
-        out = self.run(f"--benchmark_filter=^{re.escape(name)}(/real_time)?$", "--benchmark_format=json",
-                       f"--benchmark_min_time={self.seconds}")
-        found = json.loads(out)["benchmarks"][0]
-        scale = {"ns": 1e-3, "us": 1, "ms": 1e3}[found["time_unit"]]
-        return found["real_time"] * scale, found.get("bytes_per_second")
-
-
-class Torch:
-    def __init__(self, args):
-        self.process = subprocess.Popen(
-            [*args.prefix.split(), args.torch, __file__, "--serve", "--threads", str(args.threads), "--seconds", str(args.seconds)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.version = self.process.stdout.readline().split()[1]
-
-    def measure(self, name):
-        self.process.stdin.write(name + "\n")
-        self.process.stdin.flush()
-        return float(self.process.stdout.readline())
-
-
-def share(count, total):
-    return f"{count} of {total} ({100 * count / total:.0f} %)"
-
-
-def compare(args, ours, torch):
-    names = [n for n in ours.names(args.filter) if not n.startswith(("bandwidth/", "dispatch/", "step/"))]
-    rows = []
-    print("| operator | size | direction | dlbench µs | PyTorch µs | ratio |\n| --- | --- | --- | --- | --- | --- |")
-    for name in names:
-        operator, sizes, direction = name.split("/")
-        pairs = [(ours.measure(name)[0], torch.measure(name) if torch else math.nan) for _ in range(args.rounds)]
-        mine, theirs = (statistics.median(side) for side in zip(*pairs))
-        ratio = statistics.median(b / a for a, b in pairs)
-        rows.append(dict(operator=operator, sizes=sizes, direction=direction, dlbench_us=mine, torch_us=theirs, ratio=ratio))
-        print(f"| {operator} | {sizes} | {direction} | {mine:.2f} | {theirs:.2f} | {ratio:.2f} |", flush=True)
-    if torch and rows:
-        by_operator = {}
-        for row in rows:
-            by_operator.setdefault(row["operator"], []).append(math.log(row["ratio"]))
-        means = {operator: math.exp(statistics.mean(logs)) for operator, logs in by_operator.items()}
-        ratios = [row["ratio"] for row in rows]
-        print(f"\nRatios are PyTorch's time by ours; PyTorch {torch.version}, {args.threads} threads.")
-        print("Cases at least as fast:", share(sum(r >= 1 for r in ratios), len(ratios)))
-        print("Operators at least as fast (geometric mean of their cases):", share(sum(r >= 1 for r in means.values()), len(means)))
-        print(f"Geometric mean of all cases: {math.exp(statistics.mean(map(math.log, ratios))):.2f}")
-        slower = sorted((r, o) for o, r in means.items() if r < 1)
-        if slower:
-            print("Slower:", ", ".join(f"{o} {r:.2f}" for r, o in slower))
-    return rows
-
-
-def bandwidth(ours, args):
-    found = {}
-    for name in ours.names("bandwidth/"):
-        found[name] = max(ours.measure(name)[1] for _ in range(args.rounds))
-    peak = max(v for name, v in found.items() if name.startswith("bandwidth/machine/"))
-    print("\n| 64 MiB a tensor | GB/s | share of the machine's |\n| --- | --- | --- |")
-    for name, value in found.items():
-        print(f"| {name.removeprefix('bandwidth/')} | {value / 1e9:.1f} | {100 * value / peak:.0f} % |")
-    return found
+def time_case(case, direction, sizes, name, seconds):
+    run, inputs = case([int(s) for s in sizes.split("x")])
+    if direction == "backward":
+        leaves = [x for x in inputs if x.requires_grad]
+        y = run()
+        seed = torch.ones_like(y) if y.dim() == 0 else torch.randn_like(y)
+        return measure(lambda: torch.autograd.grad(y, leaves, seed, retain_graph=True), seconds)
+    if name == "adam":  # its step turns recording off and on again by itself
+        return measure(run, seconds)
+    with torch.no_grad():
+        return measure(run, seconds)
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--program", default="build/bench/bin/bench_ops")
-    parser.add_argument("--torch", default=os.environ.get("DLB_TORCH_PYTHON"), help="the Python that has PyTorch (or DLB_TORCH_PYTHON); without it only dlbench runs")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--seconds", type=float, default=0.1, help="of each measurement")
-    parser.add_argument("--rounds", type=int, default=3, help="pairs of measurements for each case")
-    parser.add_argument("--filter", default=".", help="cases whose name matches this regular expression")
-    parser.add_argument("--prefix", default="", help="put before both programs, such as 'chrt -f 50'")
-    parser.add_argument("--no-bandwidth", action="store_true")
-    parser.add_argument("--out", help="JSON file for the figures")
-    parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
-    args = parser.parse_args()
-    if args.serve:
-        return serve(args.threads, args.seconds)
-    ours = Ours(args)
-    figures = dict(cases=compare(args, ours, Torch(args) if args.torch else None))
-    if not args.no_bandwidth:
-        figures["bandwidth"] = bandwidth(ours, args)
-    if args.out:
-        with open(args.out, "w") as f:
-            json.dump(figures, f, indent=1)
+    threads, seconds = int(sys.argv[1]), float(sys.argv[2])
+    torch.set_num_threads(threads)
+    cases, small = torch_cases(), small_operators()
+    print("ready", torch.__version__, flush=True)
+    for line in sys.stdin:
+        torch.manual_seed(0)
+        if line.strip() in small:
+            print(measure(small[line.strip()], seconds), flush=True)
+            continue
+        name, sizes, direction = line.strip().split("/")
+        print(time_case(cases[name], direction, sizes, name, seconds), flush=True)
 
 
 if __name__ == "__main__":

@@ -2,13 +2,13 @@
 #include <catch2/catch.hpp>
 #include <cmath>
 
-#include "dlb/ops/statistics.h"
 #include "dlb/functional/function.h"
 #include "dlb/ops/binary.h"
 #include "dlb/ops/create.h"
 #include "dlb/ops/index.h"
 #include "dlb/ops/reduce.h"
 #include "dlb/ops/shape_ops.h"
+#include "dlb/ops/statistics.h"
 #include "dlb/ops/unary.h"
 
 namespace dlb::functional {

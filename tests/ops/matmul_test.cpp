@@ -10,6 +10,7 @@
 #include "dlb/ops/shape_ops.h"
 #include "dlb/ops/unary.h"
 #include "samples.h"
+#include "support/watch.h"
 
 namespace dlb::testing {
 namespace {
@@ -112,20 +113,17 @@ TEST_CASE("a product repeats bit for bit") {
 }
 
 TEST_CASE("a product's cost is its multiplications and additions") {
-  struct Count : Observer {
+  struct Count : testing::Watch {
     double flops = 0;
-    void before(const OpDef&, Inputs, const void*) override {}
     void after(const OpDef& op, Inputs in, std::span<const Tensor> out, const void* attrs) override {
       if (op.name == "matmul" || op.name == "linear")
         flops += op.attrs->call_cost(op.cost, in, out, attrs).flops;
     }
   } count;
-  Observer* const before = set_observer(&count);
   static_cast<void>(matmul(values({5, 2, 3}), values({5, 3, 7})));
   CHECK(count.flops == 2.0 * 5 * 2 * 3 * 7);
   static_cast<void>(linear(values({4, 6, 9}), values({10, 9}), values({10})));
   CHECK(count.flops == 2.0 * 5 * 2 * 3 * 7 + 2.0 * 4 * 6 * 9 * 10);
-  set_observer(before);
 }
 
 std::string error_of(const std::function<void()>& f) {

@@ -21,6 +21,7 @@ const SampleTable& all_samples() {
     add_fft_samples(t);
     add_sequence_samples(t);
     add_move_samples(t);
+    add_linalg_samples(t);
     return t;
   }();
   return samples;

@@ -59,6 +59,8 @@ void add_fft_samples(SampleTable& table);
 void add_sequence_samples(SampleTable& table);
 /// What only moves elements and has no vectors: samples_moves.cpp.
 void add_move_samples(SampleTable& table);
+/// Matrices, dense and sparse: samples_linalg.cpp.
+void add_linalg_samples(SampleTable& table);
 
 /// All of the above.
 const SampleTable& all_samples();

@@ -217,7 +217,8 @@ void add_random(SampleTable& t) {
     add_named(t, name, {values(shape, -1, 1, 122)}, {0.4, true}, true);
   }
   const functional::List size{int64_t{3}, int64_t{2}};
-  for (const char* name : {"rand", "randn", "trunc_normal"}) add_named(t, name, {}, {size}, false);
+  for (const char* name : {"rand", "randn", "trunc_normal"})
+    add_named(t, name, {}, {functional::Value(size)}, false);
 }
 
 }  // namespace

@@ -16,7 +16,7 @@ class Scripts(ToolTest):
         self.write(name, "#!/bin/bash\n" + body + "\n", 0o755)
 
     def test_syntax_and_usage(self):
-        for name in ("setup", "build", "test", "format", "tidy", "quickstart"):
+        for name in ("setup", "build", "test", "bench", "format", "tidy", "quickstart"):
             with self.subTest(name):
                 self.assertEqual(self.run_tool("bash", "-n", ROOT / "tools" / name)[0], 0)
                 status, output = self.run_tool(ROOT / "tools" / name, "--help")
@@ -61,6 +61,8 @@ class Scripts(ToolTest):
         self.fake("tools/build", 'echo "build $*"')
         self.fake("tests/tools/run.py", "echo 'tools: 1 passed, 0 failed'")
         self.fake("tests/run_units.py", unit)
+        for preset in ("release", "asan"):
+            self.fake(f"build/{preset}/bin/op_sweep", "echo '4 passed, 0 failed'")
         self.fake("tests/cli/run.py", cli)
         self.fake("tests/reliability/kill_resume.py", "echo 'reliability: 2 passed, 0 failed'")
         status, output = self.run_tool(self.folder / "tools/test", *suites)
@@ -68,10 +70,12 @@ class Scripts(ToolTest):
 
     def test_suites_add_up(self):
         unit = 'echo "${@: -1}: 5 passed, 0 failed, 2 skipped"'
-        self.write("tests/ops/a.cpp", "")
         status, output, last = self.run_suites(unit, "echo 'cli: 3 passed, 0 failed'")
-        self.assertEqual((status, last), (0, "16 passed, 0 failed, 4 skipped"), output)
-        self.assertIn("setup --test\nbuild release all test_ops dlbench dlbench\n", output)
+        self.assertEqual((status, last), (0, "15 passed, 0 failed, 2 skipped"), output)
+        self.assertIn("setup --test\nbuild release all op_sweep dlbench dlbench\n", output)
+        self.assertIn("\nops: 4 passed, 0 failed\n", output)
+        status, output, last = self.run_suites(unit, "", "ops")
+        self.assertEqual((status, last), (0, "4 passed, 0 failed"), output)
         status, output, last = self.run_suites(unit, "echo", "--preset", "asan", "unit")
         self.assertEqual((status, last), (0, "unit: 5 passed, 0 failed, 2 skipped"), output)
         self.assertIn("build asan all\n", output)

@@ -52,8 +52,9 @@ struct Arg<int64_t> {
 template <>
 struct Arg<double> {
   static std::string type() { return "float"; }
-  static bool fits(const Value& v) { return v.is<double>() || v.is<int64_t>(); }
+  static bool fits(const Value& v) { return v.is<double>() || v.is<int64_t>() || v.is<bool>(); }
   static double get(const Value& v) {
+    if (v.is<bool>()) return v.as<bool>() ? 1 : 0;
     return v.is<int64_t>() ? static_cast<double>(v.as<int64_t>()) : v.as<double>();
   }
 };

@@ -135,12 +135,6 @@ std::string Function::signature() const {
   return out + ") -> " + result;
 }
 
-OnnxMapping Function::onnx() const {
-  if (!traits.onnx.type.empty()) return traits.onnx;
-  const OpDef* op = find_op(name);
-  return op != nullptr ? op->onnx : OnnxMapping{};
-}
-
 namespace {
 
 /// Positional and named arguments in the order of the parameters, or why they do not fit.

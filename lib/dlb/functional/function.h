@@ -38,7 +38,6 @@ struct Traits {
   DTypes dtypes = DTypes::kFloating;
   bool differentiable = true;
   bool data_dependent = false;  ///< shapes of results depend on values: no inference without data
-  OnnxMapping onnx = {};        ///< default: that of the operator of the same name
 };
 
 struct Param {
@@ -62,7 +61,7 @@ struct Function {
 
   /// "gather(input: tensor, dim: int, index: tensor) -> tensor"
   std::string signature() const;
-  OnnxMapping onnx() const;
+  OnnxMapping onnx() const;  ///< what says the same in ONNX; without a type if nothing does
 };
 
 /// All functions, by family; several in a row may share a name.

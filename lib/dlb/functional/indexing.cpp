@@ -115,7 +115,7 @@ std::vector<Function> by_mask() {
       define("embedding", "rows of a table by number",
              {"input", "weight", "padding_idx = none", "max_norm = none", "norm_type = 2.0",
               "scale_grad_by_freq = false", "sparse = false"},
-             &looked_up, {.dtypes = DTypes::kFloating, .onnx = {"Gather", 13}}),
+             &looked_up, kAll),
       define("embedding_bag", "rows of a table summed, averaged or their maximum by bags",
              {"input", "weight", "offsets = none", "max_norm = none", "norm_type = 2.0",
               "scale_grad_by_freq = false", "mode = 'mean'", "sparse = false", "per_sample_weights = none",

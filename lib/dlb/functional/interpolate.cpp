@@ -108,7 +108,7 @@ std::vector<Function> interpolate_functions() {
       define("interpolate", "the input resized",
              {"input", "size = none", "scale_factor = none", "mode = 'nearest'", "align_corners = none",
               "recompute_scale_factor = none", "antialias = false"},
-             &interpolate_named, {.onnx = {"Resize", 19}}),
+             &interpolate_named),
       define(
           "upsample_nearest", "the input resized, each element the nearest one",
           {"input", "size = none", "scale_factor = none"},

@@ -46,12 +46,11 @@ Tensor while_training(const Tensor& x, double p, bool training, const RngKey& ke
 
 std::vector<Function> layer_functions() {
   return {
-      define("linear", "x W^T + b", {"input", "weight", "bias = none"}, &linear_any, {.onnx = {"Gemm", 13}}),
+      define("linear", "x W^T + b", {"input", "weight", "bias = none"}, &linear_any),
       define("bilinear", "sum of input1_i W_oij input2_j, plus b",
              {"input1", "input2", "weight", "bias = none"}, &bilinear),
       define("dropout", "elements set to 0 with probability p, the others scaled up",
-             {"input", "p = 0.5", "training = true", "seed = 0"}, &while_training<&dropout>,
-             {.onnx = {"Dropout", 13}}),
+             {"input", "p = 0.5", "training = true", "seed = 0"}, &while_training<&dropout>),
       define("dropout1d", "channels set to 0 with probability p",
              {"input", "p = 0.5", "training = true", "seed = 0"}, &channel_dropout<1>),
       define("dropout2d", "channels set to 0 with probability p",

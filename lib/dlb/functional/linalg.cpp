@@ -46,8 +46,15 @@ void add_decompositions(std::vector<Function>& all) {
                        {"input", "pivot = true"}, &linalg::lu_factor, kLapack));
   all.push_back(
       define("linalg.lu", "p, l and u with input = p l u", {"input", "pivot = true"}, &linalg::lu, kLapack));
-  all.push_back(define("lu_unpack", "p, l and u of what lu_factor gave", {"LU_data", "LU_pivots"},
-                       &linalg::lu_unpack, kLapack));
+  all.push_back(define(
+      "lu_unpack", "p, l and u of what lu_factor gave; empty tensors for what is not wanted",
+      {"LU_data", "LU_pivots", "unpack_data = true", "unpack_pivots = true"},
+      +[](const Tensor& lu, const Tensor& pivots, bool data, bool swaps) {
+        auto [p, l, u] = linalg::lu_unpack(lu, pivots);
+        const Tensor none = zeros({0}, lu.dtype(), lu.device());
+        return std::array<Tensor, 3>{swaps ? p : none, data ? l : none, data ? u : none};
+      },
+      kLapack));
   all.push_back(define("linalg.qr", "orthonormal q and upper triangular r with input = q r",
                        {"input", "mode = 'reduced'"}, &linalg::qr, kLapack));
   all.push_back(define("linalg.eigh", "eigenvalues and eigenvectors of a symmetric matrix",

@@ -40,26 +40,25 @@ std::vector<Function> normalization_functions() {
              "each channel normalised over the batch, or with running statistics; training moves these",
              {"input", "running_mean = none", "running_var = none", "weight = none", "bias = none",
               "training = false", "momentum = 0.1", "eps = 1e-5"},
-             &batch_norm, {.onnx = {"BatchNormalization", 15}}),
+             &batch_norm),
       define("instance_norm", "each channel of each sample normalised over space",
              {"input", "running_mean = none", "running_var = none", "weight = none", "bias = none",
               "use_input_stats = true", "momentum = 0.1", "eps = 1e-5"},
-             &instance_norm, {.onnx = {"InstanceNormalization", 6}}),
+             &instance_norm),
       define("group_norm", "groups of channels of each sample normalised",
              {"input", "num_groups", "weight = none", "bias = none", "eps = 1e-5"}, &group_norm_checked),
       define("layer_norm", "the last dimensions normalised",
              {"input", "normalized_shape", "weight = none", "bias = none", "eps = 1e-5"}, &layer_norm_shaped),
-      define("rms_norm", "the last dimensions divided by their root mean square",
-             {"input", "normalized_shape", "weight = none", "eps = none"},
-             +[](const Tensor& x, const Dims& normalized_shape, const Tensor& weight,
-                 std::optional<double> eps) {
-               return rms_norm(x, last_dims("rms_norm", x, normalized_shape), weight, eps);
-             },
-             {.onnx = {"RMSNormalization", 23}}),
+      define(
+          "rms_norm", "the last dimensions divided by their root mean square",
+          {"input", "normalized_shape", "weight = none", "eps = none"},
+          +[](const Tensor& x, const Dims& normalized_shape, const Tensor& weight,
+              std::optional<double> eps) {
+            return rms_norm(x, last_dims("rms_norm", x, normalized_shape), weight, eps);
+          }),
       define("local_response_norm",
              "each element divided by a power of its neighbouring channels' mean square",
-             {"input", "size", "alpha = 0.0001", "beta = 0.75", "k = 1.0"}, &local_response_norm,
-             {.onnx = {"LRN", 13}}),
+             {"input", "size", "alpha = 0.0001", "beta = 0.75", "k = 1.0"}, &local_response_norm),
   };
 }
 

@@ -39,24 +39,24 @@ Function of_operands(std::string_view name, std::string_view doc, Traits traits)
       traits);
 }
 
-Tensor add_scaled(const Tensor& x, const Operand& other, const Scalar& alpha) {
-  const Tensor y = other.with(x);
+Tensor add_scaled(const Operand& input, const Operand& other, const Scalar& alpha) {
+  const auto [x, y] = Pair(input, other);
   const Tensor operands[] = {x, y};
   return add(x, times(y, alpha, promote_operands(operands)));
 }
-Tensor sub_scaled(const Tensor& x, const Operand& other, const Scalar& alpha) {
-  const Tensor y = other.with(x);
+Tensor sub_scaled(const Operand& input, const Operand& other, const Scalar& alpha) {
+  const auto [x, y] = Pair(input, other);
   const Tensor operands[] = {x, y};
   return sub(x, times(y, alpha, promote_operands(operands)));
 }
-Tensor sub_from(const Tensor& x, const Operand& other, const Scalar& alpha) {
-  const Tensor y = other.with(x);
+Tensor sub_from(const Operand& input, const Operand& other, const Scalar& alpha) {
+  const auto [x, y] = Pair(input, other);
   const Tensor operands[] = {x, y};
   return sub(y, times(x, alpha, promote_operands(operands)));
 }
 
-Tensor divide(const Tensor& x, const Operand& other, const std::optional<std::string>& rounding) {
-  const Tensor y = other.with(x);
+Tensor divide(const Operand& input, const Operand& other, const std::optional<std::string>& rounding) {
+  const auto [x, y] = Pair(input, other);
   if (!rounding) return div(x, y);
   if (*rounding == "trunc") return trunc_divide(x, y);
   if (*rounding == "floor") return floor_divide(x, y);
@@ -102,15 +102,15 @@ void add_arithmetic(std::vector<Function>& list) {
       define("add", "input + alpha * other", {"input", "other", "alpha = 1"}, &add_scaled, kReal),
       define("sub", "input - alpha * other", {"input", "other", "alpha = 1"}, &sub_scaled, kNumeric),
       define("rsub", "other - alpha * input", {"input", "other", "alpha = 1"}, &sub_from, kNumeric),
-      with_number<mul>("mul", "input * other", kReal),
-      with_number<div>("div", "input / other", kReal),
+      of_operands<mul>("mul", "input * other", kReal),
+      of_operands<div>("div", "input / other", kReal),
       define("div", "input / other as a whole number: rounding_mode 'trunc' towards 0, 'floor' downwards",
              {"input", "other", "rounding_mode"}, &divide, kNumeric),
-      with_number<div>("true_divide", "input / other", kReal),
-      with_number<floor_divide>("floor_divide", "input / other downwards",
+      of_operands<div>("true_divide", "input / other", kReal),
+      of_operands<floor_divide>("floor_divide", "input / other downwards",
                                 {.dtypes = DTypes::kNumeric, .differentiable = false}),
-      with_number<fmod>("fmod", "what division towards 0 leaves: sign of input", kNumeric),
-      with_number<remainder>("remainder", "what division downwards leaves: sign of other", kNumeric),
+      of_operands<fmod>("fmod", "what division towards 0 leaves: sign of input", kNumeric),
+      of_operands<remainder>("remainder", "what division downwards leaves: sign of other", kNumeric),
       define("pow", "input to the power of exponent", {"input", "exponent"}, &power, kNumeric),
       define(
           "float_power", "power in float64", {"input", "exponent"},

@@ -159,6 +159,10 @@ Value fractional_nd(const Tensor& x, const Dims& kernel, const std::optional<Dim
   }
   Dims out;
   if (output_size) out = each<D>(*output_size, "the output size");
+  if (output_ratio && output_ratio->size() != D && output_ratio->size() != 1) {
+    fail(ErrorKind::kShape, "fractional_max_pool{}d expects 1 or {} ratios, got {}", D, D,
+         output_ratio->size());
+  }
   for (size_t i = 0; output_ratio && i < D; ++i) {
     const double ratio = (*output_ratio)[output_ratio->size() == D ? i : 0];
     if (!(ratio > 0 && ratio < 1)) {
@@ -180,7 +184,7 @@ void add_pools(std::vector<Function>& all) {
                        "largest value of each window; with return_indices also where it is",
                        {"input", "kernel_size", "stride = none", "padding = 0", "dilation = 1",
                         "ceil_mode = false", "return_indices = false"},
-                       &max_pool_nd<D>, {.onnx = {"MaxPool", 12}}));
+                       &max_pool_nd<D>));
   all.push_back(define(name("adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d"),
                        "mean of windows that give a fixed output size", {"input", "output_size"},
                        &adaptive_avg_nd<D>));
@@ -191,20 +195,20 @@ void add_pools(std::vector<Function>& all) {
       define(name("max_unpool1d", "max_unpool2d", "max_unpool3d"),
              "values back where max pooling found them, else 0",
              {"input", "indices", "kernel_size", "stride = none", "padding = 0", "output_size = none"},
-             &max_unpool_nd<D>, {.onnx = {"MaxUnpool", 11}}));
+             &max_unpool_nd<D>));
   all.push_back(define(name("lp_pool1d", "lp_pool2d", "lp_pool3d"), "p-norm of each window",
                        {"input", "norm_type", "kernel_size", "stride = none", "ceil_mode = false"},
-                       &lp_pool_nd<D>, {.onnx = {"LpPool", 18}}));
+                       &lp_pool_nd<D>));
   if constexpr (D == 1) {
     all.push_back(define("avg_pool1d", "mean of each window",
                          {"input", "kernel_size", "stride = none", "padding = 0", "ceil_mode = false",
                           "count_include_pad = true"},
-                         &avg_pool_1d, {.onnx = {"AveragePool", 11}}));
+                         &avg_pool_1d));
   } else {
     all.push_back(define(D == 2 ? "avg_pool2d" : "avg_pool3d", "mean of each window",
                          {"input", "kernel_size", "stride = none", "padding = 0", "ceil_mode = false",
                           "count_include_pad = true", "divisor_override = none"},
-                         &avg_pool_nd<D>, {.onnx = {"AveragePool", 11}}));
+                         &avg_pool_nd<D>));
     all.push_back(define(D == 2 ? "fractional_max_pool2d" : "fractional_max_pool3d",
                          "largest value of windows of random places",
                          {"input", "kernel_size", "output_size = none", "output_ratio = none",

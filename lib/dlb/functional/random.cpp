@@ -18,7 +18,10 @@ constexpr Traits kOfFloating{.dtypes = DTypes::kFloating, .differentiable = fals
 template <class F>
 Tensor like(const Tensor& x, std::optional<DType> dtype, const F& draw) {
   const DType wanted = dtype.value_or(x.dtype());
-  if (x.is_meta()) return Tensor::empty(x.shape(), wanted, kMeta);
+  if (x.is_meta()) {
+    static_cast<void>(draw(Shape{0}, wanted));  // refuses the same dtypes
+    return Tensor::empty(x.shape(), wanted, kMeta);
+  }
   return draw(x.shape(), wanted);
 }
 

@@ -90,15 +90,15 @@ void add_conv(std::vector<Function>& all) {
   all.push_back(
       define(kNames[D - 1], "convolution; the input may come without a batch dimension",
              {"input", "weight", "bias = none", "stride = 1", "padding = 0", "dilation = 1", "groups = 1"},
-             &conv_by_number<D>, {.onnx = {"Conv", 11}}));
+             &conv_by_number<D>));
   all.push_back(define(
       kNames[D - 1], "convolution with padding 'same' or 'valid'",
       {"input", "weight", "bias = none", "stride = 1", "padding = 'valid'", "dilation = 1", "groups = 1"},
-      &conv_by_name<D>, {.onnx = {"Conv", 11}}));
+      &conv_by_name<D>));
   all.push_back(define(kTransposed[D - 1], "transposed convolution",
                        {"input", "weight", "bias = none", "stride = 1", "padding = 0", "output_padding = 0",
                         "groups = 1", "dilation = 1"},
-                       &conv_transpose_nd<D>, {.onnx = {"ConvTranspose", 11}}));
+                       &conv_transpose_nd<D>));
 }
 
 template <class E>
@@ -154,17 +154,16 @@ std::vector<Function> spatial_functions() {
       define("grid_sample", "the input interpolated at the points of a grid",
              {"input", "grid", "mode = 'bilinear'", "padding_mode = 'zeros'", "align_corners = none"},
              &grid_sample_named));
-  all.push_back(define("affine_grid", "the grid of an affine map, for grid_sample",
-                       {"theta", "size", "align_corners = none"},
-                       +[](const Tensor& theta, const Dims& size, std::optional<bool> align_corners) {
-                         return affine_grid(theta, size, align_corners.value_or(false));
-                       },
-                       {.onnx = {"AffineGrid", 20}}));
+  all.push_back(define(
+      "affine_grid", "the grid of an affine map, for grid_sample", {"theta", "size", "align_corners = none"},
+      +[](const Tensor& theta, const Dims& size, std::optional<bool> align_corners) {
+        return affine_grid(theta, size, align_corners.value_or(false));
+      }));
   all.push_back(define("im2col", "sliding windows of an image as columns (nn.functional.unfold)",
                        {"input", "kernel_size", "dilation = 1", "padding = 0", "stride = 1"}, &im2col));
   all.push_back(define("fold", "columns added to an image where their windows lie",
                        {"input", "output_size", "kernel_size", "dilation = 1", "padding = 0", "stride = 1"},
-                       &col2im, {.onnx = {"Col2Im", 18}}));
+                       &col2im));
   return all;
 }
 

@@ -37,7 +37,7 @@ using QuantileAlong = Tensor (*)(const Tensor&, const Tensor&, int64_t, bool, In
 template <QuantileOfAll kOfAll, QuantileAlong kAlong>
 Tensor quantile_over(const Tensor& x, const Operand& q, std::optional<int64_t> dim, bool keepdim,
                      const std::string& interpolation) {
-  const Tensor share = q.with(x);
+  const Tensor share = q.is_scalar() ? q.scalar.tensor(x.dtype(), x.device()) : q.tensor;
   const Interpolation how = interpolation_from_name(interpolation);
   if (dim) return kAlong(x, share, *dim, keepdim, how);
   const Tensor y = kOfAll(x, share, how);

@@ -85,7 +85,7 @@ Tensor mish_gradient(const Tensor& x) {
 
 void vjp_shrink(Vjp& c, const ShrinkAttrs& a) {
   const Tensor& x = c.input(0);
-  c.input_grad(0, where(logical_or(gt(x, a.lambd), lt(x, -a.lambd)), c.grad(0), zero_of(c.grad(0))));
+  c.input_grad(0, where(logical_and(ge(x, -a.lambd), le(x, a.lambd)), zero_of(c.grad(0)), c.grad(0)));
 }
 
 }  // namespace
@@ -156,7 +156,8 @@ void define_activations(Table& table) {
        .vjp =
            [](Vjp& c, const HardtanhAttrs& a) {
              const Tensor& x = c.input(0);
-             c.input_grad(0, where(logical_and(gt(x, a.min), lt(x, a.max)), c.grad(0), zero_of(c.grad(0))));
+             // A NaN is not at the limits and passes its gradient on.
+             c.input_grad(0, where(logical_or(le(x, a.min), ge(x, a.max)), zero_of(c.grad(0)), c.grad(0)));
            },
        .cost = per_element<2, HardtanhAttrs>,
        .elementwise = true});

@@ -26,6 +26,11 @@ struct Plan {
   fail(ErrorKind::kShape, "index has more dimensions than the input {}", shape_text(x.shape()));
 }
 
+bool is_mask(const std::optional<Tensor>& entry) {
+  return entry && entry->defined() && (entry->dtype() == DType::kBool || entry->dtype() == DType::kUInt8);
+}
+bool has_mask(const IndexList& indices) { return std::any_of(indices.begin(), indices.end(), is_mask); }
+
 /// The entries with each mask replaced by one index tensor for each of its dimensions.
 IndexList without_masks(const Tensor& x, const IndexList& indices) {
   IndexList out;
@@ -37,7 +42,7 @@ IndexList without_masks(const Tensor& x, const IndexList& indices) {
     if (is_floating(entry->dtype())) {
       fail(ErrorKind::kDtype, "index expects integers or masks, got {}", spec_text(entry->spec()));
     }
-    if (entry->dtype() != DType::kBool && entry->dtype() != DType::kUInt8) {
+    if (!is_mask(entry)) {
       out.push_back(entry);
       continue;
     }
@@ -108,8 +113,7 @@ Tensor as_rows(const Tensor& x, const Plan& plan) {
 
 /// A lone 0-d mask adds a dimension that it keeps or empties.
 bool is_scalar_mask(const IndexList& indices) {
-  return indices.size() == 1 && indices[0] && indices[0]->rank() == 0 &&
-         (indices[0]->dtype() == DType::kBool || indices[0]->dtype() == DType::kUInt8);
+  return indices.size() == 1 && is_mask(indices[0]) && indices[0]->rank() == 0;
 }
 
 }  // namespace
@@ -130,6 +134,8 @@ Tensor index_put(const Tensor& x, const IndexList& indices, const Tensor& values
     fail(ErrorKind::kDtype, "index_put expects values of dtype {}, got {}", dtype_name(x.dtype()),
          dtype_name(values.dtype()));
   }
+  // Unlike with index, how many elements a mask picks does not show in the result.
+  if (x.is_meta() && has_mask(indices)) return x;
   const Plan plan = plan_of(x, indices);
   if (plan.count == 0) {
     const Tensor v = expand(values, x.shape());

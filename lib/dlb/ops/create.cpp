@@ -2,13 +2,16 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <vector>
 
+#include "dlb/ops/arrange.h"
 #include "dlb/ops/binary.h"
 #include "dlb/ops/create_defs.h"
 #include "dlb/ops/elementwise.h"
 #include "dlb/ops/families.h"
 #include "dlb/ops/join.h"
+#include "dlb/ops/linalg.h"
 #include "dlb/ops/unary.h"
 
 namespace dlb {
@@ -160,26 +163,37 @@ namespace {
 /// Positions (row, column) with low <= column - row <= high.
 Tensor band_indices(int64_t n, int64_t m, int64_t low, int64_t high) {
   numel(Shape{n, m});
-  std::vector<int64_t> rows;
-  std::vector<int64_t> columns;
-  for (int64_t i = 0; i < n; ++i) {
-    // The limits are clipped to what can occur before they are added.
-    const int64_t first = std::clamp<int64_t>(i + std::clamp(low, -n - m, n + m), 0, m);
-    const int64_t last = std::clamp<int64_t>(i + std::clamp(high, -n - m, n + m) + 1, first, m);
-    for (int64_t j = first; j < last; ++j) {
-      rows.push_back(i);
-      columns.push_back(j);
+  // Diagonals that there are, which also bounds the sums below; a size is below 2^62 if the other is not 0.
+  if (n == 0 || m == 0) return Tensor::empty({2, 0}, DType::kInt64);
+  low = std::clamp(low, -n, m);
+  high = std::clamp(high, -n, m);
+  const auto first = [&](int64_t i) { return std::clamp<int64_t>(i + low, 0, m); };
+  const auto last = [&](int64_t i) { return std::clamp<int64_t>(i + high + 1, first(i), m); };
+  // Rows outside have nothing between the diagonals.
+  const int64_t begin = std::clamp<int64_t>(-high, 0, n);
+  const int64_t end = std::clamp<int64_t>(m - low, begin, n);
+  int64_t count = 0;
+  for (int64_t i = begin; i < end; ++i) count += last(i) - first(i);
+  const Tensor positions = Tensor::empty({2, count}, DType::kInt64);
+  int64_t* row = positions.data<int64_t>();
+  int64_t* column = row + count;
+  for (int64_t i = begin; i < end; ++i) {
+    for (int64_t j = first(i); j < last(i); ++j) {
+      *row++ = i;
+      *column++ = j;
     }
   }
-  const auto count = static_cast<int64_t>(rows.size());
-  rows.insert(rows.end(), columns.begin(), columns.end());
-  return Tensor::from(rows, {2, count});
+  return positions;
 }
 
 }  // namespace
 
-Tensor tril_indices(int64_t n, int64_t m, int64_t diagonal) { return band_indices(n, m, -n - m, diagonal); }
-Tensor triu_indices(int64_t n, int64_t m, int64_t diagonal) { return band_indices(n, m, diagonal, n + m); }
+Tensor tril_indices(int64_t n, int64_t m, int64_t diagonal) {
+  return band_indices(n, m, std::numeric_limits<int64_t>::min(), diagonal);
+}
+Tensor triu_indices(int64_t n, int64_t m, int64_t diagonal) {
+  return band_indices(n, m, diagonal, std::numeric_limits<int64_t>::max());
+}
 
 Tensor vander(const Tensor& x, int64_t columns, bool increasing) {
   if (x.rank() != 1 || columns < -1) {
@@ -187,12 +201,10 @@ Tensor vander(const Tensor& x, int64_t columns, bool increasing) {
          shape_text(x.shape()), columns);
   }
   const int64_t count = columns < 0 ? x.dim(0) : columns;
-  const DType dtype = x.dtype() == DType::kBool ? DType::kInt64 : x.dtype();
-  if (count == 0) return zeros({x.dim(0), 0}, dtype, x.device());
-  std::vector<Tensor> powers{full_like(cast(x, dtype), 1)};
-  for (int64_t i = 1; i < count; ++i) powers.push_back(i == 1 ? cast(x, dtype) : mul(powers.back(), x));
-  if (!increasing) std::reverse(powers.begin(), powers.end());
-  return stack(powers, 1);
+  const Tensor base = is_floating(x.dtype()) ? x : cast(x, DType::kInt64);
+  if (count < 2) return ones({x.dim(0), count}, base.dtype(), x.device());
+  const Tensor powers = linalg::vander(base, count);
+  return increasing ? powers : flip(powers, {1});
 }
 
 Tensor uniform(Shape shape, double low, double high, const RngKey& key, DType dtype, Device device) {

@@ -195,6 +195,9 @@ Tensor embedding(const Tensor& table, const Tensor& index, const EmbeddingOption
 
 Tensor embedding_bag(const Tensor& table, const Tensor& index, const Tensor& offsets,
                      const BagOptions& options) {
+  if (!is_floating(table.dtype())) {
+    fail(ErrorKind::kDtype, "embedding_bag expects a floating table, got {}", dtype_name(table.dtype()));
+  }
   if (index.rank() != (offsets.defined() ? 1 : 2)) {
     fail(ErrorKind::kShape,
          "embedding_bag expects an index [bags, length], or [N] with offsets; got {} {} offsets",

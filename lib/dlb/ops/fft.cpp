@@ -406,19 +406,20 @@ Tensor irfftn(const Complex& given, const std::optional<Dims>& s, const std::opt
 
 Tensor fftfreq(int64_t n, double d, DType dtype) {
   check_count(n);
-  std::vector<double> v(static_cast<size_t>(n));
+  const Tensor frequencies = Tensor::empty({n}, DType::kFloat64);
+  double* const v = frequencies.data<double>();
   for (int64_t i = 0; i < n; ++i) {
-    v[static_cast<size_t>(i)] =
-        static_cast<double>(i < (n + 1) / 2 ? i : i - n) / (static_cast<double>(n) * d);
+    v[i] = static_cast<double>(i < n - n / 2 ? i : i - n) / (static_cast<double>(n) * d);
   }
-  return cast(Tensor::from(v, {n}), dtype);
+  return cast(frequencies, dtype);
 }
 
 Tensor rfftfreq(int64_t n, double d, DType dtype) {
   check_count(n);
-  std::vector<double> v(static_cast<size_t>(n / 2 + 1));
-  for (size_t i = 0; i < v.size(); ++i) v[i] = static_cast<double>(i) / (static_cast<double>(n) * d);
-  return cast(Tensor::from(v, {n / 2 + 1}), dtype);
+  const Tensor frequencies = Tensor::empty({n / 2 + 1}, DType::kFloat64);
+  double* const v = frequencies.data<double>();
+  for (int64_t i = 0; i <= n / 2; ++i) v[i] = static_cast<double>(i) / (static_cast<double>(n) * d);
+  return cast(frequencies, dtype);
 }
 
 Tensor fftshift(const Tensor& x, const std::optional<Dims>& dims) { return shifted(x, dims, false); }

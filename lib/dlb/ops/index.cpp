@@ -141,6 +141,7 @@ Tensor take_along_dim(const Tensor& x, const Tensor& index, std::optional<int64_
          shape_text(x.shape()), shape_text(index.shape()));
   }
   if (x.rank() == 0) return gather(x, *dim, index);
+  // Negative positions count from the end here, unlike in gather.
   const auto at = static_cast<size_t>(normalize_dim(*dim, x.rank()));
   Shape of_index = x.shape();
   of_index[at] = 1;
@@ -148,7 +149,8 @@ Tensor take_along_dim(const Tensor& x, const Tensor& index, std::optional<int64_
   Shape of_x = of_index;
   of_index[at] = index.shape()[at];
   of_x[at] = x.shape()[at];
-  return gather(expand(x, of_x), *dim, expand(index, of_index));
+  const Tensor wrapped = where(lt(index, 0), add(index, static_cast<double>(x.shape()[at])), index);
+  return gather(expand(x, of_x), *dim, expand(wrapped, of_index));
 }
 
 Tensor take(const Tensor& x, const Tensor& index) {

@@ -1,6 +1,7 @@
 #include "dlb/ops/join.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "dlb/ops/create.h"
 #include "dlb/ops/elementwise.h"
@@ -24,7 +25,7 @@ void infer_cat(Infer& c, const CatAttrs& a) {
   TensorSpec spec = c.input(reference);
   for (int i = 0; i < c.inputs(); ++i) spec.dtype = promote(spec.dtype, c.input(i).dtype);
   if (spec.rank() == 0) c.fail_shape("expects tensors with dimensions, got 0-d ones; see stack");
-  const auto dim = static_cast<size_t>(c.dim(0, a.dim));
+  const auto dim = static_cast<size_t>(c.dim(reference, a.dim));
   bool channels_last = true;
   int64_t total = 0;
   for (int i = 0; i < c.inputs(); ++i) {
@@ -178,23 +179,30 @@ Tensor combinations(const Tensor& x, int64_t r, bool with_replacement) {
   }
   if (r == 0) return zeros({0}, x.dtype(), x.device());
   const int64_t n = x.dim(0);
+  if (n == 0 || (!with_replacement && r > n)) return zeros({0, r}, x.dtype(), x.device());
+  // The number of choices, refused before they are listed if memory could not hold them.
+  const auto chosen = static_cast<double>(r);
+  const double all = static_cast<double>(n) + (with_replacement ? chosen - 1 : 0);
+  const double choices =
+      std::exp(std::lgamma(all + 1) - std::lgamma(chosen + 1) - std::lgamma(all - chosen + 1));
+  if (!(choices * chosen < 0x1p36) || r > (int64_t{1} << 36)) {
+    fail(ErrorKind::kShape, "combinations of {} out of {} are too many: about {:.1e}", r, n, choices);
+  }
   const auto width = static_cast<size_t>(r);
   std::vector<int64_t> rows;
   std::vector<int64_t> row(width);
   for (size_t i = 0; i < width; ++i) row[i] = with_replacement ? 0 : static_cast<int64_t>(i);
   int64_t count = 0;
-  if (n > 0 && (with_replacement || r <= n)) {
-    while (true) {
-      rows.insert(rows.end(), row.begin(), row.end());
-      ++count;
-      // The last place that can still move on does, and those behind it start over.
-      size_t at = width;
-      while (at > 0 && row[at - 1] == (with_replacement ? n - 1 : n - static_cast<int64_t>(width - at) - 1))
-        --at;
-      if (at == 0) break;
-      ++row[at - 1];
-      for (size_t i = at; i < width; ++i) row[i] = row[i - 1] + (with_replacement ? 0 : 1);
-    }
+  for (;;) {
+    rows.insert(rows.end(), row.begin(), row.end());
+    ++count;
+    // The last place that can still move on does, and those behind it start over.
+    size_t at = width;
+    while (at > 0 && row[at - 1] == (with_replacement ? n - 1 : n - static_cast<int64_t>(width - at) - 1))
+      --at;
+    if (at == 0) break;
+    ++row[at - 1];
+    for (size_t i = at; i < width; ++i) row[i] = row[i - 1] + (with_replacement ? 0 : 1);
   }
   const auto total = static_cast<int64_t>(rows.size());
   return reshape(index_select(x, 0, Tensor::from(rows, {total})), {count, r});

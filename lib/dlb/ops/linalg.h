@@ -3,8 +3,10 @@
 ///
 /// Matrices are the last two dimensions, everything before is a batch. float32 and float64. Gradients are
 /// those of the functions where they are differentiable, at any order; where a decomposition is not unique,
-/// those that the choice of phases does not change. Errors: shape (not a matrix, not square, sizes that do
-/// not fit), dtype, numeric (singular, not positive definite, values that are not finite); k = min(n, m).
+/// those that the choice of phases does not change. The same bits each time with the same number of threads;
+/// of one large matrix the last bits may differ between numbers of threads. Errors: shape (not a matrix, not
+/// square, sizes that do not fit), dtype, numeric (singular, not positive definite, values that are not
+/// finite); k = min(n, m).
 
 #include <array>
 #include <limits>
@@ -61,9 +63,10 @@ Tensor inv(const Tensor& a);
 /// largest) count as 0. Defaults: atol 0; rtol machine epsilon * max(n, m), or 0 if only atol is given.
 /// Tolerances are 0-d or fit the batch. Shapes: [*, n, m] -> [*, m, n].
 Tensor pinv(const Tensor& a, const Tensor& atol = {}, const Tensor& rtol = {}, bool hermitian = false);
-/// x that minimises |a x - b|, the squared residuals of each column where n > m and a has full rank (else
-/// empty), the rank, and the singular values. Drivers: gels (full rank), gelsy, gelsd, gelss; rank not of
-/// gels, singular values of the last two, else empty. b may be vectors, as for solve().
+/// x that minimises |a x - b|, the squared residuals of each column where n > m and all of a has full rank
+/// (not of gelsy; else empty, [0]), the rank, and the singular values. Drivers: gels (full rank), gelsy,
+/// gelsd, gelss; rank not of gels, singular values of the last two, else empty. b may be vectors, as for
+/// solve().
 std::array<Tensor, 4> lstsq(const Tensor& a, const Tensor& b, std::optional<double> rcond = {},
                             const std::string& driver = "gelsy");
 
@@ -80,7 +83,8 @@ Tensor multi_dot(const std::vector<Tensor>& matrices);
 Tensor cross(const Tensor& a, const Tensor& b, int64_t dim = -1);
 /// The number of singular values above the tolerance (see pinv()), int64.
 Tensor matrix_rank(const Tensor& a, const Tensor& atol = {}, const Tensor& rtol = {}, bool hermitian = false);
-/// x^(columns - 1), ..., columns from x^0 on. Shapes: [*, n] -> [*, n, columns].
+/// x^0, x^1, ..., x^(columns - 1); columns: n, if not given. Of integers int64. Shapes: [*, n] -> [*, n,
+/// columns].
 Tensor vander(const Tensor& x, std::optional<int64_t> columns = {});
 
 // Norms.
@@ -103,7 +107,8 @@ Tensor matrix_norm(const Tensor& x, const Order& ord = "fro", Dims dims = {-2, -
 /// not.
 Tensor norm(const Tensor& x, const std::optional<Order>& ord = {}, const std::optional<Dims>& dims = {},
             bool keepdim = false);
-/// norm(a) * norm(inv(a)), for order 2 (default) and -2 by singular values, which need not be square.
+/// norm(a) * norm(inv(a)), infinite if a is singular; for order 2 (default), -2 and "nuc" by singular values.
+/// Square but for 2 and -2. Of an empty matrix 0.
 Tensor cond(const Tensor& a, const std::optional<Order>& ord = {});
 
 }  // namespace dlb::linalg

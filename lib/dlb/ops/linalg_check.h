@@ -12,5 +12,7 @@ void check_square(Infer& c, int i);
 /// Outside infer(), for what is looked at before an operator runs.
 void check_matrix_shape(const char* function, const Tensor& a);
 void check_square_shape(const char* function, const Tensor& a);
+/// That the row swaps are those of such factors.
+void check_pivots(const char* function, const Tensor& lu, const Tensor& pivots);
 
 }  // namespace dlb

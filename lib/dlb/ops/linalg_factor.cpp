@@ -199,12 +199,14 @@ Tensor differences(const Tensor& values) {
   return unsqueeze(values, -2) - unsqueeze(values, -1) + identity(values.dim(-1), values);
 }
 
+Tensor skew(const Tensor& x) { return x - transposed(x); }
+
 void vjp_eigh(Vjp& c, const EighAttrs&) {
   const Tensor& v = c.output(1);
   Tensor middle;
   if (c.grad(1).defined()) {
-    const Tensor turned = matmul(transposed(v), c.grad(1)) / differences(c.output(0));
-    middle = turned - diagonal_matrix(matrix::diagonal(turned));
+    // Vectors stay orthonormal, so that only rotations among them count: the skew part.
+    middle = skew(matmul(transposed(v), c.grad(1))) * 0.5 / differences(c.output(0));
   }
   if (c.grad(0).defined()) {
     const Tensor d = diagonal_matrix(c.grad(0));
@@ -225,8 +227,6 @@ void infer_svd(Infer& c, const SvdAttrs& attrs) {
   c.output(with(batch_of(a), {k}), c.input(0).dtype);
   c.output(with(batch_of(a), {attrs.full_matrices ? m : k, m}), c.input(0).dtype);
 }
-
-Tensor skew(const Tensor& x) { return x - transposed(x); }
 
 void vjp_svd(Vjp& c, const SvdAttrs&) {
   const Tensor& s = c.output(1);
@@ -260,6 +260,15 @@ void vjp_svd(Vjp& c, const SvdAttrs&) {
 }
 
 }  // namespace
+
+void check_pivots(const char* function, const Tensor& lu, const Tensor& pivots) {
+  check_matrix_shape(function, lu);
+  const Shape expected = with(batch_of(lu.shape()), {std::min(lu.dim(-2), lu.dim(-1))});
+  if (pivots.shape() != expected) {
+    fail(ErrorKind::kShape, "{} expects pivots {} of factors {}, got {}", function, shape_text(expected),
+         shape_text(lu.shape()), shape_text(pivots.shape()));
+  }
+}
 
 const OpDef& op::cholesky() {
   static const OpDef op = define<CholeskyAttrs>({.name = "cholesky",
@@ -342,7 +351,7 @@ std::pair<Tensor, Tensor> lu_factor(const Tensor& a, bool pivot) {
 }
 
 std::array<Tensor, 3> lu_unpack(const Tensor& lu, const Tensor& pivots) {
-  check_matrix_shape("lu_unpack", lu);
+  check_pivots("lu_unpack", lu, pivots);
   const int64_t n = lu.dim(-2);
   const int64_t m = lu.dim(-1);
   const int64_t k = std::min(n, m);

@@ -11,6 +11,7 @@
 #include "dlb/ops/matmul.h"
 #include "dlb/ops/matrix_parts.h"
 #include "dlb/ops/reduce.h"
+#include "dlb/ops/scan.h"
 #include "dlb/ops/shape_ops.h"
 #include "dlb/ops/unary.h"
 
@@ -67,7 +68,9 @@ Outputs reference_matrix_exp(Inputs in, const NoAttrs&) {
   const auto high = [&](int i) { return matmul(x6, x6 * b[i + 12] + x4 * b[i + 10] + x2 * b[i + 8]); };
   const Tensor odd = matmul(x, high(1) + low(1));
   const Tensor even = high(0) + low(0);
-  Tensor y = linalg::solve(even - odd, even + odd);
+  // (even - odd)^-1 (even + odd), written so that what is 0 beside the identity stays 0: errors of the
+  // diagonal would double with each squaring.
+  Tensor y = one + linalg::solve(even - odd, odd) * 2.0;
   for (int64_t i = 0; i < most; ++i) y = where(gt(count, static_cast<double>(i)), matmul(y, y), y);
   return {y};
 }
@@ -109,6 +112,12 @@ Tensor matrix_exp(const Tensor& a) { return apply1(op::matrix_exp(), {a}); }
 
 Tensor matrix_power(const Tensor& a, int64_t n) {
   check_square_shape("linalg.matrix_power", a);
+  if (!is_floating(a.dtype())) {
+    fail(ErrorKind::kDtype, "linalg.matrix_power expects a floating dtype, got {}", dtype_name(a.dtype()));
+  }
+  if (n == std::numeric_limits<int64_t>::min()) {
+    fail(ErrorKind::kUnsupported, "linalg.matrix_power: power {} is out of range", n);
+  }
   if (n < 0) return matrix_power(inv(a), -n);
   if (n == 0) {
     Tensor one = matrix::expand_batch(identity(a.dim(-1), a), matrix::batch_of(a.shape()));
@@ -196,9 +205,11 @@ Tensor vander(const Tensor& x, std::optional<int64_t> columns) {
   if (x.rank() == 0) fail(ErrorKind::kShape, "linalg.vander expects at least 1 dimension");
   const int64_t n = columns.value_or(x.dim(-1));
   if (n <= 1) fail(ErrorKind::kShape, "linalg.vander expects more than 1 column, got {}", n);
-  std::vector<Tensor> powers = {ones_like(x)};
-  for (int64_t i = 1; i < n; ++i) powers.push_back(powers.back() * x);
-  return stack(powers, -1);
+  Shape shape = x.shape();
+  shape.push_back(n - 1);
+  const Tensor powers = cumprod(expand(unsqueeze(x, -1), shape), -1);
+  shape.back() = 1;
+  return cat({ones(shape, powers.dtype(), x.device()), powers}, -1);
 }
 
 }  // namespace linalg

@@ -1,6 +1,7 @@
 // Norms of vectors and matrices.
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "dlb/ops/binary.h"
 #include "dlb/ops/create.h"
@@ -246,7 +247,17 @@ Tensor cond(const Tensor& a, const std::optional<Order>& ord) {
     return order.number > 0 ? largest / smallest : smallest / largest;
   }
   check_square_shape("linalg.cond", a);
-  return matrix_norm(a, order) * matrix_norm(inv(a), order);
+  if (a.numel() == 0) return zeros(matrix::batch_of(a.shape()), a.dtype(), a.device());
+  if (order.name == "nuc") {
+    const Tensor s = svdvals(a);
+    return sum(s, {-1}) * sum(reciprocal(s), {-1});
+  }
+  // A singular matrix has no inverse but an infinite condition number.
+  const Tensor pivots = matrix::diagonal(apply(op::lu_factor(), {a.detach()}, LuAttrs{})[0]);
+  const Tensor singular = any(eq(pivots, 0.0), {-1});
+  const Tensor regular = where(unsqueeze(unsqueeze(singular, -1), -1), matrix::identity(a.dim(-1), a), a);
+  const Tensor infinity = full({}, std::numeric_limits<double>::infinity(), a.dtype(), a.device());
+  return where(singular, infinity, matrix_norm(a, order) * matrix_norm(inv(regular), order));
 }
 
 }  // namespace linalg

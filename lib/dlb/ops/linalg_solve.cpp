@@ -162,7 +162,7 @@ void infer_lstsq(Infer& c, const LstsqAttrs& attrs) {
   };
   const bool values = attrs.driver == "gelsd" || attrs.driver == "gelss";
   c.output(with({m, r}), a.dtype);
-  c.output(n > m ? with({r}) : Shape{0}, a.dtype);
+  c.output(n > m && attrs.driver != "gelsy" ? with({r}) : Shape{0}, a.dtype);
   c.output(attrs.driver == "gels" ? Shape{0} : batch, DType::kInt64);
   c.output(values ? with({std::min(n, m)}) : Shape{0}, a.dtype);
 }
@@ -189,7 +189,8 @@ void vjp_lstsq(Vjp& c, const LstsqAttrs& attrs) {
     if (c.needs(0)) gather_up(ga, grad_pinv(a, p, matmul(c.grad(0), transposed(b))));
     if (c.needs(1)) gather_up(gb, matmul(transposed(p), c.grad(0)));
   }
-  if (c.grad(1).defined() && c.output(1).rank() == b.rank() - 1) {
+  const bool has_residuals = a.dim(-2) > a.dim(-1) && attrs.driver != "gelsy";
+  if (c.grad(1).defined() && has_residuals) {
     // The residuals are at their minimum in x, so that only a and b count.
     const Tensor x = matmul(p, b);
     const Tensor weighted = (matmul(a, x) - b) * (unsqueeze(c.grad(1), -2) * 2.0);
@@ -322,6 +323,7 @@ Tensor solve_triangular(const Tensor& a, const Tensor& b, bool upper, bool left,
 
 Tensor lu_solve(const Tensor& lu, const Tensor& pivots, const Tensor& b, bool left, bool adjoint) {
   check_square_shape("linalg.lu_solve", lu);
+  check_pivots("linalg.lu_solve", lu, pivots);
   check_sides("linalg.lu_solve", lu, b, left ? -2 : -1);
   if (!left) return transposed(lu_solve(lu, pivots, transposed(b), true, !adjoint));
   const std::array<Tensor, 3> plu = lu_unpack(lu, pivots);
@@ -347,7 +349,7 @@ Tensor cholesky_inverse(const Tensor& l, bool upper) {
 
 Tensor inv(const Tensor& a) {
   check_square_shape("linalg.inv", a);
-  return solve(a, identity(a.dim(-1), a));
+  return solve(a, expand_batch(identity(a.dim(-1), a), batch_of(a.shape())));
 }
 
 std::array<Tensor, 4> lstsq(const Tensor& a, const Tensor& b, std::optional<double> rcond,
@@ -358,15 +360,15 @@ std::array<Tensor, 4> lstsq(const Tensor& a, const Tensor& b, std::optional<doub
   check_sides("linalg.lstsq", a, columns, -2);
   const auto [x, y] = with_equal_batch(a, columns);
   Outputs out = apply(op::lstsq(), {x, y}, LstsqAttrs{rcond.value_or(-1), driver});
-  bool full_rank = true;
-  if (driver != "gels" && !out[2].is_meta()) {
-    for (const int64_t rank : out[2].to_vector<int64_t>()) full_rank &= rank == a.dim(-1);
+  bool has_residuals = a.dim(-2) > a.dim(-1) && driver != "gelsy";
+  if (has_residuals && driver != "gels" && !out[2].is_meta()) {
+    for (const int64_t rank : out[2].to_vector<int64_t>()) has_residuals &= rank == a.dim(-1);
   }
-  Tensor residuals = full_rank ? out[1] : zeros({0}, a.dtype(), a.device());
+  Tensor residuals = has_residuals ? out[1] : zeros({0}, a.dtype(), a.device());
   Tensor solution = out[0];
   if (vectors) {
     solution = squeeze(solution, -1);
-    if (residuals.rank() + 1 == x.rank()) residuals = squeeze(residuals, -1);
+    if (has_residuals) residuals = squeeze(residuals, -1);
   }
   return {solution, residuals, out[2], out[3].detach()};
 }

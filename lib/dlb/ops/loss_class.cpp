@@ -124,7 +124,8 @@ void vjp_bce(Vjp& c, const NoAttrs&) {
   const Tensor& x = c.input(0);
   const Tensor& g = c.grad(0);
   if (c.needs(0)) {
-    const Tensor slope = div(sub(x, c.input(1)), clamp(mul(1.0 - x, x), 1e-12, kUnlimited));
+    constexpr double kEpsilon = 1e-12F;  // as PyTorch: rounded to float32
+    const Tensor slope = div(sub(x, c.input(1)), clamp(mul(1.0 - x, x), kEpsilon, kUnlimited));
     c.input_grad(0, mul(g, slope));
   }
   if (c.needs(1)) c.input_grad(1, mul(g, sub(log1p(neg(x)), log(x))));
@@ -251,7 +252,7 @@ Tensor multi_margin_loss(const Tensor& x, const Tensor& target, const MultiMargi
   const Tensor others = ne(arange(0, static_cast<double>(classes), 1, DType::kInt64, x.device()), t);
   const Tensor kept = where(others, excess, constant_like(excess, 0));
   const Tensor values = sum(kept, {1}) / static_cast<double>(classes);
-  return reduce_loss(single ? squeeze(values, 0) : values, o.reduction);
+  return reduce_loss(single ? reshape(values, target.shape()) : values, o.reduction);
 }
 
 Tensor multilabel_margin_loss(const Tensor& x, const Tensor& target, Reduction reduction) {

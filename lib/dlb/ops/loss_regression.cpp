@@ -80,7 +80,10 @@ Tensor smooth_l1_loss(const Tensor& x, const Tensor& target, Reduction reduction
 Tensor huber_loss(const Tensor& x, const Tensor& target, Reduction reduction, double delta,
                   const Tensor& weight) {
   if (!(delta > 0)) fail(ErrorKind::kConfig, "huber_loss expects delta > 0, got {}", delta);
-  return weighted("huber_loss", huber_values(difference("huber_loss", x, target), delta), weight, reduction);
+  const Tensor values = huber_values(difference("huber_loss", x, target), delta);
+  // Unlike the others', the mean of weighted values is over their number.
+  if (reduction == Reduction::kMean) return mean(weighted("huber_loss", values, weight, Reduction::kNone));
+  return weighted("huber_loss", values, weight, reduction);
 }
 
 Tensor kl_div(const Tensor& x, const Tensor& target, const KlDivOptions& o) {

@@ -13,7 +13,8 @@ Tensor mse_loss(const Tensor& x, const Tensor& target, Reduction reduction,
                 const Tensor& weight = {});  ///< w (x - t)^2; as above
 /// 0.5 d^2 / beta where |d| < beta, else |d| - 0.5 beta; d = x - t. Errors: config when beta < 0.
 Tensor smooth_l1_loss(const Tensor& x, const Tensor& target, Reduction reduction, double beta = 1);
-/// 0.5 d^2 where |d| <= delta, else delta (|d| - 0.5 delta). Errors: config unless delta > 0.
+/// 0.5 d^2 where |d| <= delta, else delta (|d| - 0.5 delta), times w; the mean of weighted values is over
+/// their number. Errors: config unless delta > 0.
 Tensor huber_loss(const Tensor& x, const Tensor& target, Reduction reduction, double delta = 1,
                   const Tensor& weight = {});
 

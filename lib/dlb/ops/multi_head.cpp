@@ -76,8 +76,8 @@ Tensor as_added(const char* what, const Tensor& mask, DType dtype) {
 }
 
 /// Masks, extended by positions that were appended, as one added mask that broadcasts to [N, heads, L, S].
-Tensor merged_mask(const MultiHeadOptions& o, int64_t batch, int64_t rows, int64_t positions, int64_t appended,
-                   DType dtype) {
+Tensor merged_mask(const MultiHeadOptions& o, int64_t batch, int64_t rows, int64_t positions,
+                   int64_t appended, DType dtype) {
   const auto extend = [&](const Tensor& m) { return appended > 0 ? pad(m, {0, appended}) : m; };
   Tensor mask;
   if (o.mask.defined()) {
@@ -124,11 +124,12 @@ MultiHeadResult multi_head_attention(const Tensor& query, const Tensor& key, con
   const int64_t batch = query.dim(1);
   const int64_t size = query.dim(2);
   if (o.heads < 1 || size % o.heads != 0) {
-    fail(ErrorKind::kShape, "multi_head_attention_forward cannot split {} features into {} heads", size, o.heads);
+    fail(ErrorKind::kShape, "multi_head_attention_forward cannot split {} features into {} heads", size,
+         o.heads);
   }
   if (key.dim(0) != value.dim(0) || key.dim(1) != batch || value.dim(1) != batch) {
-    fail(ErrorKind::kShape, "multi_head_attention_forward expects key and value [S, {}, *], got {} and {}", batch,
-         shape_text(key.shape()), shape_text(value.shape()));
+    fail(ErrorKind::kShape, "multi_head_attention_forward expects key and value [S, {}, *], got {} and {}",
+         batch, shape_text(key.shape()), shape_text(value.shape()));
   }
   const int64_t width = size / o.heads;
   Projected p = project(query, key, value, w);

@@ -6,9 +6,10 @@
 
 namespace dlb {
 
-/// Weights of the projections. Shapes: in_weight [3 E, E] for query, key and value one after the other, or the three
-/// q_weight [E, E], k_weight [E, Ek], v_weight [E, Ev]; in_bias [3 E]; bias_k, bias_v [1, 1, E], appended as a
-/// position of their own; out_weight [E, E], out_bias [E]. All but the projections may be undefined.
+/// Weights of the projections. Shapes: in_weight [3 E, E] for query, key and value one after the other, or
+/// the three q_weight [E, E], k_weight [E, Ek], v_weight [E, Ev]; in_bias [3 E]; bias_k, bias_v [1, 1, E],
+/// appended as a position of their own; out_weight [E, E], out_bias [E]. All but the projections may be
+/// undefined.
 struct MultiHeadWeights {
   Tensor in_weight = {};
   Tensor q_weight = {}, k_weight = {}, v_weight = {};
@@ -36,8 +37,8 @@ struct MultiHeadResult {
 };
 
 /// softmax(q k^T / sqrt(E / heads) + masks) v for each head, between projections.
-/// Shapes: query [L, N, E], key [S, N, Ek], value [S, N, Ev]; all without N for a single sequence. Errors: shape,
-/// dtype.
+/// Shapes: query [L, N, E], key [S, N, Ek], value [S, N, Ev]; all without N for a single sequence. Errors:
+/// shape, dtype.
 MultiHeadResult multi_head_attention(const Tensor& query, const Tensor& key, const Tensor& value,
                                      const MultiHeadWeights& weights, const MultiHeadOptions& options);
 

@@ -79,10 +79,19 @@ Tensor pad(const Tensor& x, const Dims& amounts, PadMode mode) {
   Tensor y = x;
   for (size_t i = 0; i < amounts.size() / 2; ++i) {
     const size_t dim = x.shape().size() - 1 - i;
-    const int64_t before = amounts[2 * i];
-    const int64_t after = amounts[2 * i + 1];
+    int64_t before = amounts[2 * i];
+    int64_t after = amounts[2 * i + 1];
+    if (mode == PadMode::kCircular && (before < 0 || after < 0)) {
+      // What is cropped is not part of the circle.
+      Dims crop(2 * (i + 1), 0);
+      crop[2 * i] = std::min<int64_t>(before, 0);
+      crop[2 * i + 1] = std::min<int64_t>(after, 0);
+      y = pad(y, crop);
+      before = std::max<int64_t>(before, 0);
+      after = std::max<int64_t>(after, 0);
+    }
     if (before == 0 && after == 0) continue;
-    const int64_t size = x.shape()[dim];
+    const int64_t size = y.shape()[dim];
     const int64_t limit = mode == PadMode::kReflect ? size - 1 : size;
     int64_t padded = 0;
     bool ok = !__builtin_add_overflow(before, after, &padded) &&

@@ -95,7 +95,7 @@ Tensor inner(const Tensor& a, const Tensor& b) {
   return tensordot(a, b, {-1}, {-1});
 }
 
-Tensor tensordot(const Tensor& a, const Tensor& b, Dims a_dims, Dims b_dims) {
+Tensor tensordot(const Tensor& a_in, const Tensor& b_in, Dims a_dims, Dims b_dims) {
   if (a_dims.size() != b_dims.size()) {
     fail(ErrorKind::kShape, "tensordot expects as many dims of both, got {} and {}", shape_text(a_dims),
          shape_text(b_dims));
@@ -108,14 +108,20 @@ Tensor tensordot(const Tensor& a, const Tensor& b, Dims a_dims, Dims b_dims) {
       }
     }
   };
-  normalize(a, a_dims);
-  normalize(b, b_dims);
+  normalize(a_in, a_dims);
+  normalize(b_in, b_dims);
   int64_t summed = 1;
+  Tensor a = a_in;
+  Tensor b = b_in;
   for (size_t i = 0; i < a_dims.size(); ++i) {
-    if (a.dim(a_dims[i]) != b.dim(b_dims[i])) {
+    const int64_t n = a.dim(a_dims[i]);
+    const int64_t m = b.dim(b_dims[i]);
+    if (n != m && n != 1 && m != 1) {
       fail(ErrorKind::kShape, "tensordot: dim {} of {} and dim {} of {} differ", a_dims[i],
            shape_text(a.shape()), b_dims[i], shape_text(b.shape()));
     }
+    // A size of 1 broadcasts: its element times the sum of the others'.
+    if (n != m) (n == 1 ? b : a) = n == 1 ? sum(b, {b_dims[i]}, kKeepDim) : sum(a, {a_dims[i]}, kKeepDim);
     summed *= a.dim(a_dims[i]);
   }
   Shape out;

@@ -25,7 +25,8 @@ Tensor addbmm(const Tensor& c, const Tensor& a, const Tensor& b, double beta = 1
 Tensor outer(const Tensor& x, const Tensor& y);  ///< [n] x [m] -> [n, m]
 /// Over the last dimensions. Shapes: [*a, k] x [*b, k] -> [*a, *b]; a 0-d input multiplies.
 Tensor inner(const Tensor& a, const Tensor& b);
-/// Over pairs of dimensions. Shapes: -> the other dimensions of a, then those of b.
+/// Over pairs of dimensions of one size (or 1, which broadcasts). Shapes: -> the other dimensions of a, then
+/// those of b.
 Tensor tensordot(const Tensor& a, const Tensor& b, Dims a_dims, Dims b_dims);
 Tensor tensordot(const Tensor& a, const Tensor& b, int64_t dims = 2);  ///< the last of a with the first of b
 /// Kronecker's product; dimensions in front are added to the shorter shape.

@@ -215,7 +215,8 @@ Tensor cauchy(Shape shape, double median, double sigma, const RngKey& key, DType
 }
 Tensor truncated_normal(Shape shape, double mean, double stddev, double low, double high, const RngKey& key,
                         DType dtype) {
-  expect(stddev > 0, "truncated_normal expects a deviation above 0", stddev);
+  expect(std::isfinite(mean), "truncated_normal expects a finite mean", mean);
+  expect(stddev > 0 && std::isfinite(stddev), "truncated_normal expects a finite deviation above 0", stddev);
   expect(low < high, "truncated_normal expects a lower limit below the upper one", low);
   return draw(op::truncated_normal(), std::move(shape), key, dtype, mean, stddev, low, high);
 }

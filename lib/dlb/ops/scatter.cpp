@@ -1,5 +1,6 @@
 #include "dlb/ops/scatter.h"
 
+#include "dlb/ops/binary.h"
 #include "dlb/ops/create.h"
 #include "dlb/ops/elementwise.h"
 #include "dlb/ops/index_defs.h"
@@ -190,10 +191,14 @@ Tensor index_fill(const Tensor& x, int64_t dim, const Tensor& index, const Tenso
     fail(ErrorKind::kShape, "index_fill expects a number or a 0-d tensor, got {}", shape_text(value.shape()));
   }
   const auto at = static_cast<size_t>(normalize_dim(dim, x.rank()));
-  Shape rows = x.shape().empty() ? Shape{1} : x.shape();
-  const Tensor places = flat_index({index}, {rows[at]});
-  rows[at] = places.numel();
-  return index_copy(x, dim, places, expand(cast(value, x.dtype()), rows));
+  const int64_t size = x.rank() == 0 ? 1 : x.shape()[at];
+  const Tensor places = flat_index({index}, {size});
+  // By a mask, so that the value's gradient counts an element once that the index names twice.
+  const Tensor marked = index_copy(zeros({size}, DType::kBool, x.device()), 0, places,
+                                   ones({places.numel()}, DType::kBool, x.device()));
+  Shape along(x.shape().size(), 1);
+  if (x.rank() > 0) along[at] = size;
+  return where(reshape(marked, along), cast(value, x.dtype()), x);
 }
 
 }  // namespace dlb

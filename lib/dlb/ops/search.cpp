@@ -1,6 +1,7 @@
 #include "dlb/ops/search.h"
 
 #include <cmath>
+#include <limits>
 
 #include "dlb/ops/binary.h"
 #include "dlb/ops/create.h"
@@ -161,11 +162,22 @@ Tensor isin(const Tensor& elements, const Tensor& candidates, bool invert) {
   if (candidates.numel() == 0) {
     return full(x.shape(), invert ? 1 : 0, DType::kBool, x.device());
   }
-  const Tensor sorted = sort(cast(flatten(candidates.detach()), dtype), 0).first;
-  const Tensor last = full({}, static_cast<double>(candidates.numel() - 1), DType::kInt64, x.device());
-  const Tensor at = minimum(searchsorted(sorted, x), last);
-  const Tensor found = reshape(index_select(sorted, 0, flatten(at)), x.shape());
-  return invert ? ne(found, x) : eq(found, x);
+  Tensor list = cast(flatten(candidates.detach()), dtype);
+  Tensor count = full({}, static_cast<double>(candidates.numel()), DType::kInt64, x.device());
+  if (is_floating(dtype)) {
+    // A NaN equals nothing, and a search does not find its way past one: they become infinities that do not
+    // count.
+    const Tensor nan = isnan(list);
+    list = where(nan, full({}, std::numeric_limits<double>::infinity(), dtype, x.device()), list);
+    count = sub(count, sum(nan));
+  }
+  const Tensor sorted = sort(list, 0).first;
+  const Tensor at = searchsorted(sorted, x);
+  const Tensor counts = lt(at, count);
+  const Tensor place = where(counts, at, zeros({}, DType::kInt64, x.device()));
+  const Tensor found = reshape(index_select(sorted, 0, flatten(place)), x.shape());
+  const Tensor in = logical_and(counts, eq(found, x));
+  return invert ? logical_not(in) : in;
 }
 
 Distinct unique(const Tensor& x) {

@@ -180,10 +180,12 @@ DType checked(DType dtype) {
 /// f(k, points - 1) for k below n, where a periodic window has a point more.
 Tensor sampled(int64_t n, bool periodic, DType dtype, const std::function<double(double, double)>& f) {
   if (n < 0) fail(ErrorKind::kShape, "a window has at least 0 points, got {}", n);
-  std::vector<double> v(static_cast<size_t>(n));
+  const DType wanted = checked(dtype);
+  const Tensor window = Tensor::empty({n}, DType::kFloat64);
+  double* const v = window.data<double>();
   const auto last = static_cast<double>(periodic ? n : n - 1);
-  for (size_t k = 0; k < v.size(); ++k) v[k] = n == 1 ? 1 : f(static_cast<double>(k), last);
-  return cast(Tensor::from(v, {n}), checked(dtype));
+  for (int64_t k = 0; k < n; ++k) v[k] = n == 1 ? 1 : f(static_cast<double>(k), last);
+  return cast(window, wanted);
 }
 
 }  // namespace

@@ -1,11 +1,16 @@
 #include "dlb/ops/sparse.h"
 
+#include <limits>
+
+#include "dlb/ops/binary.h"
 #include "dlb/ops/create.h"
 #include "dlb/ops/elementwise.h"
 #include "dlb/ops/families.h"
 #include "dlb/ops/index.h"
+#include "dlb/ops/scatter.h"
 #include "dlb/ops/shape_ops.h"
 #include "dlb/ops/sparse_defs.h"
+#include "dlb/ops/unary.h"
 
 namespace dlb {
 
@@ -25,6 +30,13 @@ void check_indices(Infer& c, int i) {
   const TensorSpec& t = c.input(i);
   if (t.dtype != DType::kInt64) c.fail_dtype("expects indices of dtype int64, got {}", dtype_name(t.dtype));
   c.rank(i, 1);
+}
+
+/// Rows or columns of a matrix; one more is still a size.
+void check_size(Infer& c, int64_t size) {
+  if (size < 0 || size == std::numeric_limits<int64_t>::max()) {
+    c.fail_shape("expects a matrix with at least 0 rows and columns, got {}", size);
+  }
 }
 
 void check_rows(Infer& c) {
@@ -122,8 +134,7 @@ const OpDef& op::csr_transpose() {
                                             .infer =
                                                 [](Infer& c, const CsrAttrs& a) {
                                                   check_rows(c);
-                                                  if (a.cols < 0)
-                                                    c.fail_shape("expects columns, got {}", a.cols);
+                                                  check_size(c, a.cols);
                                                   c.output({a.cols + 1}, DType::kInt64);
                                                   c.output(c.input(1).shape, DType::kInt64);
                                                   c.output(c.input(1).shape, DType::kInt64);
@@ -133,22 +144,24 @@ const OpDef& op::csr_transpose() {
 }
 
 const OpDef& op::coo_to_csr() {
-  static const OpDef op = define<CooAttrs>(
-      {.name = "coo_to_csr",
-       .doc = "compressed rows of a list of entries",
-       .infer =
-           [](Infer& c, const CooAttrs& a) {
-             check_indices(c, 0);
-             check_indices(c, 1);
-             if (c.input(0).shape != c.input(1).shape || a.rows < 0 || a.cols < 0) {
-               c.fail_shape("expects as many rows as columns, got {} and {}, in a matrix [{}, {}]",
-                            shape_text(c.input(0).shape), shape_text(c.input(1).shape), a.rows, a.cols);
-             }
-             c.output({a.rows + 1}, DType::kInt64);
-             c.output(c.input(1).shape, DType::kInt64);
-             c.output(c.input(1).shape, DType::kInt64);
-           },
-       .cost = cost_indices<CooAttrs>});
+  static const OpDef op =
+      define<CooAttrs>({.name = "coo_to_csr",
+                        .doc = "compressed rows of a list of entries",
+                        .infer =
+                            [](Infer& c, const CooAttrs& a) {
+                              check_indices(c, 0);
+                              check_indices(c, 1);
+                              check_size(c, a.rows);
+                              check_size(c, a.cols);
+                              if (c.input(0).shape != c.input(1).shape) {
+                                c.fail_shape("expects as many rows as columns, got {} and {}",
+                                             shape_text(c.input(0).shape), shape_text(c.input(1).shape));
+                              }
+                              c.output({a.rows + 1}, DType::kInt64);
+                              c.output(c.input(1).shape, DType::kInt64);
+                              c.output(c.input(1).shape, DType::kInt64);
+                            },
+                        .cost = cost_indices<CooAttrs>});
   return op;
 }
 
@@ -167,22 +180,37 @@ Tensor sampled_dot(const Tensor& crow, const Tensor& col, const Tensor& a, const
   return apply1(op::sampled_dot(), {crow, col, a, b});
 }
 
+namespace {
+
+void check_entries(const char* function, const Tensor& col, const Tensor& values) {
+  if (values.shape() == col.shape()) return;
+  fail(ErrorKind::kShape, "{} expects a value for each of {} entries, got {}", function, col.numel(),
+       shape_text(values.shape()));
+}
+
+}  // namespace
+
 Csr coo_to_csr(const Tensor& row, const Tensor& col, const Tensor& values, int64_t rows, int64_t cols) {
   Outputs out = apply(op::coo_to_csr(), {row, col}, CooAttrs{rows, cols});
-  if (values.shape() != col.shape()) {
-    fail(ErrorKind::kShape, "coo_to_csr expects a value for each of {} entries, got {}", col.numel(),
-         shape_text(values.shape()));
-  }
+  check_entries("coo_to_csr", col, values);
   return {out[0], out[1], index_select(values, 0, out[2])};
 }
 
 Csr csr_transpose(const Tensor& crow, const Tensor& col, const Tensor& values, int64_t cols) {
   Outputs out = apply(op::csr_transpose(), {crow, col}, CsrAttrs{cols});
+  check_entries("csr_transpose", col, values);
   return {out[0], out[1], index_select(values, 0, out[2])};
 }
 
 Tensor csr_to_dense(const Tensor& crow, const Tensor& col, const Tensor& values, int64_t cols) {
-  return spmm(crow, col, values, eye(cols, values.dtype(), values.device()));
+  // The transposed matrix lists the row of each entry, and its kernel checks all indices.
+  const Outputs t = apply(op::csr_transpose(), {crow, col}, CsrAttrs{cols});
+  check_entries("csr_to_dense", col, values);
+  const int64_t rows = crow.dim(0) - 1;
+  const Shape shape = {rows, cols};
+  const Tensor place = affine(t[1], static_cast<double>(cols), 0) + index_select(col, 0, t[2]);
+  const Tensor none = zeros({numel(shape)}, values.dtype(), values.device());
+  return reshape(index_add(none, 0, place, index_select(values, 0, t[2])), shape);
 }
 
 }  // namespace dlb

@@ -47,12 +47,17 @@ void vjp_i1e(Vjp& c, const NoAttrs&) {  // i0e - i1e (sign x + 1 / x)
   const Tensor slope = i0e(x) - c.output(0) * (sign(x) + reciprocal(x));
   c.input_grad(0, c.grad(0) * where(large, slope, constant(0.5, x)));
 }
-void vjp_sinc(Vjp& c, const NoAttrs&) {           // (cos(pi x) - sinc x) / x
-  const Tensor zero = eq(square(c.input(0)), 0);  // also where the divisor below would underflow
-  const Tensor x = where(zero, constant(1, c.input(0)), c.input(0));
-  const Tensor angle = scaled(x, std::numbers::pi);
-  const Tensor slope = (angle * cos(angle) - sin(angle)) / (angle * x);
-  c.input_grad(0, where(zero, zero_of(c.grad(0)), c.grad(0) * slope));
+/// With u = pi x: pi (u cos u - sin u) / u^2, which cancels near 0; there its Taylor polynomial.
+void vjp_sinc(Vjp& c, const NoAttrs&) {
+  const Tensor angle = scaled(c.input(0), std::numbers::pi);
+  const Tensor small = lt(abs(angle), 0.3);
+  const Tensor u = where(small, constant(1, angle), angle);
+  const Tensor far = (u * cos(u) - sin(u)) / square(u);
+  const Tensor v = where(small, angle, constant(0, angle));
+  const Tensor w = square(v);
+  const Tensor near =
+      v * affine(w * affine(w * affine(w, 1.0 / 45360, -1.0 / 840), 1, 1.0 / 30), 1, -1.0 / 3);
+  c.input_grad(0, c.grad(0) * scaled(where(small, near, far), std::numbers::pi));
 }
 
 void infer_polygamma(Infer& c, const PolygammaAttrs& a) {
@@ -147,7 +152,7 @@ Tensor polygamma(int64_t n, const Tensor& x) {
   return apply1<PolygammaAttrs>(op::unary(UnaryFn::kPolygamma), {x}, {n});
 }
 Tensor mvlgamma(const Tensor& x, int64_t p) {
-  if (p < 1) fail(ErrorKind::kUnsupported, "mvlgamma expects p >= 1, got {}", p);
+  if (p < 1 || p > 65536) fail(ErrorKind::kUnsupported, "mvlgamma expects p from 1 to 65536, got {}", p);
   const Tensor real = is_floating(x.dtype()) ? x : cast(x, DType::kFloat32);
   Tensor sum = lgamma(real);
   for (int64_t j = 1; j < p; ++j) sum = sum + lgamma(real - 0.5 * static_cast<double>(j));

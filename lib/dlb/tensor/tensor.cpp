@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "dlb/base/object_pool.h"
 
@@ -81,7 +82,8 @@ Tensor Tensor::empty(TensorSpec wanted) {
   const TensorSpec& spec = impl->spec;
   if (spec.device.kind != DeviceKind::kMeta) {
     size_t bytes = 0;
-    if (__builtin_mul_overflow(static_cast<size_t>(spec.numel()), dtype_size(spec.dtype), &bytes)) {
+    if (__builtin_mul_overflow(static_cast<size_t>(spec.numel()), dtype_size(spec.dtype), &bytes) ||
+        bytes > static_cast<size_t>(std::numeric_limits<int64_t>::max())) {  // the allocator rounds up
       fail(ErrorKind::kShape, "a tensor of shape {} does not fit in memory", shape_text(spec.shape));
     }
     impl->storage = Storage::allocate(bytes, spec.device);

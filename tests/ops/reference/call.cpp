@@ -32,7 +32,13 @@ void reorder(const std::string& variant, std::vector<Value>& args, NamedValues& 
   for (const char* swapped : {"where", "nn.functional.embedding", "nn.functional.embedding_bag", "einsum"}) {
     if (variant == swapped && args.size() > 1) std::swap(args[0], args[1]);
   }
-  if (variant.starts_with("polygamma") && args.size() > 1) std::swap(args[0], args[1]);
+  if (variant.starts_with("polygamma")) {
+    for (auto& [name, value] : named) {
+      if (name == "n") args.insert(args.begin() + 1, value);
+    }
+    std::erase_if(named, [](const auto& n) { return n.first == "n"; });
+    if (args.size() > 1) std::swap(args[0], args[1]);
+  }
   if (variant == "linalg.pinv.singular") {
     const Tensor a = args[0].as<Tensor>();
     const Tensor b = args[1].as<Tensor>();

@@ -2,8 +2,12 @@
 /// \file The LAPACK routines that the kernels call, which OpenBLAS carries: Fortran's symbols, overloaded for
 /// float and double. Matrices are column-major; workspaces are asked for and taken inside.
 
+#include <cmath>
 #include <cstddef>
+#include <limits>
 #include <vector>
+
+#include "dlb/base/error.h"
 
 namespace dlb::backend::cpu::lapack {
 
@@ -35,13 +39,18 @@ DLB_LAPACK_ROUTINES(d, double)
 #undef DLB_LAPACK_ROUTINES
 }
 
-/// Scratch memory of one call: `ask` is run with size -1 and leaves the best size in its first word.
+/// Scratch memory of one call: `call` with size -1 leaves the best size in its first word.
 template <class T, class F>
 int with_work(const F& call) {
   T best = 0;
-  int info = call(&best, -1);
+  const int info = call(&best, -1);
   if (info != 0) return info;
-  std::vector<T> work(static_cast<size_t>(best) + 1);
+  // A float may have rounded a large size down; the next one is above it.
+  const double size = std::ceil(static_cast<double>(std::nextafter(best, std::numeric_limits<T>::max())));
+  if (!(size >= 0 && size < std::numeric_limits<int>::max())) {
+    fail(ErrorKind::kUnsupported, "the matrices are too large to decompose");
+  }
+  std::vector<T> work(static_cast<size_t>(size) + 1);
   return call(work.data(), static_cast<int>(work.size()));
 }
 

@@ -23,28 +23,37 @@ void dispatch(DType t, const F& f) {
   t == DType::kFloat64 ? f(double{}) : f(float{});
 }
 
-/// The matrices of a row-major tensor.
-template <class T>
-struct Matrices {
-  explicit Matrices(const Tensor& tensor)
-      : kept(row_major(tensor)),
-        data(kept.numel() > 0 ? kept.data<T>() : nullptr),
-        rows(kept.dim(-2)),
-        cols(kept.dim(-1)),
-        count(numel(std::span(kept.shape().begin(), kept.shape().size() - 2))) {}
-
-  T* at(int64_t i) const { return data == nullptr ? nullptr : data + i * rows * cols; }
-
-  Tensor kept;
-  T* data;
-  int64_t rows, cols, count;
-};
-
 int narrowed(int64_t size) {
   if (size > std::numeric_limits<int>::max() / 64) {
     fail(ErrorKind::kUnsupported, "matrices of {} rows or columns are too large to decompose", size);
   }
   return static_cast<int>(size);
+}
+
+/// The matrices of a row-major tensor.
+template <class T>
+struct Matrices {
+  explicit Matrices(const Tensor& tensor)
+      : rows(narrowed(tensor.dim(-2))),
+        cols(narrowed(tensor.dim(-1))),
+        kept(row_major(tensor)),
+        data(kept.numel() > 0 ? kept.data<T>() : nullptr),
+        count(numel(std::span(kept.shape().begin(), kept.shape().size() - 2))) {}
+
+  T* at(int64_t i) const { return data == nullptr ? nullptr : data + i * rows * cols; }
+
+  int64_t rows, cols;
+  Tensor kept;
+  T* data;
+  int64_t count;
+};
+
+/// LAPACK counts the words of its workspaces in 32 bits, and does not notice when it runs over.
+void check_work(double words, int64_t rows, int64_t cols) {
+  if (words >= std::numeric_limits<int>::max()) {
+    fail(ErrorKind::kUnsupported, "matrices of {} rows and {} columns are too large to decompose", rows,
+         cols);
+  }
 }
 
 /// LAPACK wants leading dimensions of at least 1.
@@ -110,7 +119,11 @@ void cholesky_kernel(const KernelArgs& args, const CholeskyAttrs& attrs) {
           to[r * n + c] = kept ? from[r * n + c] : T(0);
         }
       }
-      const int info = lapack::potrf(attrs.upper ? "L" : "U", n, to, n);
+      int info = lapack::potrf(attrs.upper ? "L" : "U", n, to, n);
+      // OpenBLAS lets NaN pass, which reaches the diagonal wherever it was.
+      for (int64_t r = 0; info == 0 && r < n; ++r) {
+        if (std::isnan(to[r * (n + 1)])) info = static_cast<int>(r + 1);
+      }
       if (info > 0) {
         fail(ErrorKind::kNumeric,
              "linalg.cholesky: {} is not positive definite (its leading minor of order {})",
@@ -209,6 +222,7 @@ void eigh_kernel(const KernelArgs& args, const EighAttrs& attrs) {
     const Matrices<T> a(args.in(0));
     const int n = narrowed(a.rows);
     if (n == 0 || a.count == 0) return;
+    check_work(2.0 * n * n + 6.0 * n + 1, n, n);
     T* w = args.out(0).data<T>();
     T* v = args.out(1).data<T>();
     each(a.count, n, [&](int64_t i) {
@@ -231,6 +245,8 @@ void svd_kernel(const KernelArgs& args, const SvdAttrs& attrs) {
     const int k = std::min(m, n);
     const int u_cols = attrs.full_matrices ? m : k;
     const int v_rows = attrs.full_matrices ? n : k;
+    check_work(4.0 * k * k + 7.0 * k + std::max(m, n), m, n);
+    if (a.count == 0) return;
     T* u = args.out(0).data<T>();
     T* s = args.out(1).data<T>();
     T* vh = args.out(2).data<T>();
@@ -364,6 +380,7 @@ void lstsq_kernel(const KernelArgs& args, const LstsqAttrs& attrs) {
     const int r = narrowed(b.cols);
     const int k = std::min(m, n);
     const int lead = leading(std::max(m, n));
+    check_work(static_cast<double>(lead) * std::max(r, 1) + 64.0 * lead, m, n);
     const bool has_rank = attrs.driver != "gels";
     const bool has_values = attrs.driver == "gelsd" || attrs.driver == "gelss";
     const T rcond = attrs.rcond < 0 ? std::numeric_limits<T>::epsilon() * static_cast<T>(std::max(m, n))
@@ -379,6 +396,7 @@ void lstsq_kernel(const KernelArgs& args, const LstsqAttrs& attrs) {
       int info = 0;
       if (k > 0) {
         require_finite(a.at(i), int64_t{m} * n, "linalg.lstsq", i, a.count);
+        require_finite(b.at(i), int64_t{m} * r, "linalg.lstsq", i, a.count);
         to_columns(a.at(i), m, n, left.data(), m);
         to_columns(b.at(i), m, r, x.data(), lead);
         if (attrs.driver == "gels") {

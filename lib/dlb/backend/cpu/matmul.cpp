@@ -1,6 +1,7 @@
 #include <cblas.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "dlb/backend/cpu/kernels.h"
 #include "dlb/backend/cpu/layout.h"
@@ -153,6 +154,13 @@ void multiply_loops(const Problem& p) {
   });
 }
 
+/// Whether the sizes and strides of the matrices fit BLAS' integers.
+bool fits_blas(const Problem& p) {
+  const auto fits = [](int64_t v) { return v <= std::numeric_limits<blasint>::max(); };
+  return fits(p.n) && fits(p.m) && fits(p.k) && fits(std::max(p.a.row_stride, p.a.col_stride)) &&
+         fits(std::max(p.b.row_stride, p.b.col_stride));
+}
+
 void multiply_double(const Problem& p) {
   const double* a = static_cast<const double*>(p.a.data);
   const double* b = static_cast<const double*>(p.b.data);
@@ -296,7 +304,7 @@ void multiply(const Tensor& a, const Tensor& b, const Tensor& bias, const Tensor
   merge_batch(p);
   const bool tiny = p.matrices() * p.n * p.m * std::max<int64_t>(p.k, 1) <= kTiny || p.k == 0;
   if (p.dtype == DType::kFloat64) {
-    tiny ? multiply_loops<double>(p) : multiply_double(p);
+    tiny || !fits_blas(p) ? multiply_loops<double>(p) : multiply_double(p);
   } else if (tiny && p.dtype == DType::kFloat32) {
     multiply_loops<float>(p);
   } else if ((p.k == 0 && p.dtype == DType::kBFloat16) || !multiply_onednn(p)) {

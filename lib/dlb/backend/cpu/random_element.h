@@ -62,6 +62,7 @@ inline double sample_geometric(ElementStream& s, double p) {
 /// Standard normal under low <= x <= high, where 0 < low: proposals from an exponential tail, or even ones
 /// when the limits are near.
 inline double sample_normal_tail(ElementStream& s, double low, double high) {
+  if (low > 1e8) return low;  // the tail is narrower than what numbers of this size resolve
   const double rate = (low + std::sqrt(low * low + 4)) / 2;
   const bool near = (high - low) * rate < 1;
   for (;;) {
@@ -91,6 +92,7 @@ inline double sample_truncated_normal(ElementStream& s, double low, double high)
 }
 
 inline double sample_gamma(ElementStream& s, double alpha) {
+  if (!(alpha < std::numeric_limits<double>::infinity())) return alpha;
   // A shape below 1 is that of one above, times a power of a uniform variable.
   const double boost = alpha < 1 ? std::exp(std::log(s.uniform()) / alpha) : 1;
   const double d = (alpha < 1 ? alpha + 1 : alpha) - 1.0 / 3;

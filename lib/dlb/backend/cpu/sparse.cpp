@@ -1,5 +1,6 @@
 // Rows are spread over the threads; each sum is one thread's, in the order of the entries.
 #include <algorithm>
+#include <numeric>
 #include <vector>
 
 #include "dlb/backend/cpu/kernels.h"
@@ -148,9 +149,15 @@ void coo_to_csr_kernel(const KernelArgs& args, const CooAttrs& attrs) {
     return;
   }
   // Sorted by column first: a stable sort by row leaves the columns of each row in order.
-  std::vector<int64_t> starts(static_cast<size_t>(attrs.cols + 1));
   std::vector<int64_t> by_column(static_cast<size_t>(entries));
-  sort_by(col, entries, attrs.cols, starts.data(), by_column.data());
+  if (attrs.cols / 8 > entries) {  // memory for the entries, not for the columns
+    std::iota(by_column.begin(), by_column.end(), int64_t{0});
+    std::stable_sort(by_column.begin(), by_column.end(),
+                     [&](int64_t a, int64_t b) { return col[a] < col[b]; });
+  } else {
+    std::vector<int64_t> starts(static_cast<size_t>(attrs.cols + 1));
+    sort_by(col, entries, attrs.cols, starts.data(), by_column.data());
+  }
   std::vector<int64_t> rows(static_cast<size_t>(entries));
   for (size_t e = 0; e < rows.size(); ++e) rows[e] = row[by_column[e]];
   int64_t* col_out = args.out(1).data<int64_t>();
