@@ -55,11 +55,24 @@ void infer_given(Infer& c, const A& a) {
 }
 
 void infer_uniform(Infer& c, const UniformAttrs& a) {
+  if (!(a.low <= a.high)) {
+    fail(ErrorKind::kConfig, "uniform expects low <= high, got {} and {}", a.low, a.high);
+  }
   if (!is_floating(a.spec.dtype)) c.fail_dtype("expects a floating dtype, got {}", dtype_name(a.spec.dtype));
   c.output(a.spec);
 }
 void infer_normal(Infer& c, const NormalAttrs& a) {
+  if (!(a.std >= 0)) {
+    fail(ErrorKind::kConfig, "normal expects a deviation of at least 0, got {}", a.std);
+  }
   if (!is_floating(a.spec.dtype)) c.fail_dtype("expects a floating dtype, got {}", dtype_name(a.spec.dtype));
+  c.output(a.spec);
+}
+
+void infer_bernoulli(Infer& c, const BernoulliAttrs& a) {
+  if (!(a.p >= 0 && a.p <= 1)) {
+    fail(ErrorKind::kConfig, "bernoulli expects a probability from 0 to 1, got {}", a.p);
+  }
   c.output(a.spec);
 }
 
@@ -119,7 +132,7 @@ const OpDef& op::normal() {
 }
 const OpDef& op::bernoulli() {
   static const OpDef op =
-      define(random_creation<BernoulliAttrs>("bernoulli", "1 with probability p", infer_given));
+      define(random_creation<BernoulliAttrs>("bernoulli", "1 with probability p", infer_bernoulli));
   return op;
 }
 

@@ -33,13 +33,13 @@ Tensor triu_indices(int64_t n, int64_t m, int64_t diagonal = 0);
 /// rows. Shapes: x [n] -> [n, columns].
 Tensor vander(const Tensor& x, int64_t columns = -1, bool increasing = false);
 
-/// Uniform in [low, high): element i is low + (high - low) * u_i, u_i from word i of the stream `key`.
+/// Uniform in [low, high), low <= high: element i is low + (high - low) * u_i, u_i from word i of `key`.
 Tensor uniform(Shape shape, double low, double high, const RngKey& key, DType dtype = DType::kFloat32,
                Device device = kCpu);
-/// Normal with that mean and standard deviation (Box-Muller on words 2i, 2i + 1 of the stream).
+/// Normal with that mean and standard deviation >= 0 (Box-Muller on words 2i, 2i + 1 of the stream).
 Tensor normal(Shape shape, double mean, double stddev, const RngKey& key, DType dtype = DType::kFloat32,
               Device device = kCpu);
-/// 1 with probability p, else 0.
+/// 1 with probability p, else 0. Errors: config unless 0 <= p <= 1.
 Tensor bernoulli(Shape shape, double p, const RngKey& key, DType dtype = DType::kFloat32,
                  Device device = kCpu);
 

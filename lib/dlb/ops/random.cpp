@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cmath>
+#include <limits>
 
 #include "dlb/ops/binary.h"
 #include "dlb/ops/create.h"
@@ -35,6 +36,8 @@ Fields MultinomialAttrs::fields() {
 }
 
 namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 void infer_random(Infer& c, const RandomAttrs& a) {
   if (!is_floating(a.spec.dtype)) c.fail_dtype("expects a floating dtype, got {}", dtype_name(a.spec.dtype));
@@ -105,6 +108,30 @@ Pair together(const Tensor& a, const Tensor& b) {
   const DType dtype = promote_operands(std::array{a, b});
   const auto spread = [&](const Tensor& t) { return contiguous(expand(cast(t.detach(), dtype), shape)); };
   return {spread(a), spread(b)};
+}
+
+void expect_positive(const Tensor& x, const char* what) {
+  expect_all(logical_and(gt(x, 0.0), lt(x, kInfinity)), what);
+}
+
+/// The largest whole number up to which `dtype` holds all; of bool, which the operators refuse, anything.
+int64_t exact_limit(DType dtype) {
+  switch (dtype) {
+    case DType::kInt32:
+      return std::numeric_limits<int32_t>::max();
+    case DType::kUInt8:
+      return std::numeric_limits<uint8_t>::max();
+    case DType::kFloat64:
+      return int64_t{1} << 53;
+    case DType::kFloat32:
+      return int64_t{1} << 24;
+    case DType::kFloat16:
+      return int64_t{1} << 11;
+    case DType::kBFloat16:
+      return int64_t{1} << 8;
+    default:
+      return std::numeric_limits<int64_t>::max();
+  }
 }
 
 Tensor sample(const OpDef& op, const Tensor& parameter, const RngKey& key) {
@@ -189,11 +216,23 @@ std::span<const OpDef* const> random_ops() {
 
 Tensor randint(int64_t low, int64_t high, Shape shape, const RngKey& key, DType dtype) {
   if (low >= high) fail(ErrorKind::kConfig, "randint expects low < high, got {} and {}", low, high);
+  if (is_integral(dtype)) {
+    const int64_t largest = exact_limit(dtype);
+    const int64_t smallest = dtype == DType::kUInt8 ? 0 : -largest - 1;
+    if (low < smallest || high - 1 > largest) {
+      fail(ErrorKind::kConfig, "randint expects limits that {} holds, got {} and {}", dtype_name(dtype), low,
+           high);
+    }
+  }
   return apply1<RandomIntAttrs>(op::randint(), {}, {make_spec(std::move(shape), dtype), key, low, high});
 }
 
 Tensor randperm(int64_t n, const RngKey& key, DType dtype) {
   if (n < 0) fail(ErrorKind::kShape, "randperm expects n of at least 0, got {}", n);
+  if (n - 1 > exact_limit(dtype)) {
+    fail(ErrorKind::kConfig, "randperm expects an n whose numbers {} tells apart, got {}", dtype_name(dtype),
+         n);
+  }
   return apply1<RandomIntAttrs>(op::randperm(), {}, {make_spec({n}, dtype), key, 0, n});
 }
 
@@ -246,30 +285,35 @@ Tensor poisson(const Tensor& rate, const RngKey& key) {
 
 Tensor binomial(const Tensor& count, const Tensor& p, const RngKey& key) {
   const Pair both = together(count, p);
-  expect_all(ge(both.a, 0.0), "binomial expects counts of at least 0");
+  expect_all(logical_and(ge(both.a, 0.0), lt(both.a, kInfinity)),
+             "binomial expects finite counts of at least 0");
   expect_all(logical_and(ge(both.b, 0.0), le(both.b, 1.0)), "binomial expects probabilities from 0 to 1");
   return apply1(op::binomial(), {both.a, both.b}, SampleAttrs{key});
 }
 
 Tensor standard_gamma(const Tensor& alpha, const RngKey& key) {
-  expect_all(gt(alpha.detach(), 0.0), "standard_gamma expects shapes above 0");
+  expect_positive(alpha.detach(), "standard_gamma expects finite shapes above 0");
   return sample(op::standard_gamma(), alpha, key);
 }
 
 Tensor gamma(const Tensor& alpha, const Tensor& rate, const RngKey& key) {
   const Pair p = together(alpha, rate);
-  expect_all(gt(p.b, 0.0), "gamma expects rates above 0");
+  expect_positive(p.a, "gamma expects finite shapes above 0");
+  expect_positive(p.b, "gamma expects finite rates above 0");
   return div(standard_gamma(p.a, key), p.b);
 }
 
 Tensor beta(const Tensor& a, const Tensor& b, const RngKey& key) {
   const Pair p = together(a, b);
+  expect_positive(p.a, "beta expects finite concentrations above 0");
+  expect_positive(p.b, "beta expects finite concentrations above 0");
   const Tensor x = standard_gamma(p.a, key);
   return div(x, add(x, standard_gamma(p.b, following(key))));
 }
 
 Tensor dirichlet(const Tensor& concentration, const RngKey& key) {
   if (concentration.rank() == 0) fail(ErrorKind::kShape, "dirichlet expects at least 1 dimension");
+  expect_positive(concentration.detach(), "dirichlet expects finite concentrations above 0");
   const Tensor x = standard_gamma(concentration.detach(), key);
   return div(x, sum(x, {-1}, kKeepDim));
 }

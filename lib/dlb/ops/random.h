@@ -8,9 +8,10 @@
 
 namespace dlb {
 
-/// Whole numbers low <= n < high, all equally likely. Any dtype but bool. Errors: config unless low < high.
+/// Whole numbers low <= n < high, all equally likely. Any dtype but bool. Errors: config unless low < high
+/// and an integer dtype holds them.
 Tensor randint(int64_t low, int64_t high, Shape shape, const RngKey& key, DType dtype = DType::kInt64);
-/// 0 to n - 1 in random order.
+/// 0 to n - 1 in random order. Errors: shape for a negative n; config for one that the dtype cannot count to.
 Tensor randperm(int64_t n, const RngKey& key, DType dtype = DType::kInt64);
 
 /// Density rate exp(-rate x), x > 0. Errors: config unless rate > 0.
@@ -21,7 +22,8 @@ Tensor geometric(Shape shape, double p, const RngKey& key, DType dtype = DType::
 Tensor log_normal(Shape shape, double mean, double stddev, const RngKey& key, DType dtype = DType::kFloat32);
 /// median + sigma tan(pi (u - 1/2)). Errors: config unless sigma > 0.
 Tensor cauchy(Shape shape, double median, double sigma, const RngKey& key, DType dtype = DType::kFloat32);
-/// Normal under the condition low <= x <= high. Errors: config unless low < high and stddev > 0.
+/// Normal under the condition low <= x <= high. Errors: config unless low < high, stddev > 0,
+/// and both mean and stddev are finite.
 Tensor truncated_normal(Shape shape, double mean, double stddev, double low, double high, const RngKey& key,
                         DType dtype = DType::kFloat32);
 
@@ -31,11 +33,12 @@ Tensor normal(const Tensor& mean, const Tensor& stddev, const RngKey& key);
 Tensor bernoulli(const Tensor& p, const RngKey& key);
 /// Poisson for each rate. Errors: data for a negative one.
 Tensor poisson(const Tensor& rate, const RngKey& key);
-/// Successes among `count` trials (broadcast). Errors: data for a negative count or p outside 0 to 1.
+/// Successes among `count` trials (broadcast). Errors: data for a negative or infinite count, or p
+/// outside 0 to 1.
 Tensor binomial(const Tensor& count, const Tensor& p, const RngKey& key);
-/// Gamma with those shapes and rate 1. Errors: data unless they are above 0.
+/// Gamma with those shapes and rate 1. Errors: data unless they are above 0 and finite.
 Tensor standard_gamma(const Tensor& alpha, const RngKey& key);
-/// Gamma with those shapes and rates (broadcast).
+/// Gamma with those shapes and rates (broadcast). Errors as standard_gamma's, also below.
 Tensor gamma(const Tensor& alpha, const Tensor& rate, const RngKey& key);
 /// Beta (broadcast).
 Tensor beta(const Tensor& a, const Tensor& b, const RngKey& key);

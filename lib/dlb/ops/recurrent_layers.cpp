@@ -36,9 +36,6 @@ void check_weights(Kind kind, const RecurrentWeights& w, int64_t in, int64_t hid
     fail(ErrorKind::kShape, "{} expects {} {}, got {}", kind_name(kind), name, shape_text(shape),
          shape_text(t.shape()));
   };
-  if (w.w_hr.defined() && kind != Kind::kLstm) {
-    fail(ErrorKind::kUnsupported, "{} takes no projection of the state", kind_name(kind));
-  }
   expect("w_ih", w.w_ih, {rows, in});
   expect("w_hh", w.w_hh, {rows, state});
   expect("b_ih", w.b_ih, {rows});
@@ -47,6 +44,15 @@ void check_weights(Kind kind, const RecurrentWeights& w, int64_t in, int64_t hid
 }
 
 int64_t hidden_size(Kind kind, const RecurrentWeights& w) {
+  if (!w.w_ih.defined() || !w.w_hh.defined()) {
+    fail(ErrorKind::kShape, "{} expects the weights w_ih and w_hh", kind_name(kind));
+  }
+  if (w.w_hr.defined() && kind != Kind::kLstm) {
+    fail(ErrorKind::kUnsupported, "{} takes no projection of the state", kind_name(kind));
+  }
+  if (w.w_hr.defined() && w.w_hr.rank() != 2) {
+    fail(ErrorKind::kShape, "{} expects w_hr [P, H], got {}", kind_name(kind), shape_text(w.w_hr.shape()));
+  }
   if (w.w_ih.rank() != 2 || w.w_ih.dim(0) % gate_count(kind) != 0) {
     fail(ErrorKind::kShape, "{} expects w_ih [{} H, I], got {}", kind_name(kind), gate_count(kind),
          shape_text(w.w_ih.shape()));
@@ -158,6 +164,10 @@ RecurrentResult run(Kind kind, const Tensor& input, const Tensor& h0, const Tens
     fail(ErrorKind::kShape, "{} expects weights for each layer and direction, got {}", kind_name(kind),
          weights.size());
   }
+  if (!(o.dropout >= 0 && o.dropout <= 1)) {
+    fail(ErrorKind::kConfig, "{} expects a dropout probability from 0 to 1, got {}", kind_name(kind),
+         o.dropout);
+  }
   const bool single = input.rank() == 2;
   if (input.rank() != 3 && !single) {
     fail(ErrorKind::kShape, "{} expects input [T, N, I] or [T, I], got {}", kind_name(kind),
@@ -202,6 +212,15 @@ RecurrentResult run(Kind kind, const Tensor& input, const Tensor& h0, const Tens
   return result;
 }
 
+/// One state for each row of x: no broadcasting.
+void check_state(Kind kind, const Tensor& x, const Tensor& state, int64_t size) {
+  Shape expected = x.shape();
+  expected.back() = size;
+  if (state.shape() == expected) return;
+  fail(ErrorKind::kShape, "{}_cell expects a state {} for input {}, got {}", kind_name(kind),
+       shape_text(expected), shape_text(x.shape()), shape_text(state.shape()));
+}
+
 /// W_ih x + b_ih and W_hh h + b_hh, after a check.
 struct Sums {
   Tensor x, h;
@@ -212,6 +231,7 @@ Sums cell_sums(Kind kind, const Tensor& x, const Tensor& h, const RecurrentWeigh
          kind_name(kind), shape_text(x.shape()), shape_text(h.shape()));
   }
   check_weights(kind, w, x.dim(-1), hidden_size(kind, w));
+  check_state(kind, x, h, w.w_hh.dim(1));
   return {linear(x, w.w_ih, w.b_ih), linear(h, w.w_hh, w.b_hh)};
 }
 
@@ -234,6 +254,7 @@ Tensor gru_cell(const Tensor& x, const Tensor& h, const RecurrentWeights& w) {
 }
 LstmState lstm_cell(const Tensor& x, const Tensor& h, const Tensor& c, const RecurrentWeights& w) {
   const Sums s = cell_sums(Kind::kLstm, x, h, w);
+  check_state(Kind::kLstm, x, c, hidden_size(Kind::kLstm, w));
   return lstm_step(add(s.x, s.h), c, w.w_hr);
 }
 

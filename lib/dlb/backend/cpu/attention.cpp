@@ -100,7 +100,7 @@ void attend(const KernelArgs& args, const Tensor& q, const Tensor& k, const Tens
   const Strides strides = y.strides();
   // With `causal` the last tiles have the most to do: from both ends in turn, the ranges of the threads are
   // about equal.
-  parallel_for(p.batch * p.heads * tiles, 1, [&](int64_t begin, int64_t end) {
+  parallel_for(p.batch * p.heads * tiles, p.grain(), [&](int64_t begin, int64_t end) {
     RowState<T> state(p);
     for (int64_t t = begin; t < end; ++t) {
       const int64_t n = t % tiles;

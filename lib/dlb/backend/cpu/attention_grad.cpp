@@ -153,7 +153,7 @@ void backward(const Problem<T>& p, const Tensor& g, const Tensor& y, const Tenso
   // Few heads for many threads: dQ in a pass of its own, which computes scores twice but splits by tiles.
   // Either way each sum runs over the tiles in the same order.
   const bool by_heads = groups >= threads();
-  parallel_for(by_heads ? groups : groups * tiles, 1, [&](int64_t begin, int64_t end) {
+  parallel_for(by_heads ? groups : groups * tiles, p.grain(), [&](int64_t begin, int64_t end) {
     Buffers<T> buffers(p);
     for (int64_t t = begin; t < end; ++t) {
       if (!by_heads) {
@@ -167,7 +167,7 @@ void backward(const Problem<T>& p, const Tensor& g, const Tensor& y, const Tenso
   });
   if (by_heads) return;
   const int64_t row_tiles = count(p.rows, kRows);
-  parallel_for(p.batch * p.heads * row_tiles, 1, [&](int64_t begin, int64_t end) {
+  parallel_for(p.batch * p.heads * row_tiles, p.grain(), [&](int64_t begin, int64_t end) {
     Buffers<T> buffers(p);
     for (int64_t t = begin; t < end; ++t) {
       const int64_t head = t / row_tiles;

@@ -64,6 +64,11 @@ struct Problem {
   const T* values(int64_t b, int64_t g, int64_t j) const {
     return v + ((b * groups + g) * positions + j) * value_width;
   }
+  /// Tiles of rows (of positions) that are worth a thread, at least.
+  int64_t grain() const {
+    const int64_t pairs = std::min(rows, kRows) * std::max(positions, rows);
+    return 1 + 65536 / std::max<int64_t>(pairs * (width + value_width), 1);
+  }
   /// Tiles of positions that the tile of rows from i sees.
   int64_t visible_tiles(int64_t i) const {
     const int64_t limit = attrs.causal ? std::min(positions, i + std::min(kRows, rows - i)) : positions;

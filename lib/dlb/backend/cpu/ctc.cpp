@@ -53,6 +53,12 @@ struct Targets {
       }
     }
   }
+  /// Sequences that are worth a thread, at least.
+  int64_t grain() const {
+    const int64_t places =
+        2 * (targets.rank() == 2 ? targets.dim(1) : targets.dim(0) / std::max<int64_t>(batch, 1)) + 1;
+    return 1 + 4096 / std::max<int64_t>(steps * places, 1);
+  }
   int64_t input(int64_t n) const { return input_lengths.data<int64_t>()[n]; }
   int64_t classes_of(int64_t n) const { return target_lengths.data<int64_t>()[n]; }
   const int64_t* target(int64_t n) const { return targets.data<int64_t>() + first[static_cast<size_t>(n)]; }
@@ -136,7 +142,7 @@ class Lattice {
 
 template <class T>
 void losses(const Targets& all, const Tensor& x, const Tensor& out, const CtcAttrs& a) {
-  parallel_for(all.batch, 1, [&](int64_t begin, int64_t end) {
+  parallel_for(all.batch, all.grain(), [&](int64_t begin, int64_t end) {
     for (int64_t n = begin; n < end; ++n) {
       const Lattice<T> lattice(all, x.data<T>(), n, a.blank);
       out.data<T>()[n] = lattice.loss(lattice.variables(false));
@@ -171,7 +177,7 @@ template <class T>
 void gradients(const Targets& all, const Tensor& g, const Tensor& x, const Tensor& out, const CtcAttrs& a) {
   T* const dx = out.data<T>();
   std::fill(dx, dx + out.numel(), T(0));
-  parallel_for(all.batch, 1, [&](int64_t begin, int64_t end) {
+  parallel_for(all.batch, all.grain(), [&](int64_t begin, int64_t end) {
     for (int64_t n = begin; n < end; ++n) {
       const Lattice<T> lattice(all, x.data<T>(), n, a.blank);
       sequence_grad(all, lattice, x.data<T>(), n, g.data<T>()[n], a, dx);

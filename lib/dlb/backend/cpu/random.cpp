@@ -58,6 +58,13 @@ void cauchy_kernel(const KernelArgs& k, const RandomAttrs& a) {
 void truncated_normal_kernel(const KernelArgs& k, const RandomAttrs& a) {
   const double low = (a.low - a.a) / a.b;
   const double high = (a.high - a.a) / a.b;
+  // That far out, all that the density has left is at the nearer limit.
+  constexpr double kFar = 1e100;
+  if (low > kFar || high < -kFar) {
+    const double limit = low > kFar ? a.low : a.high;
+    fill(k.out(0), a.key, [&](int64_t, ElementStream&) { return limit; });
+    return;
+  }
   fill(k.out(0), a.key, [&](int64_t, ElementStream& s) {
     return std::clamp(a.a + a.b * sample_truncated_normal(s, low, high), a.low, a.high);
   });
@@ -96,10 +103,13 @@ void poisson_kernel(const KernelArgs& k, const SampleAttrs& a) {
   sample(k, a, [](ElementStream& s, double rate, double) { return sample_poisson(s, rate); });
 }
 void gamma_kernel(const KernelArgs& k, const SampleAttrs& a) {
-  sample(k, a, [](ElementStream& s, double alpha, double) {
-    // The smallest shapes give numbers below what there is; a density over positive numbers has no 0.
-    return std::max(sample_gamma(s, alpha), std::numeric_limits<double>::min());
-  });
+  // The smallest shapes give numbers below what there is; a density over positive numbers has no 0.
+  const DType dtype = k.out(0).dtype();
+  const double smallest = dtype == DType::kFloat64   ? std::numeric_limits<double>::min()
+                          : dtype == DType::kFloat16 ? 0x1p-14
+                                                     : double{std::numeric_limits<float>::min()};
+  sample(k, a,
+         [=](ElementStream& s, double alpha, double) { return std::max(sample_gamma(s, alpha), smallest); });
 }
 void binomial_kernel(const KernelArgs& k, const SampleAttrs& a) {
   sample(k, a, [](ElementStream& s, double n, double p) { return sample_binomial(s, std::floor(n), p); });
@@ -120,6 +130,9 @@ struct Row {
       if (weights[c] > 0) ++positive;
       sums.push_back(total += weights[c]);
     }
+    if (!std::isinf(total)) return;
+    total = 0;
+    for (int64_t c = 0; c < classes; ++c) sums[static_cast<size_t>(c)] = total += weights[c] * 0x1p-64;
   }
   /// The class in whose part of the total x lies.
   int64_t find(double x) const {
