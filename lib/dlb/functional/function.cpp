@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 #include <limits>
+#include <new>
+#include <stdexcept>
 
 #include "dlb/functional/define.h"
 
@@ -200,6 +202,16 @@ Binding bind(std::string_view name, std::span<const Value> args, const NamedValu
   Error e(ErrorKind::kConfig, fmt::format("{}: {}", name, why));
   e.hint = "it is " + signatures;
   throw e;
+}
+
+Value Binding::invoke() const {
+  try {
+    return function->invoke(function->fn, values);
+  } catch (const std::bad_alloc&) {
+    fail(ErrorKind::kDevice, "{}: out of memory", function->name);
+  } catch (const std::length_error&) {  // more than any memory could hold
+    fail(ErrorKind::kDevice, "{}: out of memory", function->name);
+  }
 }
 
 Value call(std::string_view name, std::span<const Value> args, const NamedValues& named) {

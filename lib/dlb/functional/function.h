@@ -72,14 +72,14 @@ std::vector<const Function*> find_functions(std::string_view name);
 using NamedValues = std::vector<std::pair<std::string, Value>>;
 /// Calls the first signature of `name` that the arguments fit, and gives its result: a tensor, a list of
 /// tensors, a bool or a number. Errors: config (no such function, or no signature fits: names the signatures
-/// and the first misfit), and those of the operator.
+/// and the first misfit), device (out of memory), and those of the operator.
 Value call(std::string_view name, std::span<const Value> args, const NamedValues& named = {});
 
 /// The signature that the arguments fit, with one value for each parameter. Errors as call().
 struct Binding {
   const Function* function;
   std::vector<Value> values;
-  Value invoke() const { return function->invoke(function->fn, values); }
+  Value invoke() const;
 };
 Binding bind(std::string_view name, std::span<const Value> args, const NamedValues& named = {});
 

@@ -139,13 +139,12 @@ void vjp_irfft(Vjp& c, const InverseRealFftAttrs& a) {
   const int64_t dim = normalize_dim(a.dim, g.rank());
   Outputs y = apply(op::rfft(), {g}, RealFftAttrs{dim, a.scale});
   const int64_t m = a.n / 2 + 1;
-  std::vector<double> weights(static_cast<size_t>(m), 2);
-  weights.front() = 1;
-  if (a.n % 2 == 0) weights.back() = 1;
   Shape shape(static_cast<size_t>(g.rank()), 1);
   shape[static_cast<size_t>(dim)] = m;
-  Tensor w = cast(Tensor::from(weights, shape), g.dtype());
-  if (g.is_meta()) w = Tensor::empty(make_spec(shape, g.dtype(), kMeta));
+  const Tensor place = arange(0, static_cast<double>(m), 1, DType::kInt64, g.device());
+  const Tensor single =
+      a.n % 2 == 0 ? logical_or(eq(place, 0), eq(place, static_cast<double>(m - 1))) : eq(place, 0);
+  const Tensor w = reshape(affine(cast(single, g.dtype()), -1, 2), shape);
   c.input_grad(0, y[0] * w);
   if (c.needs(1)) c.input_grad(1, y[1] * w);
 }

@@ -227,7 +227,8 @@ std::vector<Tensor> chunk(const Tensor& x, int64_t count, int64_t dim) {
 
 std::vector<Tensor> tensor_split(const Tensor& x, int64_t count, int64_t dim) {
   const int at = normalize_dim(dim, x.rank());
-  if (count < 1 || x.rank() == 0) {
+  constexpr int64_t kMost = int64_t{1} << 24;  // each part is a tensor, also one without elements
+  if (count < 1 || count > kMost || x.rank() == 0) {
     fail(ErrorKind::kShape, "cannot split {} into {} parts", shape_text(x.shape()), count);
   }
   Dims sizes;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "dlb/backend/cpu/convert.h"
+#include "dlb/backend/cpu/stream.h"
 #include "dlb/backend/cpu/strided.h"
 #include "dlb/base/threads.h"
 
@@ -39,6 +40,7 @@ struct Job {
   char* out = nullptr;
   int64_t out_size = 0;
   bool out_direct = false;
+  bool streamed = false;  ///< the output goes past the caches
   Convert out_convert = nullptr;
   Loop loop = nullptr;
   const double* params = nullptr;
@@ -65,8 +67,9 @@ void gather(const Job& job, const Operand& x, int64_t begin, int64_t n, char* to
 void run_range(const Job& job, int64_t begin, int64_t end) {
   Buffer buffers[kMaxOperands];
   Buffer result;
+  Buffer converted;
   const void* in[kMaxOperands] = {};
-  bool all_direct = job.out_direct;  // one call of the loop for the whole range
+  bool all_direct = job.out_direct && !job.streamed;  // one call of the loop for the whole range
   for (int i = 0; i < job.count; ++i) {
     const Operand& x = job.operands[i];
     if (x.constant) x.convert(x.data, 0, buffers[i].bytes, 1, std::min(kBlock, end - begin));
@@ -97,11 +100,17 @@ void run_range(const Job& job, int64_t begin, int64_t end) {
       }
     }
     char* const out = job.out + begin * job.out_size;
-    if (job.out_direct) {
+    if (job.out_direct && !job.streamed) {
       job.loop(in, out, n, job.params);
     } else {
       job.loop(in, result.bytes, n, job.params);
-      job.out_convert(result.bytes, 1, out, 1, n);
+      const void* block = result.bytes;
+      if (!job.out_direct) {
+        void* const to = job.streamed ? static_cast<void*>(converted.bytes) : out;
+        job.out_convert(result.bytes, 1, to, 1, n);
+        block = to;
+      }
+      if (job.streamed) stream(out, block, n * job.out_size);
     }
     begin += n;
     if (long_rows && !all_direct) {
@@ -112,6 +121,7 @@ void run_range(const Job& job, int64_t begin, int64_t end) {
       }
     }
   }
+  if (job.streamed) end_stream();
 }
 
 bool is_constant(const Tensor& t) {
@@ -153,6 +163,27 @@ struct Plain {
   }
 };
 
+/// The same by blocks that go past the caches.
+struct Streamed {
+  Plain plain;
+
+  void operator()(int64_t begin, int64_t end) const {
+    Buffer result;
+    while (begin < end) {
+      char* const to = plain.out + begin * plain.out_size;
+      // All blocks but the first begin on a cache line.
+      const int64_t past = static_cast<int64_t>(reinterpret_cast<uintptr_t>(to) % 64) / plain.out_size;
+      const int64_t n = std::min(kBlock - past, end - begin);
+      const void* at[kMaxOperands] = {};
+      for (int i = 0; i < plain.count; ++i) at[i] = plain.in[i] + begin * plain.size[i];
+      plain.loop(at, result.bytes, n, plain.params);
+      stream(to, result.bytes, n * plain.out_size);
+      begin += n;
+    }
+    end_stream();
+  }
+};
+
 bool is_plain(const Tensor& out, Inputs operands, const DType* compute, DType result) {
   if (out.dtype() != result) return false;
   for (size_t i = 0; i < operands.size(); ++i) {
@@ -171,7 +202,11 @@ void run_plain(const Tensor& out, Inputs operands, int64_t total, Loop loop, con
   plain.out_size = static_cast<int64_t>(dtype_size(out.dtype()));
   plain.loop = loop;
   plain.params = params;
-  parallel_for(total, kGrain, plain);
+  if (past_caches(total * plain.out_size)) {
+    parallel_for(total, kGrain, Streamed{plain});
+  } else {
+    parallel_for(total, kGrain, plain);
+  }
 }
 
 }  // namespace
@@ -200,6 +235,7 @@ void run_elementwise(const Tensor& out, Inputs operands, const DType* compute, D
   job.out_size = static_cast<int64_t>(dtype_size(out.dtype()));
   job.out_direct = out.dtype() == result;
   if (!job.out_direct) job.out_convert = converter(result, out.dtype());
+  job.streamed = past_caches(total * job.out_size);
   job.loop = loop;
   job.params = params;
   Tensor reordered[kMaxOperands];

@@ -109,60 +109,63 @@ struct Number {
   DLB_INLINE Number turned(T sign) const { return {sign * im, -sign * re}; }
 };
 
-/// Small transforms of P elements, in place.
-template <int P, class T>
-DLB_INLINE void butterfly(Number<T> (&x)[P], T sign) {
-  using C = Number<T>;
-  if constexpr (P == 2) {
-    const C a = x[0], b = x[1];
-    x[0] = a + b;
-    x[1] = a - b;
-  } else if constexpr (P == 3) {
-    constexpr T kSin = static_cast<T>(0.86602540378443864676);
-    const C sum = x[1] + x[2];
-    const C half = x[0] - sum * T(0.5);
-    const C turned = ((x[1] - x[2]) * kSin).turned(sign);
-    x[0] = x[0] + sum;
-    x[1] = half + turned;
-    x[2] = half - turned;
-  } else if constexpr (P == 4) {
-    const C a = x[0] + x[2], b = x[0] - x[2], c = x[1] + x[3], d = (x[1] - x[3]).turned(sign);
-    x[0] = a + c;
-    x[1] = b + d;
-    x[2] = a - c;
-    x[3] = b - d;
-  } else {
-    static_assert(P == 5);
-    constexpr T kCos1 = static_cast<T>(0.30901699437494742410),
-                kCos2 = static_cast<T>(-0.80901699437494742410);
-    constexpr T kSin1 = static_cast<T>(0.95105651629515357212),
-                kSin2 = static_cast<T>(0.58778525229247312917);
-    const C a = x[1] + x[4], b = x[2] + x[3], c = x[1] - x[4], d = x[2] - x[3];
-    const C first = x[0] + a * kCos1 + b * kCos2, second = x[0] + a * kCos2 + b * kCos1;
-    const C first_turned = (c * kSin1 + d * kSin2).turned(sign);
-    const C second_turned = (c * kSin2 - d * kSin1).turned(sign);
-    x[0] = x[0] + a + b;
-    x[1] = first + first_turned;
-    x[2] = second + second_turned;
-    x[3] = second - second_turned;
-    x[4] = first - first_turned;
-  }
+template <class T>
+DLB_INLINE Number<T> get(const T* re, const T* im, int64_t at) {
+  return {re[at], im[at]};
+}
+template <class T>
+DLB_INLINE void put(T* re, T* im, int64_t at, Number<T> x) {
+  re[at] = x.re;
+  im[at] = x.im;
 }
 
-/// `width` butterflies with the same twiddle factors; element r lies `in` apart, result r `width` apart.
+/// `width` butterflies of P elements with the same twiddle factors w; elements lie `in` apart, results
+/// `width` apart.
 template <int P, class T>
 DLB_INLINE void group(const T* __restrict re, const T* __restrict im, int64_t in, T* __restrict out_re,
                       T* __restrict out_im, int64_t width, const T* w_re, const T* w_im, T sign) {
+  using C = Number<T>;
+  C w[P] = {};
+  for (int r = 1; r < P; ++r) w[r] = {w_re[r - 1], w_im[r - 1]};
+#pragma GCC ivdep
   for (int64_t c = 0; c < width; ++c) {
-    Number<T> x[P];
-    for (int r = 0; r < P; ++r) x[r] = {re[r * in + c], im[r * in + c]};
-    butterfly<P>(x, sign);
-    out_re[c] = x[0].re;
-    out_im[c] = x[0].im;
-    for (int r = 1; r < P; ++r) {
-      const Number<T> y = x[r] * Number<T>{w_re[r - 1], w_im[r - 1]};
-      out_re[r * width + c] = y.re;
-      out_im[r * width + c] = y.im;
+    const C first = get(re, im, c), second = get(re, im, in + c);
+    if constexpr (P == 2) {
+      put(out_re, out_im, c, first + second);
+      put(out_re, out_im, width + c, (first - second) * w[1]);
+    } else if constexpr (P == 3) {
+      constexpr T kSin = static_cast<T>(0.86602540378443864676);
+      const C third = get(re, im, 2 * in + c);
+      const C sum = second + third;
+      const C mean = first - sum * T(0.5);
+      const C turned = ((second - third) * kSin).turned(sign);
+      put(out_re, out_im, c, first + sum);
+      put(out_re, out_im, width + c, (mean + turned) * w[1]);
+      put(out_re, out_im, 2 * width + c, (mean - turned) * w[2]);
+    } else if constexpr (P == 4) {
+      const C third = get(re, im, 2 * in + c), fourth = get(re, im, 3 * in + c);
+      const C a = first + third, b = first - third, d = second + fourth, e = (second - fourth).turned(sign);
+      put(out_re, out_im, c, a + d);
+      put(out_re, out_im, width + c, (b + e) * w[1]);
+      put(out_re, out_im, 2 * width + c, (a - d) * w[2]);
+      put(out_re, out_im, 3 * width + c, (b - e) * w[3]);
+    } else {
+      static_assert(P == 5);
+      constexpr T kCos1 = static_cast<T>(0.30901699437494742410),
+                  kCos2 = static_cast<T>(-0.80901699437494742410);
+      constexpr T kSin1 = static_cast<T>(0.95105651629515357212),
+                  kSin2 = static_cast<T>(0.58778525229247312917);
+      const C third = get(re, im, 2 * in + c), fourth = get(re, im, 3 * in + c),
+              fifth = get(re, im, 4 * in + c);
+      const C a = second + fifth, b = third + fourth, d = second - fifth, e = third - fourth;
+      const C near = first + a * kCos1 + b * kCos2, far = first + a * kCos2 + b * kCos1;
+      const C near_turned = (d * kSin1 + e * kSin2).turned(sign),
+              far_turned = (d * kSin2 - e * kSin1).turned(sign);
+      put(out_re, out_im, c, first + a + b);
+      put(out_re, out_im, width + c, (near + near_turned) * w[1]);
+      put(out_re, out_im, 2 * width + c, (far + far_turned) * w[2]);
+      put(out_re, out_im, 3 * width + c, (far - far_turned) * w[3]);
+      put(out_re, out_im, 4 * width + c, (near - near_turned) * w[4]);
     }
   }
 }

@@ -4,6 +4,7 @@
 #include "dlb/backend/cpu/layout.h"
 #include "dlb/backend/cpu/norm_support.h"
 #include "dlb/backend/cpu/row_math.h"
+#include "dlb/backend/cpu/stream.h"
 #include "dlb/base/threads.h"
 #include "dlb/ops/norm_defs.h"
 
@@ -20,26 +21,37 @@ struct Rows {
     for (int64_t i = 0; i < dims; ++i) size *= x.dim(-1 - i);
     count = size == 0 ? 0 : x.numel() / size;
   }
+  /// Rows that are streamed are computed in a buffer; it should stay in the second-level cache.
+  bool streamed(size_t element) const {
+    return size <= 65536 && past_caches(count * size * static_cast<int64_t>(element));
+  }
 };
 
-template <class A>
-struct Moments {
-  A mean, rstd;
-};
-
-/// Of a row; the deviations are summed in a second pass over it, so that a large mean cancels nothing.
 template <class T, class A = compute_t<T>>
-DLB_INLINE Moments<A> moments(const T* x, int64_t n, double eps, const Ahead<T>& ahead) {
-  const A mean = row_sum<A>(n, [&](int64_t i) { return load(x[i]); }) / static_cast<A>(n);
+DLB_INLINE A mean_of_row(const T* x, int64_t n) {
+  return row_sum<A>(n, [=](int64_t i) { return load(x[i]); }) / static_cast<A>(n);
+}
+/// From the sum of the squared deviations, which are taken in a second pass over the row, so that a large
+/// mean cancels nothing.
+template <class A>
+DLB_INLINE A reciprocal_deviation(A squares, int64_t n, double eps) {
+  return static_cast<A>(1 / std::sqrt(static_cast<double>(squares) / static_cast<double>(n) + eps));
+}
+
+/// y = (x - mean) / sqrt(var + eps) w + b
+template <class T, class A = compute_t<T>>
+DLB_INLINE void forward_row(const T* __restrict x, const Ahead<T>& ahead, const A* __restrict w,
+                            const A* __restrict b, int64_t n, double eps, T* __restrict y) {
+  const A mean = mean_of_row(x, n);
   const A squares = row_sum<A>(
       n,
-      [&](int64_t i) {
+      [=](int64_t i) {
         const A d = load(x[i]) - mean;
         return d * d;
       },
       ahead);
-  const double var = static_cast<double>(squares) / static_cast<double>(n);
-  return {mean, static_cast<A>(1 / std::sqrt(var + eps))};
+  const A rstd = reciprocal_deviation(squares, n, eps);
+  for (int64_t i = 0; i < n; ++i) y[i] = store<T>((load(x[i]) - mean) * rstd * w[i] + b[i]);
 }
 
 template <class T>
@@ -49,15 +61,20 @@ void forward(const KernelArgs& args, const Tensor& x, const NormAttrs& a) {
   if (r.count == 0) return;
   const std::vector<A> weight = load_vector<A>(args, 1, r.size, A(1));
   const std::vector<A> bias = load_vector<A>(args, 2, r.size, A(0));
+  const bool streamed = r.streamed(sizeof(T));
   parallel_for(r.count, kGrain / r.size + 1, [&](int64_t begin, int64_t end) {
-    simd([&, w = weight.data(), b = bias.data()] {
+    std::vector<T> buffer(streamed ? static_cast<size_t>(r.size) : 0);
+    simd([&, w = weight.data(), b = bias.data(), n = r.size] {
       for (int64_t row = begin; row < end; ++row) {
-        const T* in = x.data<T>() + row * r.size;
-        T* out = args.out(0).data<T>() + row * r.size;
-        const auto [mean, rstd] = moments<T>(in, r.size, a.eps, Ahead<T>{in + r.size, out + r.size});
-        for (int64_t i = 0; i < r.size; ++i) out[i] = store<T>((load(in[i]) - mean) * rstd * w[i] + b[i]);
+        const T* const in = x.data<T>() + row * n;
+        const T* const next = row + 1 < end ? in + n : in;
+        T* const out = args.out(0).data<T>() + row * n;
+        T* const y = streamed ? buffer.data() : out;
+        forward_row<T>(in, Ahead<T>{next, next}, w, b, n, a.eps, y);
+        if (streamed) stream(out, y, n * static_cast<int64_t>(sizeof(T)));
       }
     });
+    if (streamed) end_stream();
   });
 }
 
@@ -68,18 +85,26 @@ void layer_norm_kernel(const KernelArgs& args, const NormAttrs& a) {
 
 /// One row: writes dx and adds to the partial gradients of weight and bias.
 template <class T, class A = compute_t<T>>
-DLB_INLINE void backward_row(const T* __restrict g, const T* __restrict x, const A* __restrict w, int64_t n,
-                             double eps, T* __restrict dx, A* __restrict dw, A* __restrict db) {
-  const auto [mean, rstd] = moments<T>(x, n, eps, Ahead<T>{x + n, g + n});
-  const auto [sum, along] = row_sums<A>(
-      n, [&](int64_t i) { return load(g[i]) * w[i]; },
-      [&](int64_t i) { return load(g[i]) * w[i] * ((load(x[i]) - mean) * rstd); });
-  const A mean_sum = sum / static_cast<A>(n);
-  const A mean_along = along / static_cast<A>(n);
+DLB_INLINE void backward_row(const T* __restrict g, const T* __restrict x, const Ahead<T>& ahead,
+                             const A* __restrict w, int64_t n, double eps, T* __restrict dx, A* __restrict dw,
+                             A* __restrict db) {
+  const A mean = mean_of_row(x, n);
+  const auto [squares, plain, along] = row_sums<A>(
+      n, ahead,
+      [=](int64_t i) {
+        const A d = load(x[i]) - mean;
+        return d * d;
+      },
+      [=](int64_t i) { return load(g[i]) * w[i]; },
+      [=](int64_t i) { return load(g[i]) * w[i] * (load(x[i]) - mean); });
+  const A rstd = reciprocal_deviation(squares, n, eps);
+  // dx = rstd (g w - mean(g w) - v mean(g w v)) with v = (x - mean) rstd
+  const A shift = plain / static_cast<A>(n);
+  const A slope = along * rstd / static_cast<A>(n);
   for (int64_t i = 0; i < n; ++i) {
     const A gi = load(g[i]);
     const A value = (load(x[i]) - mean) * rstd;
-    dx[i] = store<T>(rstd * (gi * w[i] - mean_sum - value * mean_along));
+    dx[i] = store<T>(rstd * (gi * w[i] - shift - value * slope));
     dw[i] += gi * value;
     db[i] += gi;
   }
@@ -96,22 +121,29 @@ void backward(const KernelArgs& args, const Tensor& g, const Tensor& x, const No
   const int64_t blocks = (r.count + block_rows - 1) / block_rows;
   const size_t width = 2 * static_cast<size_t>(r.size);
   std::vector<double> sums(static_cast<size_t>(blocks) * width);
+  const bool streamed = r.streamed(sizeof(T));
   parallel_for(
       blocks, kGrain / (std::max<int64_t>(r.size, 1) * block_rows) + 1, [&](int64_t begin, int64_t end) {
         std::vector<A> partial(width);
+        std::vector<T> buffer(streamed ? static_cast<size_t>(r.size) : 0);
         for (int64_t block = begin; block < end; ++block) {
           std::fill(partial.begin(), partial.end(), A(0));
-          simd([&] {
-            A* dw = partial.data();
+          simd([&, n = r.size, dw = partial.data(), w = weight.data()] {
+            const T* const gd = g.data<T>();
+            const T* const xd = x.data<T>();
             const int64_t last = std::min(r.count, (block + 1) * block_rows);
             for (int64_t row = block * block_rows; row < last; ++row) {
-              const int64_t at = row * r.size;
-              backward_row<T>(g.data<T>() + at, x.data<T>() + at, weight.data(), r.size, a.eps,
-                              args.out(0).data<T>() + at, dw, dw + r.size);
+              const int64_t at = row * n;
+              const int64_t next = std::min(row + 1, last - 1) * n;
+              T* const out = args.out(0).data<T>() + at;
+              T* const dx = streamed ? buffer.data() : out;
+              backward_row<T>(gd + at, xd + at, Ahead<T>{gd + next, xd + next}, w, n, a.eps, dx, dw, dw + n);
+              if (streamed) stream(out, dx, n * static_cast<int64_t>(sizeof(T)));
             }
           });
           std::copy(partial.begin(), partial.end(), sums.begin() + block * static_cast<int64_t>(width));
         }
+        if (streamed) end_stream();
       });
   if (width == 0) return;
   const std::vector<double> total = add_blocks(sums, static_cast<int64_t>(width));

@@ -5,6 +5,7 @@
 #include "dlb/backend/cpu/layout.h"
 #include "dlb/backend/cpu/row_math.h"
 #include "dlb/backend/cpu/simd.h"
+#include "dlb/backend/cpu/stream.h"
 #include "dlb/base/threads.h"
 #include "dlb/ops/loss_defs.h"
 
@@ -73,14 +74,25 @@ double load_scalar(const Tensor& t) {
   return t.dtype() == DType::kFloat64 ? *t.data<double>() : static_cast<double>(*t.data<float>());
 }
 
-/// Runs f(row, buffer) on all rows, split over threads; the buffer has room for `size` elements.
+/// What a thread carries from row to row.
+template <class A>
+struct Walk {
+  A* buffer;
+  int64_t last;        ///< of its rows
+  int64_t known = -1;  ///< the row whose largest score is known already, and that of the row after it
+  A largest[2] = {0, 0};
+};
+
+/// Runs f(row, walk) on all rows, split over threads; the walk's buffer has room for `size` elements.
 template <class A, class F>
 void each_row(int64_t rows, int64_t size, const F& f) {
   parallel_for(rows, kGrain / std::max<int64_t>(size, 1) + 1, [&](int64_t begin, int64_t end) {
     std::vector<A> buffer(static_cast<size_t>(size));
     simd([&] {
-      for (int64_t row = begin; row < end; ++row) f(row, buffer.data());
+      Walk<A> walk{buffer.data(), end - 1};
+      for (int64_t row = begin; row < end; ++row) f(row, walk);
     });
+    end_stream();
   });
 }
 
@@ -99,17 +111,48 @@ void store_sums(const KernelArgs& args, const Classes<A>& classes, const std::ve
   store_scalar(args.out(1), count);
 }
 
+template <class T>
+bool in_place(const Scores& s) {
+  return std::is_same_v<T, compute_t<T>> && s.step == 1;
+}
+
 /// The scores of one row side by side: in place, or in `buffer`.
 template <class T, class A = compute_t<T>>
 DLB_INLINE const A* scores_of(const Tensor& x, const Scores& s, int64_t row, A* buffer) {
   const T* in = x.data<T>() + s.offset(row);
   if constexpr (std::is_same_v<T, A>) {
-    if (s.step == 1) {
-      return in;
-    }
+    if (s.step == 1) return in;
   }
   for (int64_t c = 0; c < s.classes; ++c) buffer[c] = load(in[c * s.step]);
   return buffer;
+}
+
+/// row_exp() of a row of scores and its largest one, which is found two rows before.
+template <class A>
+struct Exponentials {
+  A sum, largest;
+};
+template <bool kKeep, class T, class A = compute_t<T>>
+DLB_INLINE Exponentials<A> exponentials(const Tensor& x, const Scores& s, int64_t row, const A* in, A* out,
+                                        Walk<A>& walk) {
+  if constexpr (std::is_same_v<T, A>) {
+    if (s.step == 1) {
+      const T* const data = x.data<T>();
+      const auto scores = [&](int64_t r) { return data + s.offset(std::min(r, walk.last)); };
+      if (walk.known != row) {  // the first, or one after an ignored target
+        walk.largest[0] = row_max(in, s.classes);
+        walk.largest[1] = row_max(scores(row + 1), s.classes);
+      }
+      const A largest = walk.largest[0];
+      const auto [sum, last] = row_exp<kKeep>(in, largest, out, scores(row + 2), s.classes);
+      walk.known = row + 1;
+      walk.largest[0] = walk.largest[1];
+      walk.largest[1] = last;
+      return {sum, largest};
+    }
+  }
+  const A largest = row_max(in, s.classes);
+  return {row_exp<kKeep>(in, largest, out, in, s.classes).sum, largest};
 }
 
 template <class T>
@@ -121,14 +164,12 @@ void cross_entropy(const KernelArgs& args, const Tensor& x, const ClassLossAttrs
   const double smooth = a.label_smoothing / static_cast<double>(s.classes);
   const double total_weight = classes.total(s.classes);
   std::vector<double> losses(static_cast<size_t>(s.rows), 0.0);
-  each_row<A>(s.rows, s.classes, [&](int64_t row, A* buffer) {
+  each_row<A>(s.rows, s.classes, [&](int64_t row, Walk<A>& walk) {
     if (classes.ignored(row)) return;
-    const A* const in = scores_of<T>(x, s, row, buffer);
-    const A largest = row_max(in, s.classes);
-    const double sum =
-        static_cast<double>(row_exp_sum(in, largest, s.classes, Ahead<A>{in + s.classes, in + s.classes}));
+    const A* const in = scores_of<T>(x, s, row, walk.buffer);
+    const auto [sum, largest] = exponentials<false, T>(x, s, row, in, walk.buffer, walk);
     // -log p[c] = log_sum - (x[c] - largest)
-    const double log_sum = std::log(sum);
+    const double log_sum = std::log(static_cast<double>(sum));
     const int64_t t = classes.target[row];
     double loss = (1 - a.label_smoothing) * static_cast<double>(classes.of(t)) *
                   (log_sum - static_cast<double>(in[t] - largest));
@@ -158,21 +199,23 @@ void cross_entropy_grad(const KernelArgs& args, const Tensor& x, const ClassLoss
   const A smooth = static_cast<A>(a.label_smoothing / static_cast<double>(s.classes));
   const bool plain = classes.weight.empty() && smooth == A(0);
   const A smooth_total = smooth * static_cast<A>(classes.total(s.classes));
-  each_row<A>(s.rows, 2 * s.classes, [&](int64_t row, A* buffer) {
+  // Rows that are streamed are computed in the buffer, which should stay in the second-level cache.
+  const bool streamed = in_place<T>(s) && s.classes <= 65536 &&
+                        past_caches(s.rows * s.classes * static_cast<int64_t>(sizeof(T)));
+  each_row<A>(s.rows, 2 * s.classes, [&](int64_t row, Walk<A>& walk) {
     T* out = args.out(0).data<T>() + s.offset(row);
     if (classes.ignored(row)) {
       for (int64_t c = 0; c < s.classes; ++c) out[c * s.step] = T();
       return;
     }
-    const A* const in = scores_of<T>(x, s, row, buffer);
+    const A* const in = scores_of<T>(x, s, row, walk.buffer);
     const int64_t t = classes.target[row];
     const A own = sharp * classes.of(t);
-    A* p = buffer + s.classes;
+    A* p = walk.buffer + s.classes;
     if constexpr (std::is_same_v<T, A>) {
-      if (s.step == 1) p = out;
+      if (s.step == 1 && !streamed) p = out;
     }
-    const A sum = row_exp(in, row_max(in, s.classes), p, s.classes, Ahead<A>{in + s.classes, p + s.classes});
-    const A scale = (own + smooth_total) / sum;
+    const A scale = (own + smooth_total) / exponentials<true, T>(x, s, row, in, p, walk).sum;
     if (plain) {
       const A factor = scale * g;
       for (int64_t c = 0; c < s.classes; ++c) p[c] *= factor;
@@ -180,6 +223,7 @@ void cross_entropy_grad(const KernelArgs& args, const Tensor& x, const ClassLoss
       for (int64_t c = 0; c < s.classes; ++c) p[c] = (p[c] * scale - smooth * classes.of(c)) * g;
     }
     p[t] -= own * g;
+    if (streamed) return stream(out, p, s.classes * static_cast<int64_t>(sizeof(T)));
     if (static_cast<const void*>(p) == out) return;
     for (int64_t c = 0; c < s.classes; ++c) out[c * s.step] = store<T>(p[c]);
   });

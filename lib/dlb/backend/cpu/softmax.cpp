@@ -8,6 +8,7 @@
 #include "dlb/backend/cpu/layout.h"
 #include "dlb/backend/cpu/row_math.h"
 #include "dlb/backend/cpu/simd.h"
+#include "dlb/backend/cpu/stream.h"
 #include "dlb/base/threads.h"
 #include "dlb/ops/softmax_defs.h"
 
@@ -27,108 +28,178 @@ struct Split {
   }
 };
 
-/// Calls f(in rows..., out row) on rows of the compute type, gathering rows that are strided or in 16 bits.
-template <class T, size_t kInputs, class F>
-void each_row(const Split& s, const std::array<const T*, kInputs>& in, T* out, const F& f) {
+/// The row-major inputs of a kernel with `size` elements along the dimension, and its output.
+template <class T, size_t kInputs>
+struct Rows {
+  Split split;
+  std::array<const T*, kInputs> in;
+  T* out;
+
+  bool in_place() const { return split.inner == 1 && std::is_same_v<T, compute_t<T>>; }
+  /// Rows that are streamed are computed in a buffer; it should stay in the second-level cache.
+  bool streamed() const {
+    return in_place() && split.size <= 65536 &&
+           past_caches(split.outer * split.size * static_cast<int64_t>(sizeof(T)));
+  }
+};
+
+/// Runs `body` on rows of the compute type, gathering rows that are strided or in 16 bits. A body is made for
+/// each range of rows: body.start(first rows, those kAhead - 1 rows further on), then body(rows, those kAhead
+/// rows further on, output row) for each; beyond the range's last row it is that one's turn again.
+template <class Body, class T, size_t kInputs>
+void each_row(const Rows<T, kInputs>& r) {
   using A = compute_t<T>;
+  const Split& s = r.split;
   if (s.size == 0) return;
+  using Pointers = std::array<const A*, kInputs>;
   parallel_for(s.outer * s.inner, kGrain / s.size + 1, [&](int64_t begin, int64_t end) {
-    std::array<const A*, kInputs> rows;
+    Body body(s.size);
     if constexpr (std::is_same_v<T, A>) {
-      if (s.inner == 1) {
+      if (r.in_place()) {
+        const bool streamed = r.streamed();
+        std::vector<A> buffer(streamed ? static_cast<size_t>(s.size) : 0);
+        const auto row_of = [&](int64_t row) {
+          Pointers rows;
+          for (size_t k = 0; k < kInputs; ++k) rows[k] = r.in[k] + row * s.size;
+          return rows;
+        };
         simd([&] {
+          body.start(row_of(begin), row_of(std::min(begin + Body::kAhead - 1, end - 1)));
           for (int64_t row = begin; row < end; ++row) {
-            for (size_t k = 0; k < kInputs; ++k) {
-              rows[k] = in[k] + row * s.size;
-            }
-            f(rows, out + row * s.size);
+            T* const out = r.out + row * s.size;
+            body(row_of(row), row_of(std::min(row + Body::kAhead, end - 1)), streamed ? buffer.data() : out);
+            if (streamed) stream(out, buffer.data(), s.size * static_cast<int64_t>(sizeof(T)));
           }
         });
+        if (streamed) end_stream();
         return;
       }
     }
     std::vector<A> buffer(static_cast<size_t>(s.size) * (kInputs + 1));
     simd([&] {
+      Pointers rows;
       for (int64_t row = begin; row < end; ++row) {
         const int64_t base = row / s.inner * s.size * s.inner + row % s.inner;
         for (size_t k = 0; k < kInputs; ++k) {
           A* to = buffer.data() + k * static_cast<size_t>(s.size);
-          for (int64_t i = 0; i < s.size; ++i) to[i] = load(in[k][base + i * s.inner]);
+          for (int64_t i = 0; i < s.size; ++i) to[i] = load(r.in[k][base + i * s.inner]);
           rows[k] = to;
         }
         A* result = buffer.data() + kInputs * static_cast<size_t>(s.size);
-        f(rows, result);
-        for (int64_t i = 0; i < s.size; ++i) out[base + i * s.inner] = store<T>(result[i]);
+        body.start(rows, rows);
+        body(rows, rows, result);
+        for (int64_t i = 0; i < s.size; ++i) r.out[base + i * s.inner] = store<T>(result[i]);
       }
     });
   });
 }
 
-void softmax_kernel(const KernelArgs& args, const SoftmaxAttrs& a) {
+template <class A>
+using OneRow = std::array<const A*, 1>;
+template <class A>
+using TwoRows = std::array<const A*, 2>;
+
+/// The largest elements of this row and the next: they are found two rows ahead, so that no row waits for its
+/// own.
+template <class A>
+struct Largest {
+  A now = 0, next = 0;
+};
+
+template <class A>
+struct Softmax {
+  static constexpr int64_t kAhead = 2;
+  explicit Softmax(int64_t n) : size(n) {}
+  DLB_INLINE void start(const OneRow<A>& x, const OneRow<A>& second) {
+    largest = {row_max(x[0], size), row_max(second[0], size)};
+  }
+  DLB_INLINE void operator()(const OneRow<A>& x, const OneRow<A>& later, A* y) {
+    const auto [sum, last] = row_exp<true>(x[0], largest.now, y, later[0], size);
+    largest = {largest.next, last};
+    const A scale = A(1) / sum;
+    for (int64_t i = 0; i < size; ++i) y[i] *= scale;
+  }
+  int64_t size;
+  Largest<A> largest;
+};
+
+template <class A>
+struct LogSoftmax {
+  static constexpr int64_t kAhead = 2;
+  explicit LogSoftmax(int64_t n) : size(n) {}
+  DLB_INLINE void start(const OneRow<A>& x, const OneRow<A>& second) {
+    largest = {row_max(x[0], size), row_max(second[0], size)};
+  }
+  DLB_INLINE void operator()(const OneRow<A>& x, const OneRow<A>& later, A* y) {
+    const A shift = largest.now;
+    const auto [sum, last] = row_exp<false>(x[0], shift, y, later[0], size);
+    largest = {largest.next, last};
+    const A log_sum = std::log(sum);
+    for (int64_t i = 0; i < size; ++i) y[i] = (x[0][i] - shift) - log_sum;
+  }
+  int64_t size;
+  Largest<A> largest;
+};
+
+/// dx = y (g - sum(g y))
+template <class A>
+struct SoftmaxGrad {
+  static constexpr int64_t kAhead = 1;
+  explicit SoftmaxGrad(int64_t n) : size(n) {}
+  DLB_INLINE void start(const TwoRows<A>&, const TwoRows<A>&) {}
+  DLB_INLINE void operator()(const TwoRows<A>& in, const TwoRows<A>& next, A* dx) {
+    const A* const g = in[0];
+    const A* const y = in[1];
+    const A dot = row_sum<A>(
+        size, [&](int64_t i) { return g[i] * y[i]; }, Ahead<A>{next[0], next[1]});
+    for (int64_t i = 0; i < size; ++i) dx[i] = y[i] * (g[i] - dot);
+  }
+  int64_t size;
+};
+
+/// dx = g - e^y sum(g)
+template <class A>
+struct LogSoftmaxGrad {
+  static constexpr int64_t kAhead = 1;
+  explicit LogSoftmaxGrad(int64_t n) : size(n) {}
+  DLB_INLINE void start(const TwoRows<A>&, const TwoRows<A>&) {}
+  DLB_INLINE void operator()(const TwoRows<A>& in, const TwoRows<A>& next, A* dx) {
+    const A* const g = in[0];
+    const A* const y = in[1];
+    const A sum = row_sum<A>(
+        size, [&](int64_t i) { return g[i]; }, Ahead<A>{next[0], next[1]});
+    for (int64_t i = 0; i < size; ++i) dx[i] = g[i] - fast_exp(y[i]) * sum;
+  }
+  int64_t size;
+};
+
+template <template <class> class Body>
+void one_input_kernel(const KernelArgs& args, const SoftmaxAttrs& a) {
   const Tensor x = row_major(args.in(0));
-  const Split s(x.shape(), a.dim);
   dispatch_floating(x.dtype(), [&](auto t) {
     using T = decltype(t);
-    using A = compute_t<T>;
-    each_row<T, 1>(s, {x.data<T>()}, args.out(0).data<T>(), [&](const auto& in, A* y) {
-      const A sum = row_exp(in[0], row_max(in[0], s.size), y, s.size, Ahead<A>{in[0] + s.size, y + s.size});
-      const A scale = A(1) / sum;
-      for (int64_t i = 0; i < s.size; ++i) y[i] *= scale;
-    });
+    each_row<Body<compute_t<T>>>(Rows<T, 1>{Split(x.shape(), a.dim), {x.data<T>()}, args.out(0).data<T>()});
   });
 }
 
-void log_softmax_kernel(const KernelArgs& args, const SoftmaxAttrs& a) {
-  const Tensor x = row_major(args.in(0));
-  const Split s(x.shape(), a.dim);
-  dispatch_floating(x.dtype(), [&](auto t) {
-    using T = decltype(t);
-    using A = compute_t<T>;
-    each_row<T, 1>(s, {x.data<T>()}, args.out(0).data<T>(), [&](const auto& in, A* y) {
-      const A largest = row_max(in[0], s.size);
-      const A log_sum = std::log(row_exp_sum(in[0], largest, s.size, Ahead<A>{in[0] + s.size, y + s.size}));
-      for (int64_t i = 0; i < s.size; ++i) y[i] = (in[0][i] - largest) - log_sum;
-    });
-  });
-}
-
-void softmax_grad_kernel(const KernelArgs& args, const SoftmaxAttrs& a) {
+template <template <class> class Body>
+void two_inputs_kernel(const KernelArgs& args, const SoftmaxAttrs& a) {
   const Tensor g = row_major(args.in(0));
   const Tensor y = row_major(args.in(1));
-  const Split s(g.shape(), a.dim);
   dispatch_floating(g.dtype(), [&](auto t) {
     using T = decltype(t);
-    using A = compute_t<T>;
-    each_row<T, 2>(s, {g.data<T>(), y.data<T>()}, args.out(0).data<T>(), [&](const auto& in, A* dx) {
-      const A dot = row_sum<A>(
-          s.size, [&](int64_t i) { return in[0][i] * in[1][i]; }, Ahead<A>{in[0] + s.size, in[1] + s.size});
-      for (int64_t i = 0; i < s.size; ++i) dx[i] = in[1][i] * (in[0][i] - dot);
-    });
-  });
-}
-
-void log_softmax_grad_kernel(const KernelArgs& args, const SoftmaxAttrs& a) {
-  const Tensor g = row_major(args.in(0));
-  const Tensor y = row_major(args.in(1));
-  const Split s(g.shape(), a.dim);
-  dispatch_floating(g.dtype(), [&](auto t) {
-    using T = decltype(t);
-    using A = compute_t<T>;
-    each_row<T, 2>(s, {g.data<T>(), y.data<T>()}, args.out(0).data<T>(), [&](const auto& in, A* dx) {
-      const A sum = row_sum<A>(
-          s.size, [&](int64_t i) { return in[0][i]; }, Ahead<A>{in[0] + s.size, in[1] + s.size});
-      for (int64_t i = 0; i < s.size; ++i) dx[i] = in[0][i] - fast_exp(in[1][i]) * sum;
-    });
+    each_row<Body<compute_t<T>>>(
+        Rows<T, 2>{Split(g.shape(), a.dim), {g.data<T>(), y.data<T>()}, args.out(0).data<T>()});
   });
 }
 
 }  // namespace
 
 void install_softmax() {
-  set_kernel(op::softmax(), DeviceKind::kCpu, softmax_kernel);
-  set_kernel(op::log_softmax(), DeviceKind::kCpu, log_softmax_kernel);
-  set_kernel(op::softmax_grad(), DeviceKind::kCpu, softmax_grad_kernel);
-  set_kernel(op::log_softmax_grad(), DeviceKind::kCpu, log_softmax_grad_kernel);
+  set_kernel(op::softmax(), DeviceKind::kCpu, one_input_kernel<Softmax>);
+  set_kernel(op::log_softmax(), DeviceKind::kCpu, one_input_kernel<LogSoftmax>);
+  set_kernel(op::softmax_grad(), DeviceKind::kCpu, two_inputs_kernel<SoftmaxGrad>);
+  set_kernel(op::log_softmax_grad(), DeviceKind::kCpu, two_inputs_kernel<LogSoftmaxGrad>);
   install_dropout();
 }
 

@@ -1,0 +1,94 @@
+#include "dlb/backend/cpu/stream.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "dlb/backend/cpu/simd.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace dlb::backend::cpu {
+
+namespace {
+
+constexpr int64_t kLine = 64;
+
+#if defined(__x86_64__)
+__attribute__((target("avx512f"))) void lines_avx512(char* to, const char* from, int64_t bytes) {
+  for (int64_t i = 0; i < bytes; i += kLine) {
+    _mm512_stream_si512(reinterpret_cast<__m512i*>(to + i), _mm512_loadu_si512(from + i));
+  }
+}
+
+__attribute__((target("avx2"))) void lines_avx2(char* to, const char* from, int64_t bytes) {
+  const auto* x = reinterpret_cast<const __m256i*>(from);
+  auto* y = reinterpret_cast<__m256i*>(to);
+  for (int64_t i = 0; i < bytes; i += kLine, x += 2, y += 2) {
+    const __m256i a = _mm256_loadu_si256(x);
+    const __m256i b = _mm256_loadu_si256(x + 1);
+    _mm256_stream_si256(y, a);
+    _mm256_stream_si256(y + 1, b);
+  }
+}
+
+void lines_sse2(char* to, const char* from, int64_t bytes) {
+  const auto* x = reinterpret_cast<const __m128i*>(from);
+  auto* y = reinterpret_cast<__m128i*>(to);
+  for (int64_t i = 0; i < bytes; i += kLine, x += 4, y += 4) {
+    for (int64_t k = 0; k < 4; ++k) _mm_stream_si128(y + k, _mm_loadu_si128(x + k));
+  }
+}
+
+void lines(char* to, const char* from, int64_t bytes) {
+  switch (isa()) {
+    case Isa::kAvx512:
+      return lines_avx512(to, from, bytes);
+    case Isa::kAvx2:
+      return lines_avx2(to, from, bytes);
+    default:
+      return lines_sse2(to, from, bytes);
+  }
+}
+#else
+void lines(char* to, const char* from, int64_t bytes) { std::memcpy(to, from, static_cast<size_t>(bytes)); }
+#endif
+
+int64_t last_level_cache() {
+#if defined(_SC_LEVEL3_CACHE_SIZE)
+  const int64_t size = ::sysconf(_SC_LEVEL3_CACHE_SIZE);
+  if (size > 0) return size;
+#endif
+  return int64_t{32} << 20;
+}
+
+}  // namespace
+
+bool past_caches(int64_t bytes) {
+  // Inputs come through the caches as well.
+  static const int64_t limit = std::max(last_level_cache() / 2, int64_t{8} << 20);
+  return bytes >= limit;
+}
+
+void stream(void* to, const void* from, int64_t bytes) {
+  char* y = static_cast<char*>(to);
+  const char* x = static_cast<const char*>(from);
+  const auto past = static_cast<int64_t>(reinterpret_cast<uintptr_t>(y) % kLine);
+  const int64_t head = std::min(past == 0 ? 0 : kLine - past, bytes);
+  std::memcpy(y, x, static_cast<size_t>(head));
+  const int64_t whole = (bytes - head) / kLine * kLine;
+  lines(y + head, x + head, whole);
+  const int64_t done = head + whole;
+  std::memcpy(y + done, x + done, static_cast<size_t>(bytes - done));
+}
+
+void end_stream() {
+#if defined(__x86_64__)
+  _mm_sfence();
+#endif
+}
+
+}  // namespace dlb::backend::cpu
