@@ -2,9 +2,12 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <new>
 #include <nlohmann/json.hpp>
+#include <system_error>
 
 #include "commands.h"
 #include "dlb/backend/cpu/install.h"
@@ -115,10 +118,25 @@ void occupy_standard_streams() {
   }
 }
 
+/// Lets the process start over with OpenMP's threads told to sleep soon when they wait. By default they spin
+/// for so long that training beside another busy process takes many times longer than it need; the library
+/// reads its settings before main(). What the user has set stands, and commands that compute little do not
+/// pay for a second start.
+void start_with_short_spins(int argc, char** argv) {
+  const std::string_view command = argc > 1 ? argv[1] : "";
+  if (command != "train" && command != "eval") return;
+  if (std::getenv("GOMP_SPINCOUNT") != nullptr || std::getenv("OMP_WAIT_POLICY") != nullptr) return;
+  std::error_code error;
+  const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
+  if (error || ::setenv("GOMP_SPINCOUNT", "10000", 1) != 0) return;
+  ::execv(self.c_str(), argv);  // comes back only if it cannot; then this process will do
+}
+
 }  // namespace
 }  // namespace dlb::app
 
 int main(int argc, char** argv) {
+  dlb::app::start_with_short_spins(argc, argv);
   std::signal(SIGPIPE, SIG_IGN);  // `dlbench train c.yaml | head` must not kill a run half way
   dlb::app::occupy_standard_streams();
   dlb::backend::cpu::install();
