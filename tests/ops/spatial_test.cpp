@@ -83,7 +83,7 @@ TEST_CASE("unpooling puts values where they were, or refuses") {
 }
 
 TEST_CASE("fractional pooling takes windows in order that cover the ends") {
-  const Tensor x = reshape(arange(0, 2.0 * 3 * 9 * 11), {2, 3, 9, 11});
+  const Tensor x = reshape(arange(0, 2.0 * 3 * 9 * 11, 1, DType::kFloat64), {2, 3, 9, 11});
   const MaxPoolResult r = fractional_max_pool(x, {3, 2}, {4, 5}, {.seed = 3, .purpose = RngPurpose::kUser});
   CHECK(r.y.shape() == Shape{2, 3, 4, 5});
   const std::vector<int64_t> at = r.indices.to_vector<int64_t>();
