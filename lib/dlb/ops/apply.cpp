@@ -114,7 +114,7 @@ void attach_node(const OpDef& op, Inputs inputs, Outputs& out, const void* attrs
 
 }  // namespace
 
-Outputs apply(const OpDef& op, Inputs inputs, const void* attrs) {
+Outputs apply(const OpDef& op, Inputs inputs, const void* attrs) try {
   Infer context(op, inputs);
   op.attrs->call_infer(op.infer, context, attrs);
   auto& specs = context.outputs();
@@ -140,6 +140,9 @@ Outputs apply(const OpDef& op, Inputs inputs, const void* attrs) {
     }
   }
   return out;
+} catch (const std::bad_alloc&) {
+  // Of the scratch memory of a kernel; tensors have a message of their own.
+  fail(ErrorKind::kDevice, "{}: out of memory", op.name);
 }
 
 RecordScope::RecordScope(Recorder& recorder) : previous_(std::exchange(state.recorder, &recorder)) {}
