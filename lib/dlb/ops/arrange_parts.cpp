@@ -58,8 +58,8 @@ Tensor pixel_shuffle(const Tensor& x, int64_t factor) {
   const int rank = x.rank();
   if (rank < 3 || factor < 1 || factor > (1 << 20) || x.dim(-3) % (factor * factor) != 0) {
     fail(ErrorKind::kShape,
-         "pixel_shuffle by {} expects [*, channels, H, W] with channels divisible by {}, got {}", factor,
-         factor * factor, shape_text(x.shape()));
+         "pixel_shuffle by {} expects [*, channels, H, W] with channels divisible by its square, got {}",
+         factor, shape_text(x.shape()));
   }
   Shape apart(x.shape().begin(), x.shape().end() - 3);
   Dims order;

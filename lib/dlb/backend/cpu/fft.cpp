@@ -115,7 +115,8 @@ void rfft_kernel(const KernelArgs& args, const RealFftAttrs& attrs) {
           x[to] = from[at];
           y[to] = 0;
         } else {
-          (j % 2 == 0 ? x : y)[to - (j + 1) / 2 * count] = from[at];
+          T* const part = j % 2 == 0 ? x : y;
+          part[to - (j - j / 2) * count] = from[at];
         }
       });
       work.transform();
@@ -181,8 +182,8 @@ void irfft_kernel(const KernelArgs& args, const InverseRealFftAttrs& attrs) {
       x = work.re();
       y = work.im();
       each_element<T>(lines, first, count, n, [&](int64_t a, int64_t at, int64_t j) {
-        const T value = !even ? x[a] : (j % 2 == 0 ? x : y)[a - (j + 1) / 2 * count];
-        to[at] = value * scale;
+        const T* const part = even && j % 2 == 1 ? y : x;
+        to[at] = part[even ? a - (j - j / 2) * count : a] * scale;
       });
     });
   });
