@@ -43,8 +43,14 @@ template <class T, class F>
 void each_element(const Lines& lines, int64_t first, int64_t count, int64_t n, const F& f, int64_t step = 1) {
   int64_t start[FftLines<T>::kMost];
   for (int64_t i = 0; i < count; ++i) start[i] = lines.start(first + i);
-  // Tiles of a cache line of each line: lines that lie a power of two apart share their place in the cache.
   const int64_t distance = step * lines.inner;
+  if (lines.inner > 1 && start[count - 1] == start[0] + count - 1) {
+    for (int64_t j = 0; j < n; ++j) {
+      for (int64_t i = 0; i < count; ++i) f(j * count + i, start[0] + j * distance + i, j);
+    }
+    return;
+  }
+  // Tiles of a cache line of each line: lines that lie a power of two apart share their place in the cache.
   const int64_t tile = lines.inner == 1 ? FftLines<T>::kMost : 1;
   for (int64_t begin = 0; begin < n; begin += tile) {
     const int64_t end = std::min(begin + tile, n);
