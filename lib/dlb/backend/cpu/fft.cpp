@@ -37,17 +37,25 @@ void each_block(const Lines& lines, const FftPlan<T>& plan, const F& f) {
   });
 }
 
-/// Calls f(place in the work, place in the tensor, j) for the elements j below n of a block's lines.
+/// Calls f(place in the work, place in the tensor, j) for j below n: element j * step of each of a block's
+/// lines.
 template <class T, class F>
-void each_element(const Lines& lines, int64_t first, int64_t count, int64_t n, const F& f) {
+void each_element(const Lines& lines, int64_t first, int64_t count, int64_t n, const F& f, int64_t step = 1) {
   int64_t start[FftLines<T>::kMost];
   for (int64_t i = 0; i < count; ++i) start[i] = lines.start(first + i);
+  const int64_t distance = step * lines.inner;
+  if (lines.inner > 1 && start[count - 1] == start[0] + count - 1) {
+    for (int64_t j = 0; j < n; ++j) {
+      for (int64_t i = 0; i < count; ++i) f(j * count + i, start[0] + j * distance + i, j);
+    }
+    return;
+  }
   // Tiles of a cache line of each line: lines that lie a power of two apart share their place in the cache.
   const int64_t tile = lines.inner == 1 ? FftLines<T>::kMost : 1;
   for (int64_t begin = 0; begin < n; begin += tile) {
     const int64_t end = std::min(begin + tile, n);
     for (int64_t i = 0; i < count; ++i) {
-      for (int64_t j = begin; j < end; ++j) f(j * count + i, start[i] + j * lines.inner, j);
+      for (int64_t j = begin; j < end; ++j) f(j * count + i, start[i] + j * distance, j);
     }
   }
 }
@@ -110,15 +118,18 @@ void rfft_kernel(const KernelArgs& args, const RealFftAttrs& attrs) {
     const T scale = static_cast<T>(attrs.scale);
     each_block<T>(lines, plan, [&](int64_t first, int64_t count, FftLines<T>& work) {
       T *x = work.re(), *y = work.im();
-      each_element<T>(lines, first, count, n, [&](int64_t to, int64_t at, int64_t j) {
-        if (!even) {
-          x[to] = from[at];
-          y[to] = 0;
-        } else {
-          T* const part = j % 2 == 0 ? x : y;
-          part[to - (j - j / 2) * count] = from[at];
-        }
-      });
+      if (even) {
+        const auto pair = [&](int64_t a, int64_t at, int64_t) {
+          x[a] = from[at];
+          y[a] = from[at + lines.inner];
+        };
+        each_element<T>(lines, first, count, plan.n, pair, 2);
+      } else {
+        each_element<T>(lines, first, count, n, [&](int64_t a, int64_t at, int64_t) {
+          x[a] = from[at];
+          y[a] = 0;
+        });
+      }
       work.transform();
       x = work.re();
       y = work.im();
@@ -181,10 +192,16 @@ void irfft_kernel(const KernelArgs& args, const InverseRealFftAttrs& attrs) {
       work.transform();
       x = work.re();
       y = work.im();
-      each_element<T>(lines, first, count, n, [&](int64_t a, int64_t at, int64_t j) {
-        const T* const part = even && j % 2 == 1 ? y : x;
-        to[at] = part[even ? a - (j - j / 2) * count : a] * scale;
-      });
+      if (even) {
+        const auto pair = [&](int64_t a, int64_t at, int64_t) {
+          to[at] = x[a] * scale;
+          to[at + lines.inner] = y[a] * scale;
+        };
+        each_element<T>(lines, first, count, plan.n, pair, 2);
+      } else {
+        each_element<T>(lines, first, count, n,
+                        [&](int64_t a, int64_t at, int64_t) { to[at] = x[a] * scale; });
+      }
     });
   });
 }
