@@ -71,10 +71,14 @@ std::pair<Tensor, Tensor> attend_heads(
 /// projection if there is one.
 std::vector<RecurrentWeights> weights_of(const std::vector<Tensor>& params, bool biases, int64_t layers,
                                          bool bidirectional) {
+  const int64_t given = static_cast<int64_t>(params.size());
+  if (layers < 1 || layers > given) {
+    fail(ErrorKind::kConfig, "recurrent layers expect weights for each, got {} layers and {} tensors", layers,
+         given);
+  }
   const int64_t count = layers * (bidirectional ? 2 : 1);
   const int64_t plain = biases ? 4 : 2;
-  const int64_t given = static_cast<int64_t>(params.size());
-  if (count < 1 || (given != count * plain && given != count * (plain + 1))) {
+  if (given != count * plain && given != count * (plain + 1)) {
     fail(ErrorKind::kConfig,
          "recurrent layers expect {} tensors of weights (or one more for each projection), got {}",
          count * plain, given);
