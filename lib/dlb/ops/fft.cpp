@@ -276,7 +276,9 @@ Sizes sizes_of(const Tensor& x, const std::optional<Dims>& s, const std::optiona
     int64_t size = last ? 2 * (own - 1) : own;
     if (s && (*s)[i] != -1) size = (*s)[i];
     out.sizes.push_back(size_of(size, size));
-    out.points *= size;
+    if (__builtin_mul_overflow(out.points, size, &out.points)) {
+      fail(ErrorKind::kShape, "fft of too many points: {} and more", shape_text(out.sizes));
+    }
   }
   return out;
 }

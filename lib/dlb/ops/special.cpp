@@ -1,6 +1,7 @@
 #include "dlb/ops/special.h"
 
 #include <cmath>
+#include <limits>
 #include <numbers>
 
 #include "dlb/ops/binary.h"
@@ -61,7 +62,9 @@ void vjp_sinc(Vjp& c, const NoAttrs&) {
 }
 
 void infer_polygamma(Infer& c, const PolygammaAttrs& a) {
-  if (a.n < 0) fail(ErrorKind::kUnsupported, "polygamma expects n >= 0, got {}", a.n);
+  if (a.n < 0 || a.n > std::numeric_limits<int32_t>::max()) {
+    fail(ErrorKind::kUnsupported, "polygamma expects n from 0 to 2147483647, got {}", a.n);
+  }
   infer_real(c, a);
 }
 

@@ -87,9 +87,10 @@ void slice_scatter_kernel(const KernelArgs& k, const SliceScatterAttrs& a) {
   const Tensor& out = k.out(0);
   const auto dim = static_cast<size_t>(normalize_dim(a.dim, out.rank()));
   fill(out, 0);
+  if (k.in(0).numel() == 0) return;
   Strides strides = out.strides();
   const int64_t at = a.start * strides[dim];
-  strides[dim] *= a.step;
+  if (k.in(0).shape()[dim] > 1) strides[dim] *= a.step;
   copy_part(out, at, strides, k.in(0));
 }
 
