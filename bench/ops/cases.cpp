@@ -4,6 +4,7 @@
 
 #include "dlb/autograd/autograd.h"
 #include "dlb/ops/create.h"
+#include "dlb/ops/shape_ops.h"
 #include "dlb/ops/unary.h"
 
 namespace dlb::bench {
@@ -43,7 +44,9 @@ void backward(benchmark::State& state, const Cases& cases, const Sizes& sizes) {
     if (t.requires_grad()) leaves.push_back(t);
   }
   const Tensor y = c.run();
-  const Tensor seed = y.rank() == 0 ? ones_like(y) : random(y.shape());
+  // In the memory order of y, as gradients arrive in a network.
+  Tensor seed = y.rank() == 0 ? ones_like(y) : random(y.shape());
+  if (!y.is_contiguous() && y.is_channels_last()) seed = contiguous(seed, Layout::kChannelsLast);
   time(state, [&] { return grad({y}, leaves, {seed}, true); });
 }
 

@@ -38,9 +38,12 @@ void infer_gather(Infer& c, const IndexAttrs& a) {
   c.output(c.input(1).shape, c.input(0).dtype);
 }
 
+/// Zeros that take no memory.
+Tensor zeros_of(const Tensor& x) { return expand(zeros({}, x.dtype(), x.device()), x.shape()); }
+
 void vjp_gather(Vjp& c, const IndexAttrs& a) {
   const Tensor& x = c.input(0);
-  c.input_grad(0, dlb::scatter_add(zeros(x.shape(), x.dtype(), x.device()), a.dim, c.input(1), c.grad(0)));
+  c.input_grad(0, dlb::scatter_add(zeros_of(x), a.dim, c.input(1), c.grad(0)));
 }
 
 void infer_index_select(Infer& c, const IndexAttrs& a) {
@@ -58,7 +61,7 @@ void infer_index_select(Infer& c, const IndexAttrs& a) {
 
 void vjp_index_select(Vjp& c, const IndexAttrs& a) {
   const Tensor& x = c.input(0);
-  c.input_grad(0, dlb::index_add(zeros(x.shape(), x.dtype(), x.device()), a.dim, c.input(1), c.grad(0)));
+  c.input_grad(0, dlb::index_add(zeros_of(x), a.dim, c.input(1), c.grad(0)));
 }
 
 void infer_one_hot(Infer& c, const OneHotAttrs& a) {

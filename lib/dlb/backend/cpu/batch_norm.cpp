@@ -4,6 +4,7 @@
 #include "dlb/backend/cpu/kernels.h"
 #include "dlb/backend/cpu/layout.h"
 #include "dlb/backend/cpu/norm_support.h"
+#include "dlb/backend/cpu/stream.h"
 #include "dlb/base/threads.h"
 #include "dlb/ops/norm_defs.h"
 
@@ -20,6 +21,23 @@ struct Blocks {
     // A block of about 32 KiB is read twice, the second time from the first-level cache.
     block_rows = std::max<int64_t>(1, 8192 / std::max<int64_t>(channels * together, 1)) * together;
     count = (rows + block_rows - 1) / block_rows;
+  }
+
+  /// Calls f(first element, rows, output) for all blocks, split over threads; large outputs are streamed.
+  template <class T, class F>
+  void write(T* out, const F& f) const {
+    const auto element = static_cast<int64_t>(sizeof(T));
+    const bool streamed = past_caches(rows * channels * element) && block_rows * channels <= 65536;
+    parallel_for(count, 2, [&](int64_t begin, int64_t end) {
+      std::vector<T> buffer(streamed ? static_cast<size_t>(block_rows * channels) : 0);
+      for (int64_t b = begin; b < end; ++b) {
+        const int64_t first = b * block_rows * channels;
+        const int64_t n = std::min(block_rows, rows - b * block_rows);
+        f(first, n, streamed ? buffer.data() : out + first);
+        if (streamed) stream(out + first, buffer.data(), n * channels * element);
+      }
+      if (streamed) end_stream();
+    });
   }
 
   /// Calls f(block, first element, rows) for all blocks, split over threads.
@@ -112,9 +130,8 @@ void normalize(const KernelArgs& args, const Tensor& x, double eps) {
   const std::vector<A> means = repeat_columns(args.in(1).to_vector<A>());
   const std::vector<A> scales = repeat_columns(scale);
   const std::vector<A> shifts = repeat_columns(load_vector<A>(args, 4, b.channels, A(0)));
-  b.parallel([&](int64_t, int64_t first, int64_t rows) {
+  b.write(args.out(0).data<T>(), [&](int64_t first, int64_t rows, T* out) {
     const T* in = x.data<T>() + first;
-    T* out = args.out(0).data<T>() + first;
     simd([&, m = means.data(), s = scales.data(), shift = shifts.data()] {
       each_element(rows, b.channels,
                    [&](int64_t i, int64_t l) { out[i] = store<T>((load(in[i]) - m[l]) * s[l] + shift[l]); });
@@ -166,10 +183,9 @@ void backward(const KernelArgs& args, const Tensor& g, const Tensor& x, double e
   const std::vector<A> scales = repeat_columns(scale);
   const std::vector<A> shifts = repeat_columns(shift);
   const std::vector<A> slopes = repeat_columns(slope);
-  b.parallel([&](int64_t, int64_t first, int64_t rows) {
+  b.write(args.out(0).data<T>(), [&](int64_t first, int64_t rows, T* out) {
     const T* gd = g.data<T>() + first;
     const T* xd = x.data<T>() + first;
-    T* out = args.out(0).data<T>() + first;
     simd([&, m = means.data(), s = scales.data(), h = shifts.data(), k = slopes.data()] {
       each_element(rows, b.channels, [&](int64_t i, int64_t l) {
         out[i] = store<T>(load(gd[i]) * s[l] - h[l] - (load(xd[i]) - m[l]) * k[l]);

@@ -89,13 +89,14 @@ DLB_INLINE void add_columns(int64_t rows, int64_t columns, A* lanes, double* tot
   }
 }
 
-/// Calls f(i, lane) for all elements i of the matrix.
+/// Calls f(i, lane) for all elements i of the matrix, which writes nothing that another element reads.
 template <class F>
 DLB_INLINE void each_element(int64_t rows, int64_t columns, const F& f) {
   const int64_t width = column_lanes(columns);
   const int64_t n = rows * columns;
   int64_t i = 0;
   for (; i + width <= n; i += width) {
+#pragma GCC ivdep
     for (int64_t l = 0; l < width; ++l) f(i + l, l);
   }
   for (int64_t l = 0; i + l < n; ++l) f(i + l, l);

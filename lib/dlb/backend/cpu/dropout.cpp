@@ -6,6 +6,7 @@
 #include "dlb/backend/cpu/philox_block.h"
 #include "dlb/backend/cpu/row_math.h"
 #include "dlb/backend/cpu/simd.h"
+#include "dlb/backend/cpu/stream.h"
 #include "dlb/base/threads.h"
 #include "dlb/ops/softmax_defs.h"
 
@@ -28,16 +29,20 @@ void drop(const T* x, T* y, int64_t n, const DropoutAttrs& a) {
   const uint32_t threshold = static_cast<uint32_t>(std::ceil(a.p * 0x1p24));
   const A scale = a.p < 1 ? static_cast<A>(1 / (1 - a.p)) : A(0);
   constexpr int64_t kBlock = 512;  // words that stay in the first-level cache
+  const bool streamed = past_caches(n * static_cast<int64_t>(sizeof(T)));
   parallel_for((n + kBlock - 1) / kBlock, 16, [&](int64_t begin, int64_t end) {
     uint32_t bits[kBlock];
+    T buffer[kBlock];
     for (int64_t first = begin * kBlock; first < std::min(n, end * kBlock); first += kBlock) {
       const int64_t count = std::min(kBlock, n - first);
       // Memory arrives while the numbers are drawn.
       prefetch_row(x + first, count);
-      prefetch_row(y + first, count);
+      T* const out = streamed ? buffer : y + first;
       philox_fill(a.key, static_cast<uint64_t>(first / kPhiloxWords), bits, count);
-      simd([&] { drop_block(x + first, y + first, bits, count, threshold, scale); });
+      simd([&] { drop_block(x + first, out, bits, count, threshold, scale); });
+      if (streamed) stream(y + first, buffer, count * static_cast<int64_t>(sizeof(T)));
     }
+    if (streamed) end_stream();
   });
 }
 

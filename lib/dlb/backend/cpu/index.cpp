@@ -1,10 +1,12 @@
 #include <algorithm>
+#include <cstring>
 #include <limits>
 #include <vector>
 
 #include "dlb/backend/cpu/index_support.h"
 #include "dlb/backend/cpu/kernels.h"
 #include "dlb/backend/cpu/layout.h"
+#include "dlb/backend/cpu/stream.h"
 #include "dlb/base/threads.h"
 #include "dlb/ops/index_defs.h"
 
@@ -18,17 +20,29 @@ constexpr int64_t kGrain = 32768;
 void take_rows(const KernelArgs& k, int64_t dim, std::string_view op) {
   const Tensor x = row_major(k.in(0));
   const Rows rows(x.shape(), dim);
-  const std::vector<int64_t> index = checked_index(k.in(1), rows.size, op, "rows");
-  const auto count = static_cast<int64_t>(index.size());
+  const IndexValues index(k.in(1), rows.size, op, "rows");
+  const int64_t count = index.size();
   const auto bytes = static_cast<int64_t>(dtype_size(x.dtype())) * rows.inner;
   if (bytes == 0 || count == 0) return;
   const char* const from = static_cast<const char*>(x.raw());
   char* const to = static_cast<char*>(k.out(0).raw());
+  const bool streamed = bytes % 64 == 0 && past_caches(rows.outer * count * bytes);
   parallel_for(rows.outer * count, std::max<int64_t>(kGrain * 4 / bytes, 1), [&](int64_t begin, int64_t end) {
+    int64_t outer = begin / count;
+    int64_t at = begin % count;
     for (int64_t i = begin; i < end; ++i) {
-      const int64_t row = i / count * rows.size + index[static_cast<size_t>(i % count)];
-      std::copy_n(from + row * bytes, bytes, to + i * bytes);
+      const char* const row = from + (outer * rows.size + index[at]) * bytes;
+      if (streamed) {
+        stream(to + i * bytes, row, bytes);
+      } else {
+        std::memcpy(to + i * bytes, row, static_cast<size_t>(bytes));
+      }
+      if (++at == count) {
+        at = 0;
+        ++outer;
+      }
     }
+    if (streamed) end_stream();
   });
 }
 
@@ -38,16 +52,25 @@ void embedding_kernel(const KernelArgs& k, const EmbeddingAttrs&) { take_rows(k,
 void gather_kernel(const KernelArgs& k, const IndexAttrs& a) {
   const Tensor x = row_major(k.in(0));
   const Rows rows(x.shape(), a.dim);
-  const std::vector<int64_t> index = checked_index(k.in(1), rows.size, "gather", "elements");
-  if (index.empty()) return;
+  const IndexValues index(k.in(1), rows.size, "gather", "elements");
+  if (index.size() == 0) return;
   const Places places(x.shape(), k.in(1).shape(), a.dim);
   dispatch_size(x.dtype(), [&](auto tag) {
     using T = decltype(tag);
     const T* const from = static_cast<const T*>(x.raw());
     T* const to = static_cast<T*>(k.out(0).raw());
-    parallel_for(static_cast<int64_t>(index.size()), kGrain, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i)
-        to[i] = from[places(i) + index[static_cast<size_t>(i)] * places.step()];
+    const int64_t step = places.step();
+    parallel_for(index.size(), kGrain, [&](int64_t begin, int64_t end) {
+      places.each_run(begin, end, [&](int64_t first, int64_t n, int64_t place, int64_t distance) {
+        const int64_t* const at = index.data() + first;
+        T* const y = to + first;
+        const T* const row = from + place;
+        if (step == 1 && distance == 0) {
+          for (int64_t i = 0; i < n; ++i) y[i] = row[at[i]];
+        } else {
+          for (int64_t i = 0; i < n; ++i) y[i] = row[i * distance + at[i] * step];
+        }
+      });
     });
   });
 }

@@ -2,12 +2,14 @@
 /// \file What kernels that read or write by index share.
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <string_view>
 #include <vector>
 
-#include "dlb/backend/cpu/convert_element.h"
+#include "dlb/backend/cpu/simd.h"
 #include "dlb/backend/cpu/strided.h"
+#include "dlb/base/threads.h"
 #include "dlb/ops/functors.h"
 
 namespace dlb::backend::cpu {
@@ -29,6 +31,46 @@ inline std::vector<int64_t> checked_index(const Tensor& index, int64_t limit, st
   }
   return values;
 }
+
+/// The same where it stands when it is row-major int64 already, else as a copy; without `wrap`.
+class IndexValues {
+ public:
+  IndexValues(const Tensor& index, int64_t limit, std::string_view op, std::string_view what)
+      : size_(index.numel()) {
+    if (index.dtype() != DType::kInt64 || !index.is_contiguous() ||
+        out_of_range(index.data<int64_t>(), limit)) {
+      copy_ = checked_index(index, limit, op, what);
+      data_ = copy_.data();
+    } else {
+      data_ = index.data<int64_t>();
+    }
+  }
+  IndexValues(const IndexValues&) = delete;
+  int64_t size() const { return size_; }
+  const int64_t* data() const { return data_; }
+  int64_t operator[](int64_t i) const { return data_[i]; }
+
+ private:
+  bool out_of_range(const int64_t* x, int64_t limit) const {
+    std::atomic<bool> found{false};
+    parallel_for(size_, 65536, [&](int64_t begin, int64_t end) {
+      int64_t bad = 0;
+      simd([&] {
+        int64_t any = 0;
+        for (int64_t i = begin; i < end; ++i) {
+          any |= static_cast<int64_t>(static_cast<uint64_t>(x[i]) >= static_cast<uint64_t>(limit));
+        }
+        bad = any;
+      });
+      if (bad != 0) found = true;
+    });
+    return found;
+  }
+
+  int64_t size_;
+  const int64_t* data_ = nullptr;
+  std::vector<int64_t> copy_;
+};
 
 /// 0-d tensors count as vectors of one element.
 inline Shape at_least_1d(const Shape& shape) { return shape.empty() ? Shape{1} : shape; }
@@ -84,6 +126,17 @@ class Places {
     strides_[d] = 0;
   }
   int64_t step() const { return step_; }
+  /// Calls f(first, n, place of the first, distance between places) for elements [begin, end) of the index,
+  /// in runs along its last dimension.
+  template <class F>
+  void each_run(int64_t begin, int64_t end, const F& f) const {
+    const int64_t length = index_.back();
+    while (begin < end) {
+      const int64_t n = std::min(length - begin % length, end - begin);
+      f(begin, n, (*this)(begin), strides_.back());
+      begin += n;
+    }
+  }
   int64_t operator()(int64_t i) const {
     int64_t at = 0;
     for (size_t d = index_.size(); d-- > 0;) {

@@ -4,6 +4,7 @@
 #include "dlb/backend/cpu/index_support.h"
 #include "dlb/backend/cpu/kernels.h"
 #include "dlb/backend/cpu/layout.h"
+#include "dlb/backend/cpu/simd.h"
 #include "dlb/base/threads.h"
 #include "dlb/ops/index_defs.h"
 
@@ -19,15 +20,18 @@ void write_elements(const KernelArgs& k, int64_t dim, std::string_view op, const
   const Tensor src = row_major(k.in(2));
   const Tensor& out = k.out(0);
   const Rows rows(out.shape(), dim);
-  const std::vector<int64_t> index = checked_index(k.in(1), rows.size, op, "elements");
-  if (index.empty()) return;
+  const IndexValues index(k.in(1), rows.size, op, "elements");
+  if (index.size() == 0) return;
   const Places places(out.shape(), k.in(1).shape(), dim);
   const T* const from = static_cast<const T*>(src.raw());
   T* const to = static_cast<T*>(out.raw());
-  for (size_t i = 0; i < index.size(); ++i) {
-    T& d = to[places(static_cast<int64_t>(i)) + index[i] * places.step()];
-    d = combine(d, from[i]);
-  }
+  const int64_t step = places.step();
+  places.each_run(0, index.size(), [&](int64_t first, int64_t n, int64_t place, int64_t distance) {
+    for (int64_t i = 0; i < n; ++i) {
+      T& d = to[place + i * distance + index[first + i] * step];
+      d = combine(d, from[first + i]);
+    }
+  });
 }
 
 void scatter_kernel(const KernelArgs& k, const IndexAttrs& a) {
@@ -53,8 +57,8 @@ void write_rows(const KernelArgs& k, int64_t dim, std::string_view op, const F& 
   const Tensor src = row_major(k.in(2));
   const Tensor& out = k.out(0);
   const Rows rows(out.shape(), dim);
-  const std::vector<int64_t> index = checked_index(k.in(1), rows.size, op, "rows");
-  const auto count = static_cast<int64_t>(index.size());
+  const IndexValues index(k.in(1), rows.size, op, "rows");
+  const int64_t count = index.size();
   if (out.numel() == 0 || count == 0) return;
   const T* const from = static_cast<const T*>(src.raw());
   T* const to = static_cast<T*>(out.raw());
@@ -66,8 +70,11 @@ void write_rows(const KernelArgs& k, int64_t dim, std::string_view op, const F& 
       const int64_t n = std::min(rows.inner - first, end - at);
       for (int64_t i = 0; i < count; ++i) {
         const T* const s = from + (o * count + i) * rows.inner + first;
-        T* const d = to + (o * rows.size + index[static_cast<size_t>(i)]) * rows.inner + first;
-        for (int64_t c = 0; c < n; ++c) d[c] = combine(d[c], s[c]);
+        T* const d = to + (o * rows.size + index[i]) * rows.inner + first;
+        simd([=, &combine] {
+#pragma GCC ivdep
+          for (int64_t c = 0; c < n; ++c) d[c] = combine(d[c], s[c]);
+        });
       }
       at += n;
     }

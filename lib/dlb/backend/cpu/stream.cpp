@@ -68,8 +68,8 @@ int64_t last_level_cache() {
 }  // namespace
 
 bool past_caches(int64_t bytes) {
-  // Inputs come through the caches as well.
-  static const int64_t limit = std::max(last_level_cache() / 2, int64_t{8} << 20);
+  // Inputs come through the caches as well, and large caches are shared with other cores.
+  static const int64_t limit = std::clamp(last_level_cache() / 2, int64_t{8} << 20, int64_t{16} << 20);
   return bytes >= limit;
 }
 

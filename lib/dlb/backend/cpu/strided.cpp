@@ -1,12 +1,14 @@
 #include "dlb/backend/cpu/strided.h"
 
 #include <algorithm>
+#include <cstring>
 
 #if defined(__SSE2__)
 #include <emmintrin.h>
 #endif
 
 #include "dlb/backend/cpu/convert.h"
+#include "dlb/backend/cpu/stream.h"
 #include "dlb/base/threads.h"
 
 namespace dlb::backend::cpu {
@@ -50,6 +52,34 @@ void transpose_tile(uint32_t* __restrict dst, int64_t dst_stride, const uint32_t
 #else
   transpose_tile<uint32_t>(dst, dst_stride, src, src_stride, rows, cols);
 #endif
+}
+
+/// Rows of `bytes` that are the same on both sides.
+void move_rows(char* dst, const char* src, int64_t element, int64_t bytes, const Nest<2>& nest) {
+  const auto last = static_cast<size_t>(nest.rank - 2);
+  const int64_t size = nest.size[last];
+  const int64_t dst_step = nest.stride[0][last] * element;
+  const int64_t src_step = nest.stride[1][last] * element;
+  const int64_t total = nest.numel() / nest.size.back() * bytes;
+  const bool streamed = bytes % 64 == 0 && past_caches(total);
+  parallel_for(total / bytes, std::max<int64_t>(kGrain * 4 / bytes, 1), [&](int64_t begin, int64_t end) {
+    Odometer<2> at(nest, nest.rank - 2, begin / size);
+    int64_t row = begin % size;
+    for (int64_t done = begin; done < end; at.next(), row = 0) {
+      const int64_t n = std::min(size - row, end - done);
+      char* to = dst + at.offset[0] * element + row * dst_step;
+      const char* from = src + at.offset[1] * element + row * src_step;
+      for (int64_t i = 0; i < n; ++i, to += dst_step, from += src_step) {
+        if (streamed) {
+          stream(to, from, bytes);
+        } else {
+          std::memcpy(to, from, static_cast<size_t>(bytes));
+        }
+      }
+      done += n;
+    }
+    if (streamed) end_stream();
+  });
 }
 
 /// Row by row, for any strides and types.
@@ -140,6 +170,11 @@ void copy_strided(void* dst, DType dst_dtype, const Strides& dst_strides, const 
           return copy_transposed(static_cast<uint64_t*>(dst), static_cast<const uint64_t*>(src), nest, d);
       }
     }
+  }
+  if (dst_dtype == src_dtype && nest.rank >= 2 && nest.stride[0].back() == 1 && nest.stride[1].back() == 1) {
+    const auto element = static_cast<int64_t>(dtype_size(dst_dtype));
+    return move_rows(static_cast<char*>(dst), static_cast<const char*>(src), element,
+                     nest.size.back() * element, nest);
   }
   copy_rows(static_cast<char*>(dst), dtype_size(dst_dtype), static_cast<const char*>(src),
             dtype_size(src_dtype), nest, converter(src_dtype, dst_dtype));
