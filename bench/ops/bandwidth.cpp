@@ -32,20 +32,27 @@ void count(benchmark::State& state, double tensors) {
       benchmark::Counter(kBytes * tensors, benchmark::Counter::kIsIterationInvariantRate);
 }
 
+/// Times f after a few calls that bring its memory into the process.
+template <class F>
+void time(benchmark::State& state, const F& f) {
+  for (int i = 0; i < 3; ++i) f();
+  for (auto _ : state) f();
+}
+
 void copy(benchmark::State& state) {
   const Tensor x = random({kLength});
   const Tensor y = Tensor::empty(x.shape());
-  for (auto _ : state) {
+  time(state, [&] {
     parallel_for(kLength, kColumns, [&](int64_t begin, int64_t end) {
       std::memcpy(y.data<float>() + begin, x.data<float>() + begin, static_cast<size_t>(end - begin) * 4);
     });
-  }
+  });
   count(state, 2);
 }
 
 void read(benchmark::State& state) {
   const Tensor x = random({kLength});
-  for (auto _ : state) {
+  time(state, [&] {
     parallel_for(kLength / 64, 1, [&](int64_t begin, int64_t end) {
       const auto* const p = reinterpret_cast<const uint64_t*>(x.data<float>());
       uint64_t lanes[8] = {};
@@ -54,7 +61,7 @@ void read(benchmark::State& state) {
       }
       for (const uint64_t lane : lanes) benchmark::DoNotOptimize(lane);
     });
-  }
+  });
   count(state, 1);
 }
 
@@ -64,7 +71,7 @@ void triad(benchmark::State& state) {
   const Tensor a = random({kLength});
   const Tensor b = random({kLength});
   const Tensor y = Tensor::empty(a.shape());
-  for (auto _ : state) {
+  time(state, [&] {
     parallel_for(kLength / 16, 1, [&](int64_t begin, int64_t end) {
       const float* const p = a.data<float>();
       const float* const q = b.data<float>();
@@ -79,15 +86,14 @@ void triad(benchmark::State& state) {
       for (int64_t i = begin * 16; i < end * 16; ++i) out[i] = p[i] + 2 * q[i];
 #endif
     });
-  }
+  });
   count(state, 3);
 }
 
 template <class F>
 void run(benchmark::State& state, double tensors, const F& f) {
   const NoGrad no_grad;
-  for (int i = 0; i < 3; ++i) f();
-  for (auto _ : state) benchmark::DoNotOptimize(f());
+  time(state, [&] { benchmark::DoNotOptimize(f()); });
   count(state, tensors);
 }
 
@@ -109,7 +115,7 @@ void backward(const char* name, double tensors, F f) {
                                  const Tensor x = leaf({kRows, kColumns});
                                  const Tensor y = f(x);
                                  const Tensor seed = y.rank() == 0 ? ones_like(y) : random(y.shape());
-                                 for (auto _ : state) benchmark::DoNotOptimize(grad({y}, {x}, {seed}, true));
+                                 time(state, [&] { benchmark::DoNotOptimize(grad({y}, {x}, {seed}, true)); });
                                  count(state, tensors);
                                })
       ->UseRealTime()
@@ -121,8 +127,7 @@ void adam(benchmark::State& state) {
   const Tensor w = leaf({kLength});
   w.set_grad(random({kLength}));
   adam.attach({{"w", w}});
-  adam.step(1e-3, 1);
-  for (auto _ : state) adam.step(1e-3, 1);
+  time(state, [&] { adam.step(1e-3, 1); });
   count(state, 7);
 }
 

@@ -147,16 +147,18 @@ def small(report, names, ours, torch, args):
 
 
 def bandwidth(report, names, ours, args):
-    found = {}
-    for _ in range(args.rounds):  # round by round: a busy moment then meets one figure of each case, not all of one
-        for name in names:
-            found.setdefault(name, []).append(ours.measure(name)[1])
-    medians = {name: statistics.median(values) for name, values in found.items()}
-    peak = max((v for name, v in medians.items() if "/machine/" in name), default=math.nan)
-    report.header("64 MiB a tensor", "GB/s", "share of the machine's")
-    for name, value in medians.items():
-        report.row(name.removeprefix("bandwidth/"), f"{value / 1e9:.1f}", f"{100 * value / peak:.0f} %")
-    return medians
+    """Shares are taken round by round: what else goes on in a machine's memory then meets both sides of the quotient."""
+    rounds = [{name: ours.measure(name)[1] for name in names} for _ in range(args.rounds)]
+    stores = ("bandwidth/machine/copy", "bandwidth/machine/triad")
+    found = []
+    report.header("64 MiB a tensor", "GB/s", "of the machine's with plain stores", "of its best")
+    for name in names:
+        value, plain, best = (statistics.median(column) for column in zip(*(
+            (r[name], r[name] / max(r[s] for s in stores), r[name] / max(v for n, v in r.items() if "/machine/" in n))
+            for r in rounds)))
+        found.append(dict(name=name, bytes_per_second=value, of_plain=plain, of_best=best))
+        report.row(name.removeprefix("bandwidth/"), f"{value / 1e9:.1f}", f"{100 * plain:.0f} %", f"{100 * best:.0f} %")
+    return found
 
 
 def main():

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "dlb/backend/cpu/binary_kernel.h"
+#include "dlb/backend/cpu/gelu.h"
 #include "dlb/backend/cpu/kernels.h"
 #include "dlb/ops/functors.h"
 
@@ -9,6 +10,10 @@ namespace dlb::backend::cpu {
 namespace {
 
 DLB_BINARY_BASIC(DLB_BINARY_LOOPS)
+
+/// float32 by table, the others by their functor.
+constexpr Loops kGeluBackwardByTable = {&gelu_gradient_loop, kGeluBackwardLoops.f64, kGeluBackwardLoops.i64,
+                                        kGeluBackwardLoops.b8};
 
 /// Integers have no result to stand for a division by zero.
 template <const Loops& kLoops>
@@ -58,6 +63,8 @@ void install_binary() {
   DLB_DIVISION(FloorDivide)
 #undef DLB_DIVISION
   set_kernel<NoAttrs>(op::where(), DeviceKind::kCpu, &where_kernel);
+  set_kernel<NoAttrs>(op::binary(BinaryFn::kGeluBackward), DeviceKind::kCpu,
+                      &binary_kernel<kGeluBackwardByTable, BinaryKind::kFloating>);
 }
 
 }  // namespace dlb::backend::cpu

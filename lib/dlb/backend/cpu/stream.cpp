@@ -78,11 +78,11 @@ void stream(void* to, const void* from, int64_t bytes) {
   const char* x = static_cast<const char*>(from);
   const auto past = static_cast<int64_t>(reinterpret_cast<uintptr_t>(y) % kLine);
   const int64_t head = std::min(past == 0 ? 0 : kLine - past, bytes);
-  std::memcpy(y, x, static_cast<size_t>(head));
+  if (head > 0) std::memcpy(y, x, static_cast<size_t>(head));
   const int64_t whole = (bytes - head) / kLine * kLine;
   lines(y + head, x + head, whole);
   const int64_t done = head + whole;
-  std::memcpy(y + done, x + done, static_cast<size_t>(bytes - done));
+  if (done < bytes) std::memcpy(y + done, x + done, static_cast<size_t>(bytes - done));
 }
 
 void end_stream() {
