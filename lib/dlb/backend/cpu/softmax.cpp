@@ -178,9 +178,11 @@ struct SoftmaxGrad : Complete<A> {
   DLB_INLINE void operator()(const TwoRows<A>& in, const TwoRows<A>& next, A* dx) {
     const A* const g = in[0];
     const A* const y = in[1];
+    const Ahead<A> ahead{next[0], next[1]};
     const A dot = row_sum<A>(
-        size, [&](int64_t i) { return g[i] * y[i]; }, Ahead<A>{next[0], next[1]});
-    for (int64_t i = 0; i < size; ++i) dx[i] = y[i] * (g[i] - dot);
+        size, [&](int64_t i) { return g[i] * y[i]; }, ahead);
+    each_of_row(
+        size, [=](int64_t i) { dx[i] = y[i] * (g[i] - dot); }, ahead.rest());
   }
 };
 
@@ -194,9 +196,11 @@ struct LogSoftmaxGrad : Complete<A> {
   DLB_INLINE void operator()(const TwoRows<A>& in, const TwoRows<A>& next, A* dx) {
     const A* const g = in[0];
     const A* const y = in[1];
+    const Ahead<A> ahead{next[0], next[1]};
     const A sum = row_sum<A>(
-        size, [&](int64_t i) { return g[i]; }, Ahead<A>{next[0], next[1]});
-    for (int64_t i = 0; i < size; ++i) dx[i] = g[i] - fast_exp(y[i]) * sum;
+        size, [&](int64_t i) { return g[i]; }, ahead);
+    each_of_row(
+        size, [=](int64_t i) { dx[i] = g[i] - fast_exp(y[i]) * sum; }, ahead.rest());
   }
 };
 
