@@ -51,7 +51,8 @@ DLB_INLINE void forward_row(const T* __restrict x, const Ahead<T>& ahead, const 
       },
       ahead);
   const A rstd = reciprocal_deviation(squares, n, eps);
-  for (int64_t i = 0; i < n; ++i) y[i] = store<T>((load(x[i]) - mean) * rstd * w[i] + b[i]);
+  each_of_row(
+      n, [=](int64_t i) { y[i] = store<T>((load(x[i]) - mean) * rstd * w[i] + b[i]); }, ahead.rest());
 }
 
 template <class T>
@@ -101,13 +102,16 @@ DLB_INLINE void backward_row(const T* __restrict g, const T* __restrict x, const
   // dx = rstd (g w - mean(g w) - v mean(g w v)) with v = (x - mean) rstd
   const A shift = plain / static_cast<A>(n);
   const A slope = along * rstd / static_cast<A>(n);
-  for (int64_t i = 0; i < n; ++i) {
-    const A gi = load(g[i]);
-    const A value = (load(x[i]) - mean) * rstd;
-    dx[i] = store<T>(rstd * (gi * w[i] - shift - value * slope));
-    dw[i] += gi * value;
-    db[i] += gi;
-  }
+  each_of_row(
+      n,
+      [=](int64_t i) {
+        const A gi = load(g[i]);
+        const A value = (load(x[i]) - mean) * rstd;
+        dx[i] = store<T>(rstd * (gi * w[i] - shift - value * slope));
+        dw[i] += gi * value;
+        db[i] += gi;
+      },
+      ahead.rest());
 }
 
 template <class T>

@@ -133,16 +133,34 @@ DLB_INLINE void prefetch_group(const T* x) {
 }
 
 /// Asks for the memory of the rows that come next while there is still to compute on this one: for group i of
-/// this row, the same group of theirs.
-template <class T>
+/// this row, half of the same group of theirs. Two loops over a row take a half each, so that the requests do
+/// not come all at once.
+template <class T, int kPart = 0>
 struct Ahead {
   const T* a;
   const T* b;
   DLB_INLINE void operator()(int64_t i) const {
-    prefetch_group(a + i);
-    prefetch_group(b + i);
+    constexpr int64_t kLine = 64 / static_cast<int64_t>(sizeof(T));
+    for (int64_t l = kPart * kLine; l < kLanes; l += 2 * kLine) {
+      __builtin_prefetch(a + i + l);
+      __builtin_prefetch(b + i + l);
+    }
   }
+  Ahead<T, 1> rest() const { return {a, b}; }
 };
+
+/// Calls f(i) for each element of a row, which writes nothing that another element reads, and step(i) before
+/// each group of kLanes.
+template <class F, class Step>
+DLB_INLINE void each_of_row(int64_t n, const F& f, const Step& step) {
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    step(i);
+#pragma GCC ivdep
+    for (int64_t l = 0; l < kLanes; ++l) f(i + l);
+  }
+  for (; i < n; ++i) f(i);
+}
 
 /// Sum of the exponentials of a row, and the largest element of the next.
 template <class A>

@@ -68,7 +68,11 @@ void each_row(const Rows<T, kInputs>& r) {
           for (int64_t row = begin; row < end; ++row) {
             T* const out = r.out + row * s.size;
             body(row_of(row), row_of(std::min(row + Body::kAhead, end - 1)), streamed ? buffer.data() : out);
-            if (streamed) stream(out, buffer.data(), s.size * static_cast<int64_t>(sizeof(T)));
+            if (streamed) {
+              body.finish_streamed(buffer.data(), out);
+            } else {
+              body.finish(out);
+            }
           }
         });
         if (streamed) end_stream();
@@ -88,6 +92,7 @@ void each_row(const Rows<T, kInputs>& r) {
         A* result = buffer.data() + kInputs * static_cast<size_t>(s.size);
         body.start(rows, rows);
         body(rows, rows, result);
+        body.finish(result);
         for (int64_t i = 0; i < s.size; ++i) r.out[base + i * s.inner] = store<T>(result[i]);
       }
     });
@@ -106,6 +111,17 @@ struct Largest {
   A now = 0, next = 0;
 };
 
+/// A body whose output rows need nothing more.
+template <class A>
+struct Complete {
+  explicit Complete(int64_t n) : size(n) {}
+  void finish(A*) const {}
+  void finish_streamed(const A* row, A* out) const {
+    stream(out, row, size * static_cast<int64_t>(sizeof(A)));
+  }
+  int64_t size;
+};
+
 template <class A>
 struct Softmax {
   static constexpr int64_t kAhead = 2;
@@ -116,17 +132,29 @@ struct Softmax {
   DLB_INLINE void operator()(const OneRow<A>& x, const OneRow<A>& later, A* y) {
     const auto [sum, last] = row_exp<true>(x[0], largest.now, y, later[0], size);
     largest = {largest.next, last};
-    const A scale = A(1) / sum;
+    scale = A(1) / sum;
+  }
+  DLB_INLINE void finish(A* y) const {
     for (int64_t i = 0; i < size; ++i) y[i] *= scale;
   }
+  void finish_streamed(A* y, A* out) const {
+    if constexpr (std::is_same_v<A, float>) {
+      stream_scaled(out, y, scale, size);
+    } else {
+      finish(y);
+      stream(out, y, size * static_cast<int64_t>(sizeof(A)));
+    }
+  }
   int64_t size;
+  A scale = 0;
   Largest<A> largest;
 };
 
 template <class A>
-struct LogSoftmax {
+struct LogSoftmax : Complete<A> {
+  using Complete<A>::Complete;
+  using Complete<A>::size;
   static constexpr int64_t kAhead = 2;
-  explicit LogSoftmax(int64_t n) : size(n) {}
   DLB_INLINE void start(const OneRow<A>& x, const OneRow<A>& second) {
     largest = {row_max(x[0], size), row_max(second[0], size)};
   }
@@ -137,40 +165,43 @@ struct LogSoftmax {
     const A log_sum = std::log(sum);
     for (int64_t i = 0; i < size; ++i) y[i] = (x[0][i] - shift) - log_sum;
   }
-  int64_t size;
   Largest<A> largest;
 };
 
 /// dx = y (g - sum(g y))
 template <class A>
-struct SoftmaxGrad {
+struct SoftmaxGrad : Complete<A> {
+  using Complete<A>::Complete;
+  using Complete<A>::size;
   static constexpr int64_t kAhead = 1;
-  explicit SoftmaxGrad(int64_t n) : size(n) {}
   DLB_INLINE void start(const TwoRows<A>&, const TwoRows<A>&) {}
   DLB_INLINE void operator()(const TwoRows<A>& in, const TwoRows<A>& next, A* dx) {
     const A* const g = in[0];
     const A* const y = in[1];
+    const Ahead<A> ahead{next[0], next[1]};
     const A dot = row_sum<A>(
-        size, [&](int64_t i) { return g[i] * y[i]; }, Ahead<A>{next[0], next[1]});
-    for (int64_t i = 0; i < size; ++i) dx[i] = y[i] * (g[i] - dot);
+        size, [&](int64_t i) { return g[i] * y[i]; }, ahead);
+    each_of_row(
+        size, [=](int64_t i) { dx[i] = y[i] * (g[i] - dot); }, ahead.rest());
   }
-  int64_t size;
 };
 
 /// dx = g - e^y sum(g)
 template <class A>
-struct LogSoftmaxGrad {
+struct LogSoftmaxGrad : Complete<A> {
+  using Complete<A>::Complete;
+  using Complete<A>::size;
   static constexpr int64_t kAhead = 1;
-  explicit LogSoftmaxGrad(int64_t n) : size(n) {}
   DLB_INLINE void start(const TwoRows<A>&, const TwoRows<A>&) {}
   DLB_INLINE void operator()(const TwoRows<A>& in, const TwoRows<A>& next, A* dx) {
     const A* const g = in[0];
     const A* const y = in[1];
+    const Ahead<A> ahead{next[0], next[1]};
     const A sum = row_sum<A>(
-        size, [&](int64_t i) { return g[i]; }, Ahead<A>{next[0], next[1]});
-    for (int64_t i = 0; i < size; ++i) dx[i] = g[i] - fast_exp(y[i]) * sum;
+        size, [&](int64_t i) { return g[i]; }, ahead);
+    each_of_row(
+        size, [=](int64_t i) { dx[i] = g[i] - fast_exp(y[i]) * sum; }, ahead.rest());
   }
-  int64_t size;
 };
 
 template <template <class> class Body>

@@ -43,6 +43,32 @@ void lines_sse2(char* to, const char* from, int64_t bytes) {
   }
 }
 
+__attribute__((target("avx512f"))) void scaled_avx512(float* to, const float* from, float scale, int64_t n) {
+  const __m512 k = _mm512_set1_ps(scale);
+  for (int64_t i = 0; i < n; i += 16) _mm512_stream_ps(to + i, _mm512_mul_ps(_mm512_loadu_ps(from + i), k));
+}
+
+__attribute__((target("avx2"))) void scaled_avx2(float* to, const float* from, float scale, int64_t n) {
+  const __m256 k = _mm256_set1_ps(scale);
+  for (int64_t i = 0; i < n; i += 8) _mm256_stream_ps(to + i, _mm256_mul_ps(_mm256_loadu_ps(from + i), k));
+}
+
+void scaled_sse2(float* to, const float* from, float scale, int64_t n) {
+  const __m128 k = _mm_set1_ps(scale);
+  for (int64_t i = 0; i < n; i += 4) _mm_stream_ps(to + i, _mm_mul_ps(_mm_loadu_ps(from + i), k));
+}
+
+void scaled(float* to, const float* from, float scale, int64_t n) {
+  switch (isa()) {
+    case Isa::kAvx512:
+      return scaled_avx512(to, from, scale, n);
+    case Isa::kAvx2:
+      return scaled_avx2(to, from, scale, n);
+    default:
+      return scaled_sse2(to, from, scale, n);
+  }
+}
+
 void lines(char* to, const char* from, int64_t bytes) {
   switch (isa()) {
     case Isa::kAvx512:
@@ -55,6 +81,9 @@ void lines(char* to, const char* from, int64_t bytes) {
 }
 #else
 void lines(char* to, const char* from, int64_t bytes) { std::memcpy(to, from, static_cast<size_t>(bytes)); }
+void scaled(float* to, const float* from, float scale, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) to[i] = from[i] * scale;
+}
 #endif
 
 int64_t last_level_cache() {
@@ -83,6 +112,16 @@ void stream(void* to, const void* from, int64_t bytes) {
   lines(y + head, x + head, whole);
   const int64_t done = head + whole;
   if (done < bytes) std::memcpy(y + done, x + done, static_cast<size_t>(bytes - done));
+}
+
+void stream_scaled(float* to, const float* from, float scale, int64_t n) {
+  constexpr int64_t kElements = kLine / 4;
+  const auto past = static_cast<int64_t>(reinterpret_cast<uintptr_t>(to) % kLine / 4);
+  const int64_t head = std::min(past == 0 ? 0 : kElements - past, n);
+  for (int64_t i = 0; i < head; ++i) to[i] = from[i] * scale;
+  const int64_t whole = (n - head) / kElements * kElements;
+  scaled(to + head, from + head, scale, whole);
+  for (int64_t i = head + whole; i < n; ++i) to[i] = from[i] * scale;
 }
 
 void end_stream() {

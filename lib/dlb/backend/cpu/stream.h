@@ -17,4 +17,7 @@ bool past_caches(int64_t bytes);
 void stream(void* to, const void* from, int64_t bytes);
 void end_stream();
 
+/// The same with n elements multiplied on the way.
+void stream_scaled(float* to, const float* from, float scale, int64_t n);
+
 }  // namespace dlb::backend::cpu
