@@ -112,6 +112,24 @@ TEST_CASE("a product repeats bit for bit") {
   for (int i = 0; i < 10; ++i) CHECK(matmul(a, b).to_vector<float>() == first);
 }
 
+TEST_CASE("integers are multiplied exactly and wrap around") {
+  const Tensor a = Tensor::from(std::vector<int64_t>{1, -2, 3, 4, 5, -6}, {2, 3});
+  const Tensor b = Tensor::from(std::vector<int64_t>{7, 8, 9, -10, 11, 12}, {3, 2});
+  CHECK(matmul(a, b).to_vector<int64_t>() == std::vector<int64_t>{22, 64, 7, -90});
+  CHECK(matmul(a, select(b, 1, 0)).to_vector<int64_t>() == std::vector<int64_t>{22, 7});
+  // Beyond what float64 holds exactly, and beyond int64.
+  const int64_t large = (int64_t{1} << 40) + 1;
+  const Tensor c = Tensor::from(std::vector<int64_t>{large, 1}, {1, 2});
+  CHECK(matmul(c, transpose(c, 0, 1)).to_vector<int64_t>() == std::vector<int64_t>{(int64_t{1} << 41) + 2});
+  const Tensor bytes = cast(Tensor::from(std::vector<int64_t>{200, 100}, {1, 2}), DType::kUInt8);
+  CHECK(matmul(bytes, transpose(bytes, 0, 1)).to_vector<int64_t>() == std::vector<int64_t>{50000 % 256});
+  CHECK(matmul(bytes, transpose(bytes, 0, 1)).dtype() == DType::kUInt8);
+  CHECK(matmul(reshape(a, {2, 3, 1}), reshape(a, {2, 1, 3})).shape() == Shape{2, 3, 3});
+  CHECK(matmul(narrow(a, 1, 0, 0), narrow(b, 0, 0, 0)).to_vector<int64_t>() == std::vector<int64_t>(4, 0));
+  const Tensor flags = cast(reshape(a, {3, 2}), DType::kBool);
+  CHECK_THROWS_AS(matmul(flags, transpose(flags, 0, 1)), Error);
+}
+
 TEST_CASE("a product's cost is its multiplications and additions") {
   struct Count : testing::Watch {
     double flops = 0;

@@ -33,6 +33,7 @@ void add_matmul(SampleTable& table) {
   const auto add = [&](const Shape& a, const Shape& b, bool large = false) {
     list.push_back(sample({values(a, -1, 1, 1), values(b, -1, 1, 2)}, product, 4, large));
     list.back().thread_dependent = large;
+    list.back().rejects = {DType::kBool};
   };
   add({2, 3}, {3, 4});
   add({3}, {3});

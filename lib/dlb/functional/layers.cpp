@@ -48,7 +48,7 @@ std::vector<Function> layer_functions() {
   return {
       define("linear", "x W^T + b", {"input", "weight", "bias = none"}, &linear_any),
       define("bilinear", "sum of input1_i W_oij input2_j, plus b",
-             {"input1", "input2", "weight", "bias = none"}, &bilinear),
+             {"input1", "input2", "weight", "bias = none"}, &bilinear, {.dtypes = DTypes::kNumeric}),
       define("dropout", "elements set to 0 with probability p, the others scaled up",
              {"input", "p = 0.5", "training = true", "seed = 0"}, &while_training<&dropout>),
       define("dropout1d", "channels set to 0 with probability p",

@@ -6,6 +6,7 @@
 #include "dlb/ops/matmul_defs.h"
 #include "dlb/ops/reduce.h"
 #include "dlb/ops/shape_ops.h"
+#include "dlb/ops/unary.h"
 
 namespace dlb {
 namespace {
@@ -132,6 +133,23 @@ std::span<const OpDef* const> matmul_ops() {
   return list;
 }
 
+namespace {
+
+/// Products of integers, which wrap around as sums and products of their dtype do. In float64 as long as that
+/// is exact; else element by element.
+Tensor integer_matmul(const Tensor& a, const Tensor& b) {
+  const Tensor x = cast(a, DType::kFloat64);
+  const Tensor y = cast(b, DType::kFloat64);
+  const auto largest = [](const Tensor& t) { return t.numel() == 0 ? 0 : amax(abs(t)).item(); };
+  if (a.is_meta() || b.is_meta() || largest(x) * largest(y) * static_cast<double>(a.dim(-1)) < 0x1p53) {
+    return cast(cast(matmul(x, y), DType::kInt64), a.dtype());
+  }
+  const Tensor products = mul(unsqueeze(cast(a, DType::kInt64), -1), unsqueeze(cast(b, DType::kInt64), -3));
+  return cast(sum(products, {-2}), a.dtype());
+}
+
+}  // namespace
+
 Tensor matmul(const Tensor& a, const Tensor& b) {
   if (a.rank() == 0 || b.rank() == 0) {
     fail(ErrorKind::kShape, "matmul expects at least 1 dimension, got {} x {}", shape_text(a.shape()),
@@ -149,6 +167,7 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
     if (row) y = squeeze(y, column ? -1 : -2);
     return y;
   }
+  if (is_integral(a.dtype()) && a.dtype() == b.dtype()) return integer_matmul(a, b);
   if (b.rank() == 2 && a.rank() > 2 && a.is_contiguous()) {
     // One product instead of a batch of them, and no broadcast copies in the gradient of b.
     Shape out = a.shape();

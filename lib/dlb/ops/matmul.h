@@ -7,7 +7,8 @@
 namespace dlb {
 
 /// PyTorch's matmul: vectors are promoted, batch dimensions broadcast. Shapes: [*, n, k] x [*, k, m] -> [*,
-/// n, m]. Errors: shape (inner sizes differ), dtype (not floating or different).
+/// n, m]. Integers wrap around and have no gradient. Errors: shape (inner sizes differ), dtype (bool, or
+/// different).
 Tensor matmul(const Tensor& a, const Tensor& b);
 
 /// y = x W^T + b. Shapes: x [*, in], weight [out, in], bias [out] or undefined -> [*, out].

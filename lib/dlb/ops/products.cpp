@@ -78,7 +78,8 @@ Tensor baddbmm(const Tensor& c, const Tensor& a, const Tensor& b, double beta, d
 }
 
 Tensor addbmm(const Tensor& c, const Tensor& a, const Tensor& b, double beta, double alpha) {
-  return add_scaled("addbmm", c, sum(bmm(a, b), {0}), beta, alpha);
+  const Tensor products = bmm(a, b);
+  return add_scaled("addbmm", c, cast(sum(products, {0}), products.dtype()), beta, alpha);
 }
 
 Tensor outer(const Tensor& x, const Tensor& y) {
@@ -87,6 +88,7 @@ Tensor outer(const Tensor& x, const Tensor& y) {
 }
 
 Tensor inner(const Tensor& a, const Tensor& b) {
+  if (a.dtype() == DType::kBool) fail(ErrorKind::kDtype, "inner expects numbers, got bool");
   if (a.rank() == 0 || b.rank() == 0) return a * b;
   if (a.dim(-1) != b.dim(-1)) {
     fail(ErrorKind::kShape, "inner expects last dimensions of one size, got {} and {}", shape_text(a.shape()),
