@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <type_traits>
 
 #include "dlb/backend/cpu/kernels.h"
 #include "dlb/backend/cpu/layout.h"
@@ -31,6 +32,13 @@ void drop(const T* x, T* y, int64_t n, const DropoutAttrs& a) {
   constexpr int64_t kBlock = 512;  // words that stay in the first-level cache
   const bool streamed = past_caches(n * static_cast<int64_t>(sizeof(T)));
   parallel_for((n + kBlock - 1) / kBlock, 16, [&](int64_t begin, int64_t end) {
+    if constexpr (std::is_same_v<T, float>) {
+      const int64_t first = begin * kBlock;
+      philox_drop(a.key, static_cast<uint64_t>(first / kPhiloxWords), x + first, y + first,
+                  std::min(n, end * kBlock) - first, {threshold, scale, streamed});
+      if (streamed) end_stream();
+      return;
+    }
     uint32_t bits[kBlock];
     T buffer[kBlock];
     for (int64_t first = begin * kBlock; first < std::min(n, end * kBlock); first += kBlock) {

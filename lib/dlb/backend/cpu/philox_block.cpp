@@ -42,8 +42,10 @@ HWY_INLINE auto together(V even, V odd) {
   return hn::OddEven(hn::BitCast(d32, hn::ShiftLeft<32>(odd)), hn::BitCast(d32, even));
 }
 
-/// Fills whole groups of two vectors of counters; returns the number of words written.
-int64_t Fill(const RngKey& key, uint64_t counter, uint32_t* out, int64_t words) {
+/// Draws whole groups of two vectors of counters and calls sink(number of words before, w0, w1, w2, w3) for
+/// each: lane i of wk is word 4 i + k of the group. Returns the number of words drawn.
+template <class Sink>
+HWY_INLINE int64_t draw_groups(const RngKey& key, uint64_t counter, int64_t words, const Sink& sink) {
   const hn::ScalableTag<uint64_t> d64;
   const hn::RepartitionToNarrow<decltype(d64)> d32;
   using V = hn::Vec<decltype(d64)>;
@@ -76,10 +78,42 @@ int64_t Fill(const RngKey& key, uint64_t counter, uint32_t* out, int64_t words) 
       round_of(even, v0, v1);
       round_of(odd, v0, v1);
     }
-    hn::StoreInterleaved4(together(even.c0, odd.c0), together(even.c1, odd.c1), together(even.c2, odd.c2),
-                          together(even.c3, odd.c3), d32, out + done);
+    sink(done, together(even.c0, odd.c0), together(even.c1, odd.c1), together(even.c2, odd.c2),
+         together(even.c3, odd.c3));
   }
   return done;
+}
+
+int64_t Fill(const RngKey& key, uint64_t counter, uint32_t* out, int64_t words) {
+  const hn::ScalableTag<uint32_t> d;
+  using V = hn::Vec<decltype(d)>;
+  return draw_groups(key, counter, words, [=](int64_t at, V w0, V w1, V w2, V w3) HWY_ATTR {
+    hn::StoreInterleaved4(w0, w1, w2, w3, d, out + at);
+  });
+}
+
+int64_t Drop(const RngKey& key, uint64_t counter, const float* x, float* y, int64_t n, const DropRule& rule) {
+  const hn::ScalableTag<uint32_t> d;
+  const hn::RebindToSigned<decltype(d)> di;
+  const hn::RebindToFloat<decltype(d)> df;
+  using V = hn::Vec<decltype(d)>;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  const auto below = hn::Set(di, static_cast<int32_t>(rule.threshold) - 1);
+  const auto scale = hn::Set(df, rule.scale);
+  return draw_groups(key, counter, n, [=](int64_t at, V w0, V w1, V w2, V w3) HWY_ATTR {
+    alignas(64) uint32_t words[4 * hn::MaxLanes(d)];
+    hn::StoreInterleaved4(w0, w1, w2, w3, d, words);
+    for (int64_t k = 0; k < 4 * lanes; k += lanes) {
+      const auto number = hn::BitCast(di, hn::ShiftRight<8>(hn::Load(d, words + k)));
+      const auto keep = hn::RebindMask(df, hn::Gt(number, below));
+      const auto kept = hn::IfThenElseZero(keep, hn::Mul(hn::LoadU(df, x + at + k), scale));
+      if (rule.streamed) {
+        hn::Stream(kept, df, y + at + k);
+      } else {
+        hn::StoreU(kept, df, y + at + k);
+      }
+    }
+  });
 }
 
 }  // namespace HWY_NAMESPACE
@@ -102,7 +136,28 @@ int64_t fill_groups(const RngKey& key, uint64_t counter, uint32_t* out, int64_t 
   return HWY_STATIC_DISPATCH(Fill)(key, counter, out, words);
 }
 
+int64_t drop_groups(const RngKey& key, uint64_t counter, const float* x, float* y, int64_t n,
+                    const DropRule& rule) {
+#if HWY_ARCH_X86
+  if (isa() == Isa::kAvx512) return N_AVX3::Drop(key, counter, x, y, n, rule);
+  const bool avx2 = isa() == Isa::kAvx2 && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
+  if (avx2) return N_AVX2::Drop(key, counter, x, y, n, rule);
+#endif
+  return HWY_STATIC_DISPATCH(Drop)(key, counter, x, y, n, rule);
+}
+
 }  // namespace
+
+void philox_drop(const RngKey& key, uint64_t counter, const float* x, float* y, int64_t n,
+                 const DropRule& rule) {
+  int64_t done = drop_groups(key, counter, x, y, n, rule);
+  for (; done < n; done += kPhiloxWords) {
+    const std::array<uint32_t, 4> last = philox(key, counter + static_cast<uint64_t>(done / kPhiloxWords));
+    for (int64_t i = 0; i < std::min(kPhiloxWords, n - done); ++i) {
+      y[done + i] = (last[static_cast<size_t>(i)] >> 8) >= rule.threshold ? x[done + i] * rule.scale : 0.0F;
+    }
+  }
+}
 
 void philox_fill(const RngKey& key, uint64_t counter, uint32_t* out, int64_t words) {
   int64_t done = fill_groups(key, counter, out, words);
