@@ -125,11 +125,12 @@ DLB_INLINE A row_max(const A* __restrict x, int64_t n) {
 /// the end of a page only, and rows are often as short as that.
 inline constexpr int64_t kPrefetch = 1024;
 
-/// Asks for the kLanes elements from x.
+/// Asks for the kLanes elements from x. As all that follows, for the second-level cache: the first is full of
+/// the rows at hand.
 template <class T>
 DLB_INLINE void prefetch_group(const T* x) {
   constexpr int64_t kLine = 64 / static_cast<int64_t>(sizeof(T));
-  for (int64_t l = 0; l < kLanes; l += kLine) __builtin_prefetch(x + l);
+  for (int64_t l = 0; l < kLanes; l += kLine) __builtin_prefetch(x + l, 0, 2);
 }
 
 /// Asks for the memory of the rows that come next while there is still to compute on this one: for group i of
@@ -142,8 +143,8 @@ struct Ahead {
   DLB_INLINE void operator()(int64_t i) const {
     constexpr int64_t kLine = 64 / static_cast<int64_t>(sizeof(T));
     for (int64_t l = kPart * kLine; l < kLanes; l += 2 * kLine) {
-      __builtin_prefetch(a + i + l);
-      __builtin_prefetch(b + i + l);
+      __builtin_prefetch(a + i + l, 0, 2);
+      __builtin_prefetch(b + i + l, 0, 2);
     }
   }
   Ahead<T, 1> rest() const { return {a, b}; }
