@@ -22,25 +22,24 @@ int64_t window_output_size(int64_t in, int64_t kernel, int64_t stride, int64_t b
   return ceil_mode && (out - 1) * stride >= in + before ? out - 1 : out;
 }
 
-namespace {
-
-/// Larger strides, paddings and dilations are mistakes, and would overflow.
-constexpr int64_t kLargest = int64_t{1} << 30;
-
-std::string name_of(size_t spatial) { return fmt::format("conv{}d", spatial); }
-
-void check_range(const Dims& values, size_t spatial, int64_t least, const char* what) {
+void detail::check_range(const std::string& name, const Dims& values, size_t spatial, int64_t least,
+                         const char* what) {
   if (values.size() != spatial) {
-    fail(ErrorKind::kShape, "{} expects {} numbers for {}, got {}", name_of(spatial), spatial, what,
-         values.size());
+    fail(ErrorKind::kShape, "{} expects {} numbers for {}, got {}", name, spatial, what, values.size());
   }
   for (const int64_t v : values) {
     if (v < least || v > kLargest) {
-      fail(ErrorKind::kShape, "{}: {} must be from {} to {}, got {}", name_of(spatial), what, least, kLargest,
-           v);
+      fail(ErrorKind::kShape, "{}: {} must be from {} to {}, got {}", name, what, least, kLargest, v);
     }
   }
 }
+
+namespace {
+
+using detail::check_range;
+using detail::kLargest;
+
+std::string name_of(size_t spatial) { return fmt::format("conv{}d", spatial); }
 
 void check_floating(const Infer& c, std::string_view name) {
   for (int i = 0; i < c.inputs(); ++i) {
@@ -67,11 +66,11 @@ Shape conv_output(const Shape& x, const Shape& w, const ConvAttrs& a) {
          shape_text(w));
   }
   const size_t spatial = w.size() - 2;
-  check_range(a.stride, spatial, 1, "stride");
-  check_range(a.padding, spatial, 0, "padding");
-  check_range(a.padding_after, spatial, 0, "padding");
-  check_range(a.dilation, spatial, 1, "dilation");
   const std::string name = name_of(spatial);
+  check_range(name, a.stride, spatial, 1, "stride");
+  check_range(name, a.padding, spatial, 0, "padding");
+  check_range(name, a.padding_after, spatial, 0, "padding");
+  check_range(name, a.dilation, spatial, 1, "dilation");
   for (const int64_t s : w) {
     if (s < 1 || s > kLargest) fail(ErrorKind::kShape, "{}: weight {} has a size of 0", name, shape_text(w));
   }

@@ -15,6 +15,17 @@ struct ConvGradAttrs {
 /// d/dx: the transposed convolution of g with the weight. Shapes: g [N, O, *out], weight -> `shape`.
 Tensor conv_input_grad(const Tensor& g, const Tensor& weight, const ConvGradAttrs& attrs);
 
+namespace detail {
+
+/// Larger sizes, strides, paddings and dilations are mistakes, and their products would overflow.
+inline constexpr int64_t kLargest = int64_t{1} << 30;
+/// One number from `least` to kLargest for each spatial dimension, or a shape error that says `name` and
+/// `what`.
+void check_range(const std::string& name, const Dims& values, size_t spatial, int64_t least,
+                 const char* what);
+
+}  // namespace detail
+
 namespace op {
 
 /// (x, weight, bias or undefined) -> y.

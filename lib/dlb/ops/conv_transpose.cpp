@@ -13,23 +13,10 @@ Dims same_padding(int64_t kernel, int64_t dilation) {
 
 namespace {
 
-/// Sizes, strides and paddings beyond this are mistakes, and their products would overflow.
-constexpr int64_t kLargest = int64_t{1} << 30;
+using detail::check_range;
+using detail::kLargest;
 
 std::string name_of(size_t spatial) { return fmt::format("conv_transpose{}d", spatial); }
-
-void check_range(const Dims& values, size_t spatial, int64_t least, const char* what) {
-  if (values.size() != spatial) {
-    fail(ErrorKind::kShape, "{} expects {} numbers for {}, got {}", name_of(spatial), spatial, what,
-         values.size());
-  }
-  for (const int64_t v : values) {
-    if (v < least || v > kLargest) {
-      fail(ErrorKind::kShape, "{}: {} must be from {} to {}, got {}", name_of(spatial), what, least, kLargest,
-           v);
-    }
-  }
-}
 
 void check_channels(const Shape& x, const Shape& w, const Tensor& bias, int64_t groups) {
   const size_t spatial = w.size() - 2;
@@ -79,10 +66,11 @@ Tensor conv_transpose(const Tensor& x, const Tensor& weight, const Tensor& bias,
          shape_text(w));
   }
   const size_t spatial = w.size() - 2;
-  check_range(a.stride, spatial, 1, "stride");
-  check_range(a.padding, spatial, 0, "padding");
-  check_range(a.output_padding, spatial, 0, "output_padding");
-  check_range(a.dilation, spatial, 1, "dilation");
+  const std::string name = name_of(spatial);
+  check_range(name, a.stride, spatial, 1, "stride");
+  check_range(name, a.padding, spatial, 0, "padding");
+  check_range(name, a.output_padding, spatial, 0, "output_padding");
+  check_range(name, a.dilation, spatial, 1, "dilation");
   check_channels(x.shape(), w, bias, a.groups);
   check_dtypes(x, weight, bias);
   ConvGradAttrs grad{{a.stride, a.padding, a.padding, a.dilation, a.groups, false}, {}, false};

@@ -4,6 +4,7 @@
 
 #include "dlb/ops/binary.h"
 #include "dlb/ops/create.h"
+#include "dlb/ops/require.h"
 #include "dlb/ops/unary.h"
 
 namespace dlb {
@@ -12,9 +13,7 @@ namespace {
 
 void check(const char* name, const Tensor& x, double p, bool features) {
   if (!(p >= 0 && p <= 1)) fail(ErrorKind::kConfig, "{} expects a probability from 0 to 1, got {}", name, p);
-  if (!is_floating(x.dtype())) {
-    fail(ErrorKind::kDtype, "{} expects a floating dtype, got {}", name, dtype_name(x.dtype()));
-  }
+  require_floating(x, name);
   if (features && x.rank() < 2) {
     fail(ErrorKind::kShape, "{} expects input [N, C, ...], got {}", name, shape_text(x.shape()));
   }

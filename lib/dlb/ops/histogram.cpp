@@ -8,6 +8,7 @@
 #include "dlb/ops/create.h"
 #include "dlb/ops/index.h"
 #include "dlb/ops/reduce.h"
+#include "dlb/ops/require.h"
 #include "dlb/ops/scan.h"
 #include "dlb/ops/search.h"
 #include "dlb/ops/shape_ops.h"
@@ -19,11 +20,6 @@ namespace {
 
 Tensor number(double value, const Tensor& like) { return full({}, value, like.dtype(), like.device()); }
 
-void require_floating(const Tensor& x, std::string_view function) {
-  if (!is_floating(x.dtype())) {
-    fail(ErrorKind::kDtype, "{} expects a floating dtype, got {}", function, dtype_name(x.dtype()));
-  }
-}
 void require_bins(int64_t bins, std::string_view function) {
   if (bins < 1) fail(ErrorKind::kShape, "{} expects at least 1 bin, got {}", function, bins);
 }

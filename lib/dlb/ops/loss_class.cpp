@@ -9,6 +9,7 @@
 #include "dlb/ops/loss.h"
 #include "dlb/ops/loss_defs.h"
 #include "dlb/ops/reduce.h"
+#include "dlb/ops/require.h"
 #include "dlb/ops/shape_ops.h"
 #include "dlb/ops/softmax.h"
 #include "dlb/ops/unary.h"
@@ -27,9 +28,7 @@ Tensor constant_like(const Tensor& x, double value) { return full({}, value, x.d
 
 /// Targets as int64, after a check of shapes and dtypes.
 Tensor class_targets(const char* name, const Tensor& x, const Tensor& target, const Tensor& weight) {
-  if (!is_floating(x.dtype())) {
-    fail(ErrorKind::kDtype, "{} expects a floating dtype, got {}", name, dtype_name(x.dtype()));
-  }
+  require_floating(x, name);
   if (!is_integral(target.dtype())) {
     fail(ErrorKind::kDtype, "{} expects an integer target, got {}", name, dtype_name(target.dtype()));
   }

@@ -10,6 +10,7 @@
 #include "dlb/ops/families.h"
 #include "dlb/ops/random_defs.h"
 #include "dlb/ops/reduce.h"
+#include "dlb/ops/require.h"
 #include "dlb/ops/shape_ops.h"
 #include "dlb/ops/softmax.h"
 #include "dlb/ops/unary.h"
@@ -269,9 +270,7 @@ Tensor normal(const Tensor& mean, const Tensor& stddev, const RngKey& key) {
 
 Tensor bernoulli(const Tensor& p, const RngKey& key) {
   const Tensor fixed = contiguous(p.detach());
-  if (!is_floating(p.dtype())) {
-    fail(ErrorKind::kDtype, "bernoulli expects a floating dtype, got {}", dtype_name(p.dtype()));
-  }
+  require_floating(p, "bernoulli");
   expect_all(logical_and(ge(fixed, 0.0), le(fixed, 1.0)), "bernoulli expects probabilities from 0 to 1");
   const Tensor u = uniform(p.shape(), 0, 1, key, DType::kFloat32, p.device());
   return cast(lt(u, fixed), p.dtype());

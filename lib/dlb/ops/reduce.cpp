@@ -8,6 +8,7 @@
 #include "dlb/ops/families.h"
 #include "dlb/ops/index.h"
 #include "dlb/ops/reduce_defs.h"
+#include "dlb/ops/require.h"
 #include "dlb/ops/scan.h"
 #include "dlb/ops/shape_ops.h"
 #include "dlb/ops/unary.h"
@@ -287,9 +288,7 @@ Tensor nansum(const Tensor& x, Dims dims, bool keepdim) {
   return sum(where(isnan(x), full({}, 0, x.dtype(), x.device()), x), dims, keepdim);
 }
 Tensor nanmean(const Tensor& x, Dims dims, bool keepdim) {
-  if (!is_floating(x.dtype())) {
-    fail(ErrorKind::kDtype, "nanmean expects a floating dtype, got {}", dtype_name(x.dtype()));
-  }
+  require_floating(x, "nanmean");
   return nansum(x, dims, keepdim) / sum(logical_not(isnan(x)), dims, keepdim);
 }
 Tensor count_nonzero(const Tensor& x, Dims dims, bool keepdim) { return sum(ne(x, 0), dims, keepdim); }

@@ -10,6 +10,7 @@
 #include "dlb/ops/families.h"
 #include "dlb/ops/index.h"
 #include "dlb/ops/reduce.h"
+#include "dlb/ops/require.h"
 #include "dlb/ops/scan.h"
 #include "dlb/ops/scatter_reduce_defs.h"
 #include "dlb/ops/search.h"
@@ -225,9 +226,7 @@ Tensor segment_bounds(const Tensor& lengths, const Tensor& offsets, int64_t n, b
 Tensor segment_reduce(const Tensor& x, SegmentReduction reduction, const Tensor& lengths,
                       const Tensor& offsets, int64_t axis, std::optional<double> initial,
                       bool may_leave_out) {
-  if (!is_floating(x.dtype())) {
-    fail(ErrorKind::kDtype, "segment_reduce expects a floating dtype, got {}", dtype_name(x.dtype()));
-  }
+  require_floating(x, "segment_reduce");
   if (lengths.defined() == offsets.defined()) {
     fail(ErrorKind::kUnsupported, "segment_reduce expects either lengths or offsets");
   }

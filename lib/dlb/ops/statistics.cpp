@@ -9,6 +9,7 @@
 #include "dlb/ops/matmul.h"
 #include "dlb/ops/reduce.h"
 #include "dlb/ops/reduce_defs.h"
+#include "dlb/ops/require.h"
 #include "dlb/ops/shape_ops.h"
 #include "dlb/ops/sort.h"
 #include "dlb/ops/unary.h"
@@ -18,12 +19,6 @@ namespace dlb {
 namespace {
 
 Tensor number(double value, const Tensor& like) { return full({}, value, like.dtype(), like.device()); }
-
-void require_floating(const Tensor& x, std::string_view function) {
-  if (!is_floating(x.dtype())) {
-    fail(ErrorKind::kDtype, "{} expects a floating dtype, got {}", function, dtype_name(x.dtype()));
-  }
-}
 
 /// 16-bit types do not hold a mean well enough to subtract it.
 Tensor wide(const Tensor& x) {

@@ -125,32 +125,29 @@ namespace dlb::backend::cpu {
 
 namespace {
 
-/// Chosen here and not by HWY_DYNAMIC_DISPATCH: Highway's library measures its clock when it is loaded, which
-/// takes longer than the rest of the program's start.
-int64_t fill_groups(const RngKey& key, uint64_t counter, uint32_t* out, int64_t words) {
+/// That of three versions of a function which suits this processor. Chosen here and not by
+/// HWY_DYNAMIC_DISPATCH: Highway's library measures its clock when it is loaded, which takes longer than the
+/// rest of the program's start.
+template <class F>
+F version([[maybe_unused]] F avx512, [[maybe_unused]] F avx2, F baseline) {
 #if HWY_ARCH_X86
-  if (isa() == Isa::kAvx512) return N_AVX3::Fill(key, counter, out, words);
-  const bool avx2 = isa() == Isa::kAvx2 && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
-  if (avx2) return N_AVX2::Fill(key, counter, out, words);
+  if (isa() == Isa::kAvx512) return avx512;
+  if (isa() == Isa::kAvx2 && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2")) return avx2;
 #endif
-  return HWY_STATIC_DISPATCH(Fill)(key, counter, out, words);
+  return baseline;
 }
 
-int64_t drop_groups(const RngKey& key, uint64_t counter, const float* x, float* y, int64_t n,
-                    const DropRule& rule) {
 #if HWY_ARCH_X86
-  if (isa() == Isa::kAvx512) return N_AVX3::Drop(key, counter, x, y, n, rule);
-  const bool avx2 = isa() == Isa::kAvx2 && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
-  if (avx2) return N_AVX2::Drop(key, counter, x, y, n, rule);
+#define DLB_VERSION(F) version(&N_AVX3::F, &N_AVX2::F, &HWY_STATIC_DISPATCH(F))
+#else
+#define DLB_VERSION(F) (&HWY_STATIC_DISPATCH(F))
 #endif
-  return HWY_STATIC_DISPATCH(Drop)(key, counter, x, y, n, rule);
-}
 
 }  // namespace
 
 void philox_drop(const RngKey& key, uint64_t counter, const float* x, float* y, int64_t n,
                  const DropRule& rule) {
-  int64_t done = drop_groups(key, counter, x, y, n, rule);
+  int64_t done = DLB_VERSION(Drop)(key, counter, x, y, n, rule);
   for (; done < n; done += kPhiloxWords) {
     const std::array<uint32_t, 4> last = philox(key, counter + static_cast<uint64_t>(done / kPhiloxWords));
     for (int64_t i = 0; i < std::min(kPhiloxWords, n - done); ++i) {
@@ -160,7 +157,7 @@ void philox_drop(const RngKey& key, uint64_t counter, const float* x, float* y, 
 }
 
 void philox_fill(const RngKey& key, uint64_t counter, uint32_t* out, int64_t words) {
-  int64_t done = fill_groups(key, counter, out, words);
+  int64_t done = DLB_VERSION(Fill)(key, counter, out, words);
   for (; done < words; done += kPhiloxWords) {
     const std::array<uint32_t, 4> last = philox(key, counter + static_cast<uint64_t>(done / kPhiloxWords));
     std::copy(last.begin(), last.begin() + std::min(kPhiloxWords, words - done), out + done);
