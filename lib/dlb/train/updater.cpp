@@ -34,17 +34,17 @@ std::optional<UpdateResult> Updater::update(data::Loader& loader, int64_t micro_
     if (!batch) break;
     const nn::Context start{true, experiment_.seed, static_cast<uint64_t>(micro_step + result.batches)};
     nn::Context context = start;
-    const Tensor prediction = experiment_.model->forward(context, batch->input);
-    const LossSum loss = experiment_.loss->compute(prediction, batch->target);
+    const Tensor prediction = experiment_.model->forward(context, batch->input());
+    const LossSum loss = experiment_.loss->compute(prediction, batch->target());
     result.loss_sum += loss.sum.item();
     result.loss_count += loss.count.item();
     result.samples += batch->size;
     if (measure) {
       const NoGrad no_grad;
-      for (NamedMetric& m : experiment_.metrics) m.metric->update(prediction.detach(), batch->target);
+      for (NamedMetric& m : experiment_.metrics) m.metric->update(prediction.detach(), batch->target());
     }
     backward(loss.sum);
-    check_finite(result, start, batch->input);
+    check_finite(result, start, batch->input());
   }
   if (result.batches == 0) return {};
   apply(result);
