@@ -29,8 +29,8 @@ class CartPole final : public Environment {
     const double cosine = std::cos(angle);
     const double sine = std::sin(angle);
     const double push = (force + kPoleMass * kHalfLength * turn * turn * sine) / kMass;
-    const double turning = (kGravity * sine - cosine * push) /
-                           (kHalfLength * (4.0 / 3.0 - kPoleMass * cosine * cosine / kMass));
+    const double turning =
+        (kGravity * sine - cosine * push) / (kHalfLength * (4.0 / 3.0 - kPoleMass * cosine * cosine / kMass));
     const double moving = push - kPoleMass * kHalfLength * turning * cosine / kMass;
     x += kTimeStep * velocity;
     velocity += kTimeStep * moving;

@@ -74,10 +74,7 @@ class GridWorld final : public Environment {
     }
     field_ = board_.beside(field_, action);
     const char kind = board_.at(field_);
-    return {kind == 'G'   ? 1.0
-            : kind == 'X' ? -1.0
-                          : step_reward_,
-            board_.ends(field_)};
+    return {kind == 'G' ? 1.0 : kind == 'X' ? -1.0 : step_reward_, board_.ends(field_)};
   }
 
   void observe(float* out) const override {

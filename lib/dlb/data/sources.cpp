@@ -1,7 +1,9 @@
 #include <algorithm>
 
 #include "dlb/base/files.h"
+#include "dlb/data/cart_pole.h"
 #include "dlb/data/dataset.h"
+#include "dlb/data/grid_world.h"
 #include "dlb/data/idx_source.h"
 #include "dlb/data/manifest.h"
 #include "dlb/data/synthetic.h"
@@ -12,6 +14,10 @@ std::span<const SourceType> source_types() {
   static const SourceType list[] = {
       type_info<Source, IdxSource>("idx",
                                    "images and labels from IDX files (the format of MNIST), plain or gzip"),
+      type_info<Source, CartPoleSource>(
+          "cartpole", "reinforcement learning: balance a pole on a cart, up to max_steps steps an episode"),
+      type_info<Source, GridWorldSource>("grid_world",
+                                         "reinforcement learning: walk from S to G on a board of fields"),
       type_info<Source, SyntheticSource>("synthetic",
                                          "made-up samples that a model can learn, for tests and benchmarks"),
   };

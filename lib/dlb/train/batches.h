@@ -15,9 +15,9 @@ namespace dlb::train {
 class Batches {
  public:
   explicit Batches(std::unique_ptr<data::Loader> loader) : loader_(std::move(loader)) {}
-  /// Of a split whose data has been opened; `training` as in DataModule::loader(). An environment is played by
-  /// the scores that the first output of program 0 gives: drawn in training, the highest one otherwise. The
-  /// experiment must outlive this.
+  /// Of a split whose data has been opened; `training` as in DataModule::loader(). An environment is played
+  /// by the scores that the first output of program 0 gives: drawn in training, the highest one otherwise.
+  /// The experiment must outlive this.
   Batches(Experiment& experiment, const std::string& split, bool training);
 
   int64_t batches() const;  ///< in an epoch

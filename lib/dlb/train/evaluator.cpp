@@ -28,12 +28,10 @@ class Passes {
 
 }  // namespace
 
-void update_metrics(Experiment& experiment, Inputs outputs, Inputs columns) {
-  for (NamedMetric& m : experiment.metrics) {
-    const std::vector<Tensor> in = gather_values(m.uses.in, outputs, columns, nullptr);
-    const std::vector<Tensor> target = gather_values(m.uses.target, outputs, columns, in.data());
-    m.metric->update(in[0], target[0]);
-  }
+void update_metric(NamedMetric& m, Inputs outputs, Inputs columns) {
+  const std::vector<Tensor> in = gather_values(m.uses.in, outputs, columns, nullptr);
+  const std::vector<Tensor> target = gather_values(m.uses.target, outputs, columns, in.data());
+  m.metric->update(in[0], target[0]);
 }
 
 MetricValues measure(Experiment& experiment, Batches& batches, const std::function<bool()>& stop) {
@@ -52,7 +50,7 @@ MetricValues measure(Experiment& experiment, Batches& batches, const std::functi
         terms.push_back({loss.sum.item(), loss.count.item()});
       Objective::add(sums[i], terms);
     }
-    if (!experiment.metrics.empty()) update_metrics(experiment, passes.of(0), batch->columns);
+    for (NamedMetric& m : experiment.metrics) update_metric(m, passes.of(0), batch->columns);
     if (experiment.plays()) {
       const TermSum more = episode_rewards(*batch);
       reward = {reward.sum + more.sum, reward.count + more.count};

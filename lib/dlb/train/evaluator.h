@@ -14,8 +14,8 @@ namespace dlb::train {
 /// result is empty.
 MetricValues measure(Experiment& experiment, Batches& batches, const std::function<bool()>& stop = {});
 
-/// Feeds the experiment's metrics with one pass of program 0.
-void update_metrics(Experiment& experiment, Inputs outputs, Inputs columns);
+/// Feeds a metric with one pass of program 0.
+void update_metric(NamedMetric& metric, Inputs outputs, Inputs columns);
 
 /// "val loss 0.0312, accuracy 0.9901"
 std::string metrics_text(const std::string& split, const MetricValues& values);

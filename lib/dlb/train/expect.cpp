@@ -31,8 +31,8 @@ bool read_entry(config::Reader& reader, const Node::Entry& entry, const std::vec
   }
   ExpectSettings bounds;
   if (!entry.value.is_map()) {
-    reader.error(entry.value,
-                 fmt::format("expected {{min: NUMBER}}, {{max: NUMBER}} or both, got {}", entry.value.found()));
+    reader.error(entry.value, fmt::format("expected {{min: NUMBER}}, {{max: NUMBER}} or both, got {}",
+                                          entry.value.found()));
     return false;
   }
   if (!reader.read(entry.value, ExpectSettings::fields(), &bounds, entry.key)) return false;
@@ -79,7 +79,8 @@ std::vector<Expectation> compare(std::vector<Expectation> expectations,
   for (Expectation& e : expectations) {
     const auto split = metrics.find(e.split);
     if (split == metrics.end()) continue;
-    if (const auto value = split->second.find(e.metric); value != split->second.end()) e.value = value->second;
+    if (const auto value = split->second.find(e.metric); value != split->second.end())
+      e.value = value->second;
   }
   return expectations;
 }

@@ -20,8 +20,8 @@ struct Expectation {
   bool met() const { return value >= min && value <= max; }
 };
 
-/// Reads `expect: {test.accuracy: {min: 0.97}, ...}`. `metrics` are the names that a split has, `splits` those
-/// that a run measures at its end, and "train". Records errors.
+/// Reads `expect: {test.accuracy: {min: 0.97}, ...}`. `metrics` are the names that a split has, `splits`
+/// those that a run measures at its end, and "train". Records errors.
 std::vector<Expectation> read_expect(config::Reader& reader, const config::Node& node,
                                      const std::vector<std::string>& splits,
                                      const std::vector<std::string>& metrics);

@@ -22,7 +22,9 @@ namespace dlb::train {
 struct NamedMetric {
   std::string name;
   std::unique_ptr<metrics::Metric> metric;
-  ValueUses uses = {};  ///< of the outputs of program 0
+  ValueUses uses = {};   ///< of the outputs of program 0
+  config::Node at = {};  ///< where it stands
+  std::string type = {};
 };
 
 /// One of the updates that are done for each window of batches; without `train.phases` there is one, of
@@ -63,8 +65,10 @@ class Experiment {
   /// that is wrong. Reads no data beyond headers.
   static std::unique_ptr<Experiment> load(const std::string& file,
                                           const std::vector<std::string>& overrides = {});
-  /// As load(), from a document.
-  static std::unique_ptr<Experiment> load(config::Document document);
+  /// As load(), from a document; with `data` on data sets that a program has made itself, in place of the
+  /// section `data`.
+  static std::unique_ptr<Experiment> load(config::Document document,
+                                          std::unique_ptr<data::DataModule> data = nullptr);
 
   std::string file;  ///< the main config file
   config::Document document;

@@ -236,7 +236,8 @@ bool Objective::read_term(config::Reader& reader, const Node& node, const data::
     } else {
       const nn::LossType* type = find_type(nn::loss_types(), choice->name);
       const Fields fields = type == nullptr ? Fields() : type->fields();
-      const bool own = std::any_of(fields.begin(), fields.end(), [](const Field& f) { return f.name == "weight"; });
+      const bool own =
+          std::any_of(fields.begin(), fields.end(), [](const Field& f) { return f.name == "weight"; });
       if (!inside || !own || !weight.is_list()) {
         reader.error(weight, fmt::format("`weight` of a loss must be a number, got {}", weight.found()));
         good = false;

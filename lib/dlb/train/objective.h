@@ -11,6 +11,7 @@
 #include "dlb/data/loader.h"
 #include "dlb/model/model.h"
 #include "dlb/nn/loss.h"
+#include "dlb/train/term_sum.h"
 
 namespace dlb::train {
 
@@ -55,21 +56,12 @@ std::vector<Tensor> meta_outputs(const model::Model& model, size_t program);
 /// Finds out where each value of `uses` lies, fills in defaults: as many outputs and target columns as there
 /// are, up to what is allowed. Errors: config, when there are too few or too many.
 struct Arity {
-  std::string_view what;          ///< "mse", for messages
+  std::string_view what;  ///< "mse", for messages
   std::pair<int, int> in{1, 1};
   std::pair<int, int> target{1, 1};
 };
 void bind_uses(ValueUses& uses, const Arity& arity, const config::Node& at, const model::Model& model,
                size_t program, const data::SampleSpec& data);
-
-/// A loss over many batches; its mean is sum / count.
-struct TermSum {
-  double sum = 0;
-  double count = 0;
-  double mean() const { return sum / count; }
-};
-/// One for each term of an objective; empty when it has not been evaluated.
-using TermSums = std::vector<TermSum>;
 
 /// One loss of a list.
 struct LossTerm {

@@ -38,7 +38,8 @@ std::vector<std::string> read_patterns(config::Reader& reader, const Node& writt
     if (item.is_string() && !item.as_string().empty()) {
       patterns.push_back(item.as_string());
     } else {
-      reader.error(item, fmt::format("{} must be a name, a pattern or a list of them, got {}", what, item.found()));
+      reader.error(item,
+                   fmt::format("{} must be a name, a pattern or a list of them, got {}", what, item.found()));
       return {};
     }
   }

@@ -36,10 +36,12 @@ Fields EarlyStoppingSettings::fields() {
 Fields PhaseSettings::fields() {
   static const Field list[] = {
       required<&PhaseSettings::name>("name", "what records call it"),
-      field<&PhaseSettings::run>("run", "the steps of its forward pass, over the inputs of the data; the model when absent"),
+      field<&PhaseSettings::run>(
+          "run", "the steps of its forward pass, over the inputs of the data; the model when absent"),
       field<&PhaseSettings::loss>("loss", "what it minimises; the config's loss when absent"),
       field<&PhaseSettings::update>(
-          "update", "which parameters it updates: names of networks, or patterns with * and ?; all when absent"),
+          "update",
+          "which parameters it updates: names of networks, or patterns with * and ?; all when absent"),
       field<&PhaseSettings::optimizer>("optimizer",
                                        "how; the config's optimizer, with a state of its own, when absent"),
       field<&PhaseSettings::schedule>("schedule", "its learning rate over time; the config's when absent"),
@@ -83,9 +85,36 @@ Fields TrainSettings::fields() {
           one_of({"stop", "continue"})),
       field<&TrainSettings::log_every>("log_every", "updates between records of the training loss",
                                        positive()),
-      field<&TrainSettings::phases>("phases",
-                                    "list of updates with losses, parameters and optimizers of their own, done "
-                                    "one after the other for each batch; one update of everything when absent"),
+      field<&TrainSettings::phases>(
+          "phases",
+          "list of updates with losses, parameters and optimizers of their own, done "
+          "one after the other for each batch; one update of everything when absent"),
+  };
+  return list;
+}
+
+Fields LossSettings::fields() {
+  static const Field list[] = {
+      field<&LossSettings::in>(
+          "in", "value or values of the model that it measures; the model's outputs when absent"),
+      field<&LossSettings::target>("target",
+                                   "column or columns of the data, values of the model, or a number; the "
+                                   "data's target columns when absent"),
+      field<&LossSettings::weight>(
+          "weight",
+          "factor of its mean in the sum of losses; 1 when absent (a list: the loss's own class weights)"),
+      field<&LossSettings::as>("as", "its name in records; the type's name when absent"),
+  };
+  return list;
+}
+
+Fields MetricSettings::fields() {
+  static const Field list[] = {
+      field<&MetricSettings::in>("in",
+                                 "value of the model that it measures; the model's first output when absent"),
+      field<&MetricSettings::target>(
+          "target", "column of the data or value of the model; the data's first target column when absent"),
+      field<&MetricSettings::as>("as", "its name in records; the type's name when absent"),
   };
   return list;
 }
@@ -98,8 +127,9 @@ Fields WeightsSettings::fields() {
           "strict", "names that are missing in the file, or that the model does not have, are errors"),
       field<&WeightsSettings::prefix>("prefix",
                                       "stands before every name in the file; names without it are left out"),
-      field<&WeightsSettings::map>(
-          "map", "name in the model: name in the file, where they differ; each * stands for any text, the same on both sides"),
+      field<&WeightsSettings::map>("map",
+                                   "name in the model: name in the file, where they differ; each * stands "
+                                   "for any text, the same on both sides"),
   };
   return list;
 }
@@ -121,18 +151,20 @@ Fields ConfigSections::fields() {
       field<&ConfigSections::seed>("seed", "where all random numbers follow from", non_negative()),
       field<&ConfigSections::vars>("vars", "values for $name and $(expressions)"),
       field<&ConfigSections::blocks>("blocks", "reusable parts of models"),
-      required<&ConfigSections::data>("data", "where samples come from and how they are prepared"),
+      field<&ConfigSections::data>("data", "where samples come from and how they are prepared"),
       required<&ConfigSections::model>("model", "the layers, in order"),
       field<&ConfigSections::models>("models", "networks by name, for `call` in the model and in phases"),
-      field<&ConfigSections::loss>(
-          "loss", "what is minimised: a loss, or a list of them, each with `weight`; not needed where each phase has its own"),
+      field<&ConfigSections::loss>("loss",
+                                   "what is minimised: a loss, or a list of them, each with `weight`; not "
+                                   "needed where each phase has its own"),
       field<&ConfigSections::optimizer>(
           "optimizer", "how the weights are updated; not needed where each phase has its own"),
       field<&ConfigSections::schedule>("schedule", "the learning rate over time; constant when absent"),
       field<&ConfigSections::metrics>("metrics", "list of what evaluations measure besides the loss"),
       field<&ConfigSections::train>("train", "length of the run and everything around the updates"),
-      field<&ConfigSections::init>(
-          "init", "list of {match: patterns, INITIALISER}: initial values of the parameters whose names match; the first match wins"),
+      field<&ConfigSections::init>("init",
+                                   "list of {match: patterns, INITIALISER}: initial values of the parameters "
+                                   "whose names match; the first match wins"),
       field<&ConfigSections::freeze>("freeze", "names or patterns of parameters that are not trained"),
       field<&ConfigSections::weights>("weights", "initial weights from a file, or a list of files"),
       field<&ConfigSections::expect>(

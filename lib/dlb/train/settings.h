@@ -63,6 +63,17 @@ struct TrainSettings {
   static Fields fields();
 };
 
+/// What a loss may say besides its own fields; objective.cpp reads it.
+struct LossSettings {
+  config::Node in, target, weight, as;
+  static Fields fields();
+};
+/// What a metric may say besides its own fields.
+struct MetricSettings {
+  config::Node in, target, as;
+  static Fields fields();
+};
+
 /// The `weights` section, or an entry of it: where the initial weights come from.
 struct WeightsSettings {
   std::string from;  ///< a safetensors file, relative to the config's folder
