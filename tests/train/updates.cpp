@@ -55,7 +55,9 @@ std::unique_ptr<Experiment> experiment_of(const std::string& text, const TensorS
   ErrorList errors;
   const config::Scope scope;
   config::Reader reader(errors, scope);
-  e->model = model::Model::build(reader, *root.find("model"), nullptr, input);
+  model::ModelSource source;
+  source.model = root.find("model");
+  e->model = model::Model::build(reader, source, {{"input", input}});
   e->loss = reader.make(*root.find("loss"), nn::loss_types(), "loss");
   e->optimizer = reader.make(*root.find("optimizer"), optim::optimizer_types(), "optimizer");
   e->schedule = reader.make(config::Node::string("constant"), optim::schedule_types(), "schedule");

@@ -11,7 +11,7 @@ MetricValues measure(Experiment& experiment, data::Loader& loader, const std::fu
   while (const std::optional<data::Batch> batch = loader.next()) {
     if (stop && stop()) return {};
     nn::Context context{false, experiment.seed, 0};
-    const Tensor prediction = experiment.model->forward(context, batch->input());
+    const Tensor prediction = experiment.model->forward(context, batch->inputs())[0];
     const LossSum loss = experiment.loss->compute(prediction, batch->target());
     loss_sum += loss.sum.item();
     loss_count += loss.count.item();

@@ -106,12 +106,16 @@ void Loading::read_data() {
 
 void Loading::read_model() {
   if (sections_.model.is_null()) return;
-  const Node* blocks = sections_.blocks.is_null() ? nullptr : &sections_.blocks;
-  if (!e_.data)
-    return model::Model::check_steps(reader_, sections_.model, blocks, data::DataModule::fact_names());
+  model::ModelSource source;
+  source.model = &sections_.model;
+  if (!sections_.blocks.is_null()) source.blocks = &sections_.blocks;
+  if (!e_.data) return model::Model::check_steps(reader_, source, data::DataModule::fact_names());
   guarded(sections_.model, [&] {
-    e_.model = model::Model::build(reader_, sections_.model, blocks,
-                                   data::batch_spec(e_.data->spec().input(), e_.data->batch()));
+    std::vector<model::NamedSpec> inputs;
+    const data::SampleSpec& sample = e_.data->spec();
+    for (size_t i = 0; i < sample.inputs; ++i)
+      inputs.push_back({sample.columns[i].name, data::batch_spec(sample.columns[i], e_.data->batch())});
+    e_.model = model::Model::build(reader_, source, inputs);
   });
 }
 
