@@ -38,6 +38,7 @@ class Build {
       : inputs_(std::move(inputs)), dtype_(dtype) {}
   const TensorSpec& input(size_t i = 0) const { return inputs_.at(i); }
   size_t inputs() const { return inputs_.size(); }
+  DType dtype() const { return dtype_; }  ///< of parameters
   /// Declares a parameter of that shape; the returned meta tensor requires a gradient.
   Tensor parameter(std::string name, Shape shape, Init init);
   /// Declares a running statistic, saved in checkpoints and never differentiated.
