@@ -56,11 +56,11 @@ Tensor attention_mask(const Tensor& mask, const Tensor& lengths, int64_t queries
 }
 
 void expect_masks(const Build& b, size_t mask, size_t lengths, std::string_view layer) {
-  if (given(b, mask)) {
+  if (b.has_input(mask)) {
     const int rank = b.input(mask).rank();
     expect_input(rank >= 2 && rank <= 4, b, mask, layer, "mask", "[N, S], [N, T, S] or [N, heads, T, S]");
   }
-  if (given(b, lengths)) {
+  if (b.has_input(lengths)) {
     expect_input(b.input(lengths).rank() == 1, b, lengths, layer, "lengths", "[N]");
     expect_whole_numbers(b, lengths, layer, "lengths");
   }
@@ -134,7 +134,7 @@ void Attention::build(Build& b) {
     const double bound = std::sqrt(6.0 / static_cast<double>(fans));
     return uniform_init(-bound, bound);
   };
-  if (!given(b, 1)) {
+  if (!b.has_input(1)) {
     qkv_ = b.parameter("qkv.weight", {width + kv_width, features}, uniform_of(features + width + kv_width));
     if (bias) qkv_bias_ = b.parameter("qkv.bias", {width + kv_width}, constant_init(0));
   } else {

@@ -47,7 +47,7 @@ struct Attention : Layer {
   bool rotary = false;
   double rotary_base = 10000;
   static Fields fields();
-  std::span<const std::string_view> input_names() const;
+  std::span<const std::string_view> input_names() const override;
   std::pair<int, int> inputs_allowed() const override { return {1, 4}; }
   void build(Build& b) override;
   Outputs run(Context& c, Inputs inputs) override;
@@ -99,7 +99,7 @@ struct TransformerLayerBase : Layer {
 /// TransformerEncoderLayer with batch_first. Shapes: x [N, T, D] -> the same.
 struct TransformerEncoderLayer : TransformerLayerBase {
   static Fields fields();
-  std::span<const std::string_view> input_names() const;
+  std::span<const std::string_view> input_names() const override;
   std::pair<int, int> inputs_allowed() const override { return {1, 3}; }
   void build(Build& b) override;
   Outputs run(Context& c, Inputs inputs) override;
@@ -110,7 +110,7 @@ struct TransformerEncoderLayer : TransformerLayerBase {
 struct TransformerDecoderLayer : TransformerLayerBase {
   TransformerDecoderLayer() { causal = true; }
   static Fields fields();
-  std::span<const std::string_view> input_names() const;
+  std::span<const std::string_view> input_names() const override;
   std::pair<int, int> inputs_allowed() const override { return {2, 4}; }
   void build(Build& b) override;
   Outputs run(Context& c, Inputs inputs) override;

@@ -86,10 +86,10 @@ std::span<const std::string_view> EmbeddingBag::input_names() const {
 }
 
 void EmbeddingBag::build(Build& b) {
-  const bool flat = given(b, 1);
+  const bool flat = b.has_input(1);
   expect_input(b.input().rank() == (flat ? 1 : 2), b, 0, "embedding_bag", "numbers",
                flat ? "[M] with offsets" : "[N, L]");
-  if (given(b, 2) && mode != "sum") {
+  if (b.has_input(2) && mode != "sum") {
     fail(ErrorKind::kConfig, "embedding_bag takes weights with `mode: sum` only, got `mode: {}`", mode);
   }
   declare(b, "embedding_bag");

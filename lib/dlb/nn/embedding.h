@@ -36,7 +36,7 @@ struct EmbeddingBag : EmbeddingBase {
   std::string mode = "mean";
   bool include_last_offset = false;
   static Fields fields();
-  std::span<const std::string_view> input_names() const;
+  std::span<const std::string_view> input_names() const override;
   std::pair<int, int> inputs_allowed() const override { return {1, 3}; }
   void build(Build& b) override;
   Outputs run(Context& c, Inputs inputs) override;

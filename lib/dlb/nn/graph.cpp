@@ -27,7 +27,7 @@ void expect_graph(const Build& b, std::string_view layer) {
   b.expect(b.input().rank() == 2 && b.input().dim(1) > 0, layer, "[nodes, features]");
   expect_input(b.input(1).rank() == 2 && b.input(1).dim(1) == 2, b, 1, layer, "edges", "[E, 2]");
   expect_whole_numbers(b, 1, layer, "edges");
-  if (given(b, 2)) {
+  if (b.has_input(2)) {
     expect_input(b.input(2).shape == Shape{b.input(1).dim(0)}, b, 2, layer, "edge_weight",
                  fmt::format("[{}]", b.input(1).dim(0)));
   }
@@ -274,10 +274,15 @@ std::span<const std::string_view> GraphPool::input_names() const {
 }
 void GraphPool::build(Build& b) {
   b.expect(b.input().rank() == 2, "graph_pool", "[nodes, features]");
-  if (given(b, 1)) {
+  if (b.has_input(1)) {
     expect_input(b.input(1).rank() == 1, b, 1, "graph_pool", "sizes", "[N]");
     expect_whole_numbers(b, 1, "graph_pool", "sizes");
     return;
+  }
+  if (!b.has_input(2)) {
+    fail(ErrorKind::kConfig,
+         "graph_pool needs the input `sizes`, nodes of each graph, or `graph`, the graph of "
+         "each node");
   }
   expect_input(b.input(2).shape == Shape{b.input().dim(0)}, b, 2, "graph_pool", "graph",
                fmt::format("[{}]", b.input().dim(0)));

@@ -40,7 +40,7 @@ struct GraphPropagate : Layer {
   std::string normalize = "symmetric";
   bool self_loops = true;
   static Fields fields();
-  std::span<const std::string_view> input_names() const;
+  std::span<const std::string_view> input_names() const override;
   std::pair<int, int> inputs_allowed() const override { return {2, 3}; }
   void build(Build& b) override;
   Outputs run(Context& c, Inputs inputs) override;
@@ -58,7 +58,7 @@ struct GcnConv : Layer {
   bool normalize = true;
   bool self_loops = true;
   static Fields fields();
-  std::span<const std::string_view> input_names() const;
+  std::span<const std::string_view> input_names() const override;
   std::pair<int, int> inputs_allowed() const override { return {2, 3}; }
   void build(Build& b) override;
   Outputs run(Context& c, Inputs inputs) override;
@@ -77,7 +77,7 @@ struct SageConv : Layer {
   bool normalize = false;
   bool bias = true;
   static Fields fields();
-  std::span<const std::string_view> input_names() const;
+  std::span<const std::string_view> input_names() const override;
   std::pair<int, int> inputs_allowed() const override { return {2, 2}; }
   void build(Build& b) override;
   Outputs run(Context& c, Inputs inputs) override;
@@ -99,7 +99,7 @@ struct GatConv : Layer {
   bool self_loops = true;
   bool bias = true;
   static Fields fields();
-  std::span<const std::string_view> input_names() const;
+  std::span<const std::string_view> input_names() const override;
   std::pair<int, int> inputs_allowed() const override { return {2, 2}; }
   void build(Build& b) override;
   Outputs run(Context& c, Inputs inputs) override;
@@ -117,7 +117,7 @@ struct GinConv : Layer {
   double eps = 0;
   bool train_eps = false;
   static Fields fields();
-  std::span<const std::string_view> input_names() const;
+  std::span<const std::string_view> input_names() const override;
   std::pair<int, int> inputs_allowed() const override { return {2, 2}; }
   void build(Build& b) override;
   Outputs run(Context& c, Inputs inputs) override;
@@ -134,8 +134,8 @@ struct GraphPool : Layer {
   std::string reduce = "mean";
   std::optional<int64_t> count;
   static Fields fields();
-  std::span<const std::string_view> input_names() const;
-  std::pair<int, int> inputs_allowed() const override { return {2, 3}; }
+  std::span<const std::string_view> input_names() const override;
+  std::pair<int, int> inputs_allowed() const override { return {1, 3}; }
   void build(Build& b) override;
   Outputs run(Context& c, Inputs inputs) override;
 };

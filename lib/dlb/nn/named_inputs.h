@@ -5,8 +5,6 @@
 
 namespace dlb::nn {
 
-/// Whether a step gives input `i`.
-inline bool given(const Build& b, size_t i) { return i < b.inputs(); }
 /// Input `i`, or an undefined tensor where the step does not give it.
 inline Tensor input_or_none(Inputs inputs, size_t i) { return i < inputs.size() ? inputs[i] : Tensor{}; }
 

@@ -65,14 +65,14 @@ void RecurrentBase::declare(Build& b, std::string_view layer, int64_t gates, int
   const int64_t directions = bidirectional ? 2 : 1;
   const int64_t n = x.dim(0);
   for (size_t i = 1; i <= states; ++i) {
-    if (!given(b, i)) continue;
+    if (!b.has_input(i)) continue;
     const int64_t width = i == 1 && proj > 0 ? proj : size;
     const Shape full = {layers * directions, n, width};
     const Shape& shape = b.input(i).shape;
     const bool plain = layers * directions == 1 && shape == Shape{n, width};
     expect_input(shape == full || plain, b, i, layer, i == 1 ? "state h" : "state c", shape_text(full));
   }
-  if (given(b, states + 1)) {
+  if (b.has_input(states + 1)) {
     expect_input(b.input(states + 1).shape == Shape{n}, b, states + 1, layer, "lengths",
                  shape_text(Shape{n}));
     expect_whole_numbers(b, states + 1, layer, "lengths");
@@ -149,7 +149,7 @@ void CellBase::declare(Build& b, std::string_view layer, int64_t gates, size_t s
   const TensorSpec& x = b.input();
   b.expect(x.rank() == 2 && x.dim(1) > 0, layer, "[N, features]");
   for (size_t i = 1; i <= states; ++i) {
-    if (!given(b, i)) continue;
+    if (!b.has_input(i)) continue;
     const Shape expected = {x.dim(0), size};
     expect_input(b.input(i).shape == expected, b, i, layer, i == 1 ? "state h" : "state c",
                  shape_text(expected));

@@ -28,7 +28,7 @@ struct RecurrentBase : Layer {
 struct Rnn : RecurrentBase {
   std::string nonlinearity = "tanh";
   static Fields fields();
-  std::span<const std::string_view> input_names() const;
+  std::span<const std::string_view> input_names() const override;
   std::pair<int, int> inputs_allowed() const override { return {1, 3}; }
   void build(Build& b) override { declare(b, "rnn", 1, 0, 1); }
   Outputs run(Context& c, Inputs inputs) override;
@@ -36,7 +36,7 @@ struct Rnn : RecurrentBase {
 
 struct Gru : RecurrentBase {
   static Fields fields();
-  std::span<const std::string_view> input_names() const;
+  std::span<const std::string_view> input_names() const override;
   std::pair<int, int> inputs_allowed() const override { return {1, 3}; }
   void build(Build& b) override { declare(b, "gru", 3, 0, 1); }
   Outputs run(Context& c, Inputs inputs) override;
@@ -46,7 +46,7 @@ struct Gru : RecurrentBase {
 struct Lstm : RecurrentBase {
   std::optional<int64_t> proj;
   static Fields fields();
-  std::span<const std::string_view> input_names() const;
+  std::span<const std::string_view> input_names() const override;
   std::pair<int, int> inputs_allowed() const override { return {1, 4}; }
   void build(Build& b) override;
   Outputs run(Context& c, Inputs inputs) override;
@@ -66,7 +66,7 @@ struct CellBase : Layer {
 struct RnnCell : CellBase {
   std::string nonlinearity = "tanh";
   static Fields fields();
-  std::span<const std::string_view> input_names() const;
+  std::span<const std::string_view> input_names() const override;
   std::pair<int, int> inputs_allowed() const override { return {1, 2}; }
   void build(Build& b) override { declare(b, "rnn_cell", 1, 1); }
   Outputs run(Context& c, Inputs inputs) override;
@@ -74,7 +74,7 @@ struct RnnCell : CellBase {
 
 struct GruCell : CellBase {
   static Fields fields();
-  std::span<const std::string_view> input_names() const;
+  std::span<const std::string_view> input_names() const override;
   std::pair<int, int> inputs_allowed() const override { return {1, 2}; }
   void build(Build& b) override { declare(b, "gru_cell", 3, 1); }
   Outputs run(Context& c, Inputs inputs) override;
@@ -83,7 +83,7 @@ struct GruCell : CellBase {
 /// Outputs: h, c.
 struct LstmCell : CellBase {
   static Fields fields();
-  std::span<const std::string_view> input_names() const;
+  std::span<const std::string_view> input_names() const override;
   std::pair<int, int> inputs_allowed() const override { return {1, 3}; }
   void build(Build& b) override { declare(b, "lstm_cell", 4, 2); }
   Outputs run(Context& c, Inputs inputs) override;

@@ -11,6 +11,7 @@
 #include "dlb/nn/merge.h"
 #include "dlb/nn/mixture.h"
 #include "dlb/nn/norm.h"
+#include "dlb/nn/parameter.h"
 #include "dlb/nn/pool.h"
 #include "dlb/nn/recurrent.h"
 #include "dlb/nn/shape.h"
@@ -76,6 +77,8 @@ std::vector<LayerType> make_layer_types() {
       layer<Permute>("permute", "reorders the dimensions"),
       layer<Squeeze>("squeeze", "removes a dimension of size 1"),
       layer<Unsqueeze>("unsqueeze", "inserts a dimension of size 1"),
+
+      layer<Parameter>("parameter", "a learned tensor as a value, without input"),
 
       layer<Embedding>("embedding", "rows of a table by number: [*] -> [*, dim]"),
       layer<EmbeddingBag>("embedding_bag", "rows of a table joined for each bag: [N, L] -> [N, dim]"),
