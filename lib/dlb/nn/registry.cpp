@@ -6,6 +6,7 @@
 #include "dlb/nn/linear.h"
 #include "dlb/nn/merge.h"
 #include "dlb/nn/norm.h"
+#include "dlb/nn/parameter.h"
 #include "dlb/nn/pool.h"
 #include "dlb/nn/shape.h"
 #include "dlb/ops/unary.h"
@@ -70,6 +71,8 @@ std::vector<LayerType> make_layer_types() {
       layer<Permute>("permute", "reorders the dimensions"),
       layer<Squeeze>("squeeze", "removes a dimension of size 1"),
       layer<Unsqueeze>("unsqueeze", "inserts a dimension of size 1"),
+
+      layer<Parameter>("parameter", "a learned tensor as a value, without input"),
 
       layer<Add>("add", "sum of several inputs"),
       layer<Mul>("mul", "product of several inputs"),
