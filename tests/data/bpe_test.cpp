@@ -74,8 +74,8 @@ TEST_CASE("training merges the most frequent pair, of equal ones that of the sma
   CHECK(model.tokens.size() == 260);
   // Ties: "ab" and "cd" once each per word; the pair of smaller ids goes first.
   CHECK(merged(train_bpe(feed({"cd ab cd ab"}), {}, 258, 1)) == "ab cd");
-  // A run is merged from the left: aaaaa is aa aa a, then aaaa.
-  CHECK(merged(train_bpe(feed({"aaaaa\naaaaa"}), {}, 300, 2)) == "aa aaaa aaaaa");
+  // A run is merged from the left: aaaaa is aa aa a, then aa aaa, as an "a" has a smaller id than "aa".
+  CHECK(merged(train_bpe(feed({"aaaaa\naaaaa"}), {}, 300, 2)) == "aa aaa aaaaa");
   CHECK(train_bpe(feed({"abc"}), {}, 300, 2).merges.empty());
   CHECK(merged(train_bpe(feed({"abc abc"}), {"<s>"}, 300, 2)) == "ab abc");
 }
@@ -109,16 +109,16 @@ TEST_CASE("a tokenizer.json of Hugging Face's, with special tokens; what is save
   const auto tokenizer = make_tokenizer("{bpe: {file: t.json}}", feed({}), {"<s>", "<extra>"}, folder.path());
   CHECK(tokenizer->encode(text) == golden["special_encoded"].get<Ids>());
   CHECK(tokenizer->special("<pad>") == 0);
-  CHECK(tokenizer->special("<extra>") == 400);
-  CHECK(tokenizer->size() == 401);
+  CHECK(tokenizer->special("<extra>") == 374);
+  CHECK(tokenizer->size() == 375);
   CHECK(tokenizer->decode(tokenizer->encode(text + "<extra>")) == text + "<extra>");
   const auto trained = make_tokenizer("{bpe: {size: 400, min_count: 3}}", golden["corpus"].get<std::string>(),
                                       {"<pad>", "<s>"});
   CHECK(trained->encode(text) == golden["special_encoded"].get<Ids>());
   write(folder / "saved.json", save_bpe(dynamic_cast<const BpeTokenizer&>(*trained).model()));
-  const auto again = make_tokenizer("{bpe: saved.json}", feed({}), {}, folder.path());
+  const auto again = make_tokenizer("{bpe: {file: saved.json}}", feed({}), {}, folder.path());
   CHECK(again->encode(text) == golden["special_encoded"].get<Ids>());
-  CHECK(again->size() == 400);
+  CHECK(again->size() == 374);
 }
 
 TEST_CASE("any bytes come back, whatever the merges") {
@@ -176,9 +176,9 @@ TEST_CASE("files of a BPE that are damaged are refused with their name") {
     write(merges, text);
     return report_of([&] { load_bpe(vocab, merges); });
   };
-  CHECK(with_merges("t h\n") == "no error");
-  CHECK(with_merges("#version: 0.2\nt h\n\n") == "no error");
-  CHECK_THAT(with_merges("t h\nthe\n"),
+  CHECK(with_merges("e r\n") == "no error");
+  CHECK(with_merges("#version: 0.2\ne r\n\n") == "no error");
+  CHECK_THAT(with_merges("e r\nthe\n"),
              Contains("merges.txt': merge 2 must be two tokens with a space between them, found 'the'"));
   CHECK_THAT(with_merges("t h e\n"), Contains("merge 1 must be two tokens"));
   CHECK_THAT(with_merges("t \u4f60\n"), Contains("'\u4f60' of merge 1 is not in the vocabulary"));
@@ -192,7 +192,7 @@ TEST_CASE("files of a BPE that are damaged are refused with their name") {
   CHECK_THAT(with_vocab("[1]"), Contains("expected a map from tokens to ids"));
   CHECK_THAT(with_vocab("{}"), Contains("expected a map from tokens to ids"));
   CHECK_THAT(with_vocab("{\"a\": 1"), Contains("vocab.json' is no JSON file"));
-  CHECK_THAT(with_vocab(vocab_with("\"#\":2", "\"#\":3")), Contains("must have the ids 0 to 511, each once"));
+  CHECK_THAT(with_vocab(vocab_with("\"#\":2", "\"#\":3")), Contains("must have the ids 0 to 413, each once"));
   CHECK_THAT(with_vocab(vocab_with("\"#\":2", "\"#\":-2")),
              Contains("the id of token '#' must be a number from 0 to 16777215, found -2"));
   CHECK_THAT(with_vocab(vocab_with("\"#\":2", "\"#\":2.5")), Contains("found 2.5"));
