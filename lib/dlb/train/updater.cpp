@@ -83,7 +83,7 @@ std::optional<UpdateResult> Updater::update(Batches& source, const Position& at,
   std::vector<Phase>& phases = experiment_.phases;
   const auto limit = static_cast<size_t>(experiment_.train.accumulate);
   // Batches that are needed only once go as soon as they are used.
-  const bool holds = phases.size() > 1 || phases[0].times > 1;
+  const bool holds = phases.size() > 1 || phases[0].times > 1 || phases[0].optimizer->needs_closure();
   UpdateResult result;
   result.sums.resize(phases.size());
   std::vector<data::Batch> window;
@@ -114,21 +114,27 @@ std::optional<UpdateResult> Updater::update(Batches& source, const Position& at,
     const bool turn = at.step % phase.every == 0;
     for (int64_t time = 0; time < phase.times; ++time, ++pass) {
       if (!turn) continue;
+      const bool measures = measure && phase.program() == 0;
+      const OnlyThese scope(others_[i]);
       size_t next = 0;
       const Next held = [&]() -> const data::Batch* {
         return next < window.size() ? &window[next++] : nullptr;
       };
-      const bool measures = measure && phase.program() == 0;
-      const OnlyThese scope(others_[i]);
       const Gradient gradient = evaluate(phase, holds ? held : take, at, pass, measures);
       if (result.batches == 0) return {};
       result.measured = result.measured || measures;
       if (measures) measure = false;
       Objective::add(result.sums[i], gradient.sums);
-      const double lr = result.lr;
-      apply(phase, gradient, result);
-      if (!first) result.lr = lr;
+      optim::Optimizer& optimizer = *phase.optimizer;
+      const double lr = phase.schedule->lr(optimizer.steps());
+      if (first) result.lr = lr;
       first = false;
+      optimizer.step(lr, clipped(phase, gradient, result), [&] {
+        next = 0;
+        return clipped(phase, evaluate(phase, held, at, pass, false), result);
+      });
+      // The buffers go back to the allocator, where the next forward pass finds them.
+      clear_gradients(optimizer.params());
     }
     if (turn) result.loss += phase.objective->value(result.sums[i]);
   }
@@ -264,9 +270,8 @@ void Updater::check_finite(const Phase& phase, const TermSums& sums, const nn::C
               "a longer warm-up often helps");
 }
 
-void Updater::apply(Phase& phase, const Gradient& gradient, UpdateResult& result) {
-  optim::Optimizer& optimizer = *phase.optimizer;
-  const std::vector<optim::Param>& params = optimizer.params();
+optim::Evaluation Updater::clipped(const Phase& phase, const Gradient& gradient, UpdateResult& result) const {
+  const std::vector<optim::Param>& params = phase.optimizer->params();
   double scale = gradient.scale;
   if (phase.clip_value > 0 && scale != 0) optim::clip_grad_value(params, phase.clip_value / std::abs(scale));
   if (phase.clip_norm > 0) {
@@ -275,10 +280,7 @@ void Updater::apply(Phase& phase, const Gradient& gradient, UpdateResult& result
     // PyTorch's rule, with its small constant.
     if (norm > phase.clip_norm) scale *= phase.clip_norm / (norm + 1e-6);
   }
-  result.lr = phase.schedule->lr(optimizer.steps());
-  optimizer.step(result.lr, scale);
-  // The buffers go back to the allocator, where the next forward pass finds them.
-  clear_gradients(params);
+  return {phase.objective->value(gradient.sums), scale};
 }
 
 }  // namespace dlb::train

@@ -66,7 +66,8 @@ class Updater {
                      Parts* parts);
   void join(const Phase& phase, const TermSums& sums, const Parts& parts);
   void check_finite(const Phase& phase, const TermSums& sums, const nn::Context& context, Inputs inputs);
-  void apply(Phase& phase, const Gradient& gradient, UpdateResult& result);
+  /// Clips the gradient, and says what the optimizer must know of it.
+  optim::Evaluation clipped(const Phase& phase, const Gradient& gradient, UpdateResult& result) const;
 
   Experiment& experiment_;
   std::vector<optim::Param> params_;
