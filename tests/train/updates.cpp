@@ -22,21 +22,22 @@ class Recorded final : public data::Dataset {
     const Shape& shape = inputs.shape();
     const Shape sample(shape.begin() + 2, shape.end());
     image_ = sample.size() == 3;
-    spec_.input = image_ ? data::image_spec(sample[0], sample[1], sample[2], DType::kFloat32)
-                         : make_spec(sample, DType::kFloat32);
-    spec_.target = make_spec({}, DType::kInt64);
+    spec_ = data::labelled(image_ ? data::image_spec(sample[0], sample[1], sample[2], DType::kFloat32)
+                                  : make_spec(sample, DType::kFloat32),
+                           0);
   }
   int64_t size() const override { return static_cast<int64_t>(targets_.size()); }
   const data::SampleSpec& spec() const override { return spec_; }
-  void read(int64_t index, void* input, void* target) const override {
-    const int64_t n = spec_.input.numel();
+  void read(int64_t index, void* const* columns) const override {
+    const TensorSpec& input = spec_.input().spec;
+    const int64_t n = input.numel();
     const float* from = inputs_.data() + index * n;
-    auto* to = static_cast<float*>(input);
-    const int64_t channels = image_ ? spec_.input.dim(0) : 1, pixels = n / channels;
+    auto* to = static_cast<float*>(columns[0]);
+    const int64_t channels = image_ ? input.dim(0) : 1, pixels = n / channels;
     for (int64_t c = 0; c < channels; ++c) {
       for (int64_t p = 0; p < pixels; ++p) to[p * channels + c] = from[c * pixels + p];
     }
-    std::memcpy(target, &targets_[static_cast<size_t>(index)], sizeof(int64_t));
+    std::memcpy(columns[1], &targets_[static_cast<size_t>(index)], sizeof(int64_t));
   }
 
  private:
@@ -54,7 +55,9 @@ std::unique_ptr<Experiment> experiment_of(const std::string& text, const TensorS
   ErrorList errors;
   const config::Scope scope;
   config::Reader reader(errors, scope);
-  e->model = model::Model::build(reader, *root.find("model"), nullptr, input);
+  model::ModelSource source;
+  source.model = root.find("model");
+  e->model = model::Model::build(reader, source, {{"input", input}});
   e->loss = reader.make(*root.find("loss"), nn::loss_types(), "loss");
   e->optimizer = reader.make(*root.find("optimizer"), optim::optimizer_types(), "optimizer");
   e->schedule = reader.make(config::Node::string("constant"), optim::schedule_types(), "schedule");
@@ -67,7 +70,7 @@ std::unique_ptr<Experiment> experiment_of(const std::string& text, const TensorS
 std::unique_ptr<data::Loader> loader_of(std::shared_ptr<const data::Dataset> set, int64_t batch) {
   data::LoaderOptions o;
   o.batch = batch;
-  const TensorSpec spec = set->spec().input;
+  const TensorSpec spec = set->spec().input().spec;
   auto loader = std::make_unique<data::Loader>(std::move(set), data::Pipeline{{}, spec}, o);
   loader->start(0);
   return loader;
@@ -104,7 +107,8 @@ TEST_CASE("20 steps give PyTorch's losses") {
     const Tensor& inputs = *file.find("inputs");
     const auto set = std::make_shared<Recorded>(inputs, *file.find("targets"));
     const int64_t batch = inputs.dim(1);
-    const auto e = experiment_of(files::read_all(path + ".yaml"), data::batch_spec(set->spec().input, batch));
+    const auto e =
+        experiment_of(files::read_all(path + ".yaml"), data::batch_spec(set->spec().input().spec, batch));
     model::LoadOptions options;
     options.prefix = "init.";
     model::load_weights(*e->model, file, options);
@@ -128,8 +132,8 @@ TEST_CASE("accumulated micro-batches equal one large batch, the short last windo
     if (!extra.empty())
       text.replace(text.find("loss: cross_entropy"), 19, "loss: {cross_entropy: {weight: [1, 5, 0.2]}}");
     const auto set = noise(4 * 8 * 3 + 8 + 3, 5);  // three windows of 32, then one of 8 + 3
-    const auto whole = experiment_of(text, data::batch_spec(set->spec().input, 32));
-    const auto parts = experiment_of(text, data::batch_spec(set->spec().input, 8));
+    const auto whole = experiment_of(text, data::batch_spec(set->spec().input().spec, 32));
+    const auto parts = experiment_of(text, data::batch_spec(set->spec().input().spec, 8));
     for (Experiment* e : {whole.get(), parts.get()}) e->train.clip_norm = 0.5;
     parts->train.accumulate = 4;
     Updater a(*whole), b(*parts);
@@ -159,7 +163,7 @@ TEST_CASE("clipping by norm and by value limits the gradient of the mean") {
   const std::string text =
       std::string(kSmall).replace(std::string(kSmall).find("{lr: 0.1, momentum: 0.9}"), 24, "{lr: 1}");
   const auto change = [&](double norm, double value) {
-    const auto e = experiment_of(text, data::batch_spec(set->spec().input, 16));
+    const auto e = experiment_of(text, data::batch_spec(set->spec().input().spec, 16));
     e->train.clip_norm = norm;
     e->train.clip_value = value;
     const auto before = weights(*e);
@@ -178,7 +182,7 @@ TEST_CASE("clipping by norm and by value limits the gradient of the mean") {
 TEST_CASE("a value that is not finite stops the update and names where it began") {
   backend::cpu::install();
   const auto set = noise(8, 9);
-  const auto e = experiment_of(kSmall, data::batch_spec(set->spec().input, 8));
+  const auto e = experiment_of(kSmall, data::batch_spec(set->spec().input().spec, 8));
   Updater updater(*e);
   const auto blame = [&] {
     const auto before = weights(*e);
@@ -236,7 +240,7 @@ TEST_CASE("all_finite sees a single value anywhere") {
 TEST_CASE("an allocation that fails at any point of an update is an error and nothing leaks") {
   backend::cpu::install();
   const auto set = noise(8, 11);
-  const auto e = experiment_of(kSmall, data::batch_spec(set->spec().input, 8));
+  const auto e = experiment_of(kSmall, data::batch_spec(set->spec().input().spec, 8));
   Updater updater(*e);
   const auto step = [&] { return updater.update(*loader_of(set, 8), 0, false).has_value(); };
   REQUIRE(step());

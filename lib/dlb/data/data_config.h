@@ -39,6 +39,8 @@ struct DataConfig {
   std::optional<int64_t> limit_test;
   int64_t threads = 1;
   int64_t prefetch = 4;
+  int64_t bucket = 0;
+  int64_t pad_to = 1;
   static Fields fields();
 };
 
@@ -50,7 +52,7 @@ class DataModule {
   static std::unique_ptr<DataModule> plan(config::Reader& reader, const config::Node& node,
                                           const std::string& config_file);
 
-  /// One sample as the model sees it, after the transforms.
+  /// One sample as the model sees it, after the transforms, with lengths rounded up as `pad_to` says.
   const SampleSpec& spec() const { return spec_; }
   const DataConfig& config() const { return config_; }
   /// "train", "val", "test", as far as there are such.
@@ -68,8 +70,9 @@ class DataModule {
   std::unique_ptr<Loader> loader(const std::string& split, bool training, uint64_t seed) const;
   /// What run.json records: path -> checksum of the files that open() has read.
   std::map<std::string, std::string> checksums() const { return source_->checksums(); }
-  /// Sets $classes (of a classification), $channels, $height, $width (of images), $features (values of a
-  /// sample) and $train_size.
+  /// Sets what the source says ($vocab, $users, ...), $classes (of a classification), $channels, $height,
+  /// $width (of images), $length (the largest one of samples that are padded), $features (values of a sample,
+  /// of one row where lengths differ) and $train_size.
   void facts(config::Scope& scope) const;
   /// All names that facts() may set.
   static const std::vector<std::string>& fact_names();

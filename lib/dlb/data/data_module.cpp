@@ -36,6 +36,12 @@ std::optional<int64_t> held_out(config::Reader& reader, const config::Node& node
   return std::nullopt;
 }
 
+TensorSpec padded_spec(const TensorSpec& spec, int64_t length) {
+  Shape shape = spec.shape;
+  shape[0] = length;
+  return make_spec(shape, spec.dtype);
+}
+
 }  // namespace
 
 bool DataModule::hold_out(config::Reader& reader, const config::Node& node) {
@@ -121,10 +127,14 @@ std::unique_ptr<DataModule> DataModule::plan(config::Reader& reader, const confi
     reader.errors().add(e.at(c.source.mark().str()));
     return nullptr;
   }
-  auto pipelines = make_pipelines(reader, c.augment, c.transforms, module->spec_.input);
+  auto pipelines = make_pipelines(reader, c.augment, c.transforms, module->spec_.input());
   if (!pipelines || !good) return nullptr;
   module->pipelines_ = std::move(*pipelines);
-  module->spec_.input = module->pipelines_.evaluation.output;
+  module->spec_ = transformed(module->spec_, module->pipelines_.evaluation.output);
+  for (Column& column : module->spec_.columns) {
+    if (column.collate == Collate::kPad)
+      column.spec = padded_spec(column.spec, rounded_up(column.spec.dim(0), c.pad_to));
+  }
   return module;
 }
 
@@ -178,26 +188,36 @@ std::unique_ptr<Loader> DataModule::loader(const std::string& split, bool traini
   options.seed = seed;
   options.threads = static_cast<int>(config_.threads);
   options.prefetch = config_.prefetch;
+  options.bucket = training ? config_.bucket : 0;
+  options.pad_to = config_.pad_to;
   return std::make_unique<Loader>(open_.at(split), training ? pipelines_.training : pipelines_.evaluation,
                                   options);
 }
 
 const std::vector<std::string>& DataModule::fact_names() {
-  static const std::vector<std::string> names = {"classes", "channels", "height",
-                                                 "width",   "features", "train_size"};
+  static const std::vector<std::string> names = {"classes", "channels",   "height", "width",   "features",
+                                                 "length",  "train_size", "vocab",  "context", "users",
+                                                 "items",   "nodes",      "edges",  "outputs"};
   return names;
 }
 
 void DataModule::facts(config::Scope& scope) const {
-  const auto set = [&](const char* name, int64_t value) { scope.set(name, config::Node::integer(value)); };
+  const auto set = [&](const std::string& name, int64_t value) {
+    scope.set(name, config::Node::integer(value));
+  };
   if (spec_.classes > 0) set("classes", spec_.classes);
-  if (spec_.input.rank() == 3) {
-    set("channels", spec_.input.dim(0));
-    set("height", spec_.input.dim(1));
-    set("width", spec_.input.dim(2));
+  const Column& input = spec_.input();
+  const TensorSpec& spec = input.spec;
+  const bool ragged = input.collate != Collate::kStack;
+  if (spec.rank() == 3 && !ragged) {
+    set("channels", spec.dim(0));
+    set("height", spec.dim(1));
+    set("width", spec.dim(2));
   }
-  set("features", spec_.input.numel());
+  if (input.collate == Collate::kPad) set("length", spec.dim(0));
+  set("features", ragged ? spec.numel() / std::max<int64_t>(spec.dim(0), 1) : spec.numel());
   set("train_size", size("train"));
+  for (const auto& [name, value] : spec_.facts) set(name, value);
 }
 
 }  // namespace dlb::data

@@ -11,11 +11,11 @@ MetricValues measure(Experiment& experiment, data::Loader& loader, const std::fu
   while (const std::optional<data::Batch> batch = loader.next()) {
     if (stop && stop()) return {};
     nn::Context context{false, experiment.seed, 0};
-    const Tensor prediction = experiment.model->forward(context, batch->input);
-    const LossSum loss = experiment.loss->compute(prediction, batch->target);
+    const Tensor prediction = experiment.model->forward(context, batch->inputs())[0];
+    const LossSum loss = experiment.loss->compute(prediction, batch->target());
     loss_sum += loss.sum.item();
     loss_count += loss.count.item();
-    for (NamedMetric& m : experiment.metrics) m.metric->update(prediction, batch->target);
+    for (NamedMetric& m : experiment.metrics) m.metric->update(prediction, batch->target());
   }
   MetricValues values = {{"loss", loss_sum / loss_count}};
   for (const NamedMetric& m : experiment.metrics) values[m.name] = m.metric->value();

@@ -106,17 +106,21 @@ void Loading::read_data() {
 
 void Loading::read_model() {
   if (sections_.model.is_null()) return;
-  const Node* blocks = sections_.blocks.is_null() ? nullptr : &sections_.blocks;
-  if (!e_.data)
-    return model::Model::check_steps(reader_, sections_.model, blocks, data::DataModule::fact_names());
+  model::ModelSource source;
+  source.model = &sections_.model;
+  if (!sections_.blocks.is_null()) source.blocks = &sections_.blocks;
+  if (!e_.data) return model::Model::check_steps(reader_, source, data::DataModule::fact_names());
   guarded(sections_.model, [&] {
-    e_.model = model::Model::build(reader_, sections_.model, blocks,
-                                   data::batch_spec(e_.data->spec().input, e_.data->batch()));
+    std::vector<model::NamedSpec> inputs;
+    const data::SampleSpec& sample = e_.data->spec();
+    for (size_t i = 0; i < sample.inputs; ++i)
+      inputs.push_back({sample.columns[i].name, data::batch_spec(sample.columns[i], e_.data->batch())});
+    e_.model = model::Model::build(reader_, source, inputs);
   });
 }
 
 Tensor Loading::prediction() const { return meta(e_.model->output_spec()); }
-Tensor Loading::target() const { return meta(data::batch_spec(e_.data->spec().target, e_.data->batch())); }
+Tensor Loading::target() const { return meta(data::batch_spec(e_.data->spec().target(), e_.data->batch())); }
 
 void Loading::read_loss() {
   if (sections_.loss.is_null()) return;
@@ -218,8 +222,9 @@ void Loading::sum_up() {
     variables += v.value.spec().bytes();
     if (v.trainable && !v.buffer) trained += v.value.spec().bytes();
   }
-  const auto batch_bytes = static_cast<size_t>(e_.data->batch()) *
-                           (e_.data->spec().input.bytes() + e_.data->spec().target.bytes());
+  size_t batch_bytes = 0;
+  for (const data::Column& c : e_.data->spec().columns)
+    batch_bytes += data::batch_spec(c, e_.data->batch()).bytes();
   t.peak_bytes = variables + trained + t.activation_bytes +
                  batch_bytes * static_cast<size_t>(1 + e_.data->config().prefetch);
   if (e_.train.ema > 0) t.peak_bytes += trained;

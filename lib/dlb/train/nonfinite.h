@@ -23,7 +23,7 @@ struct Blame {
 
 /// Runs the batch through the model again, in the same state of the random streams, and looks at each layer's
 /// output in turn; then, when all of them are finite, at the gradients that the optimizer's parameters hold.
-Blame find_nonfinite(model::Model& model, nn::Context context, const Tensor& input,
+Blame find_nonfinite(model::Model& model, nn::Context context, Inputs inputs,
                      std::span<const optim::Param> params);
 
 }  // namespace dlb::train

@@ -34,24 +34,24 @@ std::optional<UpdateResult> Updater::update(data::Loader& loader, int64_t micro_
     if (!batch) break;
     const nn::Context start{true, experiment_.seed, static_cast<uint64_t>(micro_step + result.batches)};
     nn::Context context = start;
-    const Tensor prediction = experiment_.model->forward(context, batch->input);
-    const LossSum loss = experiment_.loss->compute(prediction, batch->target);
+    const Tensor prediction = experiment_.model->forward(context, batch->inputs())[0];
+    const LossSum loss = experiment_.loss->compute(prediction, batch->target());
     result.loss_sum += loss.sum.item();
     result.loss_count += loss.count.item();
     result.samples += batch->size;
     if (measure) {
       const NoGrad no_grad;
-      for (NamedMetric& m : experiment_.metrics) m.metric->update(prediction.detach(), batch->target);
+      for (NamedMetric& m : experiment_.metrics) m.metric->update(prediction.detach(), batch->target());
     }
     backward(loss.sum);
-    check_finite(result, start, batch->input);
+    check_finite(result, start, batch->inputs());
   }
   if (result.batches == 0) return {};
   apply(result);
   return result;
 }
 
-void Updater::check_finite(const UpdateResult& result, const nn::Context& context, const Tensor& input) {
+void Updater::check_finite(const UpdateResult& result, const nn::Context& context, Inputs inputs) {
   const bool loss_finite = std::isfinite(result.loss_sum);
   if (loss_finite && gradients_finite(params())) return;
   const std::string what =
@@ -61,7 +61,7 @@ void Updater::check_finite(const UpdateResult& result, const nn::Context& contex
     warned_ = true;
     return;
   }
-  const Blame blame = find_nonfinite(*experiment_.model, context, input, params());
+  const Blame blame = find_nonfinite(*experiment_.model, context, inputs, params());
   throw Error(ErrorKind::kNumeric,
               fmt::format("batch {} of the run: {}: {}", context.step, what, blame.message), blame.where,
               "the weights have not been updated with it; a lower learning rate, `train: {clip_norm: 1}` or "

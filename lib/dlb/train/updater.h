@@ -41,7 +41,7 @@ class Updater {
   const std::vector<optim::Param>& params() const { return experiment_.optimizer->params(); }
 
  private:
-  void check_finite(const UpdateResult& result, const nn::Context& context, const Tensor& input);
+  void check_finite(const UpdateResult& result, const nn::Context& context, Inputs inputs);
   void apply(UpdateResult& result);
 
   Experiment& experiment_;
