@@ -38,6 +38,7 @@ class Build {
       : inputs_(std::move(inputs)), dtype_(dtype) {}
   const TensorSpec& input(size_t i = 0) const { return inputs_.at(i); }
   size_t inputs() const { return inputs_.size(); }
+  DType dtype() const { return dtype_; }  ///< of parameters
   /// Whether input i is given; an optional one that is not has an empty spec, and an undefined Tensor in
   /// run().
   bool has_input(size_t i) const { return i < inputs_.size() && (i >= left_out_.size() || !left_out_[i]); }

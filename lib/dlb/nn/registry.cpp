@@ -1,13 +1,19 @@
 #include <vector>
 
 #include "dlb/nn/activation.h"
+#include "dlb/nn/attention.h"
 #include "dlb/nn/conv.h"
 #include "dlb/nn/dropout.h"
+#include "dlb/nn/embedding.h"
+#include "dlb/nn/graph.h"
+#include "dlb/nn/interaction.h"
 #include "dlb/nn/linear.h"
 #include "dlb/nn/merge.h"
+#include "dlb/nn/mixture.h"
 #include "dlb/nn/norm.h"
 #include "dlb/nn/parameter.h"
 #include "dlb/nn/pool.h"
+#include "dlb/nn/recurrent.h"
 #include "dlb/nn/shape.h"
 #include "dlb/ops/unary.h"
 
@@ -73,6 +79,46 @@ std::vector<LayerType> make_layer_types() {
       layer<Unsqueeze>("unsqueeze", "inserts a dimension of size 1"),
 
       layer<Parameter>("parameter", "a learned tensor as a value, without input"),
+
+      layer<Embedding>("embedding", "rows of a table by number: [*] -> [*, dim]"),
+      layer<EmbeddingBag>("embedding_bag", "rows of a table joined for each bag: [N, L] -> [N, dim]"),
+      layer<EmbeddingTables>("embedding_tables",
+                             "a table for each column of numbers: [N, tables] -> [N, tables, dim]"),
+      layer<PositionEmbedding>("position_embedding",
+                               "a learned vector for each position: [N, T, *] -> [T, dim]"),
+      layer<SinusoidalPositions>("sinusoidal_positions",
+                                 "sines and cosines of the position: [N, T, *] -> [T, dim]"),
+      layer<Attention>("attention",
+                       "multi-head attention of x, or of x to a context: [N, T, D] -> [N, T, out]"),
+      layer<TransformerEncoderLayer>("transformer_encoder_layer",
+                                     "self-attention and a net, with residuals: [N, T, D] -> the same"),
+      layer<TransformerDecoderLayer>(
+          "transformer_decoder_layer",
+          "self-attention, attention to a context and a net: [N, T, D] -> the same"),
+      layer<MixtureOfExperts>("mixture_of_experts",
+                              "nets of which a router chooses: [*, D] -> [*, out] and the balance loss"),
+
+      layer<Rnn>("rnn", "recurrent layers: [N, T, F] -> [N, T, size] and the final state"),
+      layer<Lstm>("lstm", "long short-term memory: [N, T, F] -> [N, T, size], final state and cells"),
+      layer<Gru>("gru", "gated recurrent units: [N, T, F] -> [N, T, size] and the final state"),
+      layer<RnnCell>("rnn_cell", "one step of rnn: [N, F] and [N, size] -> [N, size]"),
+      layer<LstmCell>("lstm_cell", "one step of lstm: [N, F] and states [N, size] -> the next states"),
+      layer<GruCell>("gru_cell", "one step of gru: [N, F] and [N, size] -> [N, size]"),
+
+      layer<GraphPropagate>("graph_propagate", "sums over the edges to each node: [V, F] -> the same"),
+      layer<GcnConv>("gcn_conv", "graph convolution by Kipf and Welling: [V, F] -> [V, out]"),
+      layer<SageConv>("sage_conv", "GraphSAGE: neighbours joined, and the node itself: [V, F] -> [V, out]"),
+      layer<GatConv>("gat_conv", "graph attention: [V, F] -> [V, heads out]"),
+      layer<GinConv>("gin_conv", "graph isomorphism network: [V, F] -> [V, out]"),
+      layer<GraphPool>("graph_pool", "nodes of each graph joined: [V, F] -> [N, F]"),
+
+      layer<DotInteraction>("dot_interaction",
+                            "dot products of all pairs of vectors: [N, K, D] -> [N, pairs]"),
+      layer<Bilinear>("bilinear", "a W b + bias of two inputs: [*, I] and [*, J] -> [*, out]"),
+      layer<CosineSimilarity>("cosine_similarity", "cosine of the angle between two inputs' vectors"),
+      layer<PairwiseDistance>("pairwise_distance", "p-norm of the difference of two inputs' vectors"),
+      layer<DotProduct>("dot_product", "dot products of two inputs' vectors: [*, D] -> [*]"),
+      layer<L2Normalize>("l2_normalize", "vectors scaled to length 1"),
 
       layer<Add>("add", "sum of several inputs"),
       layer<Mul>("mul", "product of several inputs"),

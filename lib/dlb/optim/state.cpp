@@ -20,6 +20,7 @@ std::vector<Field> optimizer_fields(std::vector<Field> own) {
   std::vector<Field> list = {
       field<&Optimizer::lr>("lr", "learning rate, before the schedule", non_negative())};
   for (Field& f : own) list.push_back(std::move(f));
+  list.push_back(field<&Optimizer::maximize>("maximize", "climb the loss instead of descending"));
   list.push_back(evaluated(field<&Optimizer::groups>(
       "groups", "list of {match, lr_scale, weight_decay} for parameters by name; the first match wins")));
   return list;
