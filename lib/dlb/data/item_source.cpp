@@ -16,7 +16,8 @@ constexpr int64_t kIgnored = -100;
 /// Samples whose columns are views of lists of tokens.
 class ItemDataset final : public Dataset {
  public:
-  ItemDataset(SampleSpec spec, std::vector<ListColumn> columns, std::shared_ptr<const std::vector<TokenLists>> stores)
+  ItemDataset(SampleSpec spec, std::vector<ListColumn> columns,
+              std::shared_ptr<const std::vector<TokenLists>> stores)
       : spec_(std::move(spec)), columns_(std::move(columns)), stores_(std::move(stores)) {}
   int64_t size() const override { return stores_->front().size(); }
   const SampleSpec& spec() const override { return spec_; }
@@ -57,11 +58,12 @@ std::vector<Field> ItemSource::with_common(std::vector<Field> own) {
   add(field<&ItemSource::train>("train", "file or files of training items"));
   add(field<&ItemSource::val>("val", "file or files of validation items"));
   add(field<&ItemSource::test>("test", "file or files of test items"));
-  add(field<&ItemSource::val_fraction>("val_fraction", "share of the training files' items that are for validation",
-                                       fraction()));
-  add(field<&ItemSource::test_fraction>("test_fraction", "share of the training files' items that are for testing",
-                                        fraction()));
-  add(field<&ItemSource::split>("split", "which items the fractions are: drawn, or the last ones (val, then test)",
+  add(field<&ItemSource::val_fraction>(
+      "val_fraction", "share of the training files' items that are for validation", fraction()));
+  add(field<&ItemSource::test_fraction>(
+      "test_fraction", "share of the training files' items that are for testing", fraction()));
+  add(field<&ItemSource::split>("split",
+                                "which items the fractions are: drawn, or the last ones (val, then test)",
                                 one_of({"random", "last"})));
   add(field<&ItemSource::seed>("seed", "seed of a random split and of made-up items", non_negative()));
   add(evaluated(field<&ItemSource::tokenizer>(
@@ -79,7 +81,8 @@ void ItemSource::bind(const SourceOptions& options) {
   }
   if (made_up("train") < 0) {
     if (train.empty()) fail(ErrorKind::kConfig, "{} needs train: a file or files", name());
-    if (!val.empty() && val_fraction > 0) fail(ErrorKind::kConfig, "{} takes val or val_fraction, not both", name());
+    if (!val.empty() && val_fraction > 0)
+      fail(ErrorKind::kConfig, "{} takes val or val_fraction, not both", name());
     if (!test.empty() && test_fraction > 0) {
       fail(ErrorKind::kConfig, "{} takes test or test_fraction, not both", name());
     }
@@ -88,7 +91,8 @@ void ItemSource::bind(const SourceOptions& options) {
            val_fraction, test_fraction);
     }
   } else if (!train.empty() || !val.empty() || !test.empty() || val_fraction > 0 || test_fraction > 0) {
-    fail(ErrorKind::kConfig, "{}: items are made up; train, val, test and their fractions are for files", name());
+    fail(ErrorKind::kConfig, "{}: items are made up; train, val, test and their fractions are for files",
+         name());
   }
   builder_ = read_tokenizer(tokenizer, folder);
 }
@@ -114,7 +118,8 @@ void ItemSource::each_item(const std::function<void(size_t, const TextItem&)>& f
   for (const std::string& path : train) {
     read_items(path, [&](const TextItem& item) {
       // A file that has grown since it was counted.
-      if (!split_of_.empty() && index >= split_of_.size()) fail(ErrorKind::kData, "'{}' changed while it was read", path);
+      if (!split_of_.empty() && index >= split_of_.size())
+        fail(ErrorKind::kData, "'{}' changed while it was read", path);
       f(split_of_.empty() ? 0 : split_of_[index], item);
       ++index;
     });
@@ -141,7 +146,8 @@ void ItemSource::assign_splits() {
       fail(ErrorKind::kData, "{}: {}_fraction {} of {} items is none", name(), split_name, part, count);
     }
   }
-  if (vals + tests >= count) fail(ErrorKind::kData, "{}: of {} items none is left to train on", name(), count);
+  if (vals + tests >= count)
+    fail(ErrorKind::kData, "{}: of {} items none is left to train on", name(), count);
   std::vector<int64_t> order(static_cast<size_t>(count));
   std::iota(order.begin(), order.end(), int64_t{0});
   if (split == "random") {
@@ -204,7 +210,8 @@ void ItemSource::load() {
   for (size_t s = 0; s < 3; ++s) {
     const std::vector<std::string> present = splits();
     if (std::find(present.begin(), present.end(), kSplits[s]) == present.end()) continue;
-    if (stores[s]->front().size() == 0) fail(ErrorKind::kData, "{}: split '{}' has no items", name(), kSplits[s]);
+    if (stores[s]->front().size() == 0)
+      fail(ErrorKind::kData, "{}: split '{}' has no items", name(), kSplits[s]);
     for (TokenLists& lists_of : *stores[s]) lists_of.shrink_to_fit();
     made_[kSplits[s]] = std::make_shared<ItemDataset>(sample, list_columns, stores[s]);
   }
@@ -214,7 +221,8 @@ Column ItemSource::padded(const std::string& column) const {
   return {column, {}, Collate::kPad, static_cast<double>(tokenizer_->special("<pad>"))};
 }
 
-void ItemSource::encode_text(std::string_view text, int32_t begin, int32_t end, std::vector<int32_t>& out) const {
+void ItemSource::encode_text(std::string_view text, int32_t begin, int32_t end,
+                             std::vector<int32_t>& out) const {
   if (begin >= 0) out.push_back(begin);
   const size_t before = out.size();
   try {

@@ -1,5 +1,6 @@
 #pragma once
-/// \file What sources of separate pieces of text have in common: lines, labelled lines, pairs, tagged sequences.
+/// \file What sources of separate pieces of text have in common: lines, labelled lines, pairs, tagged
+/// sequences.
 
 #include <functional>
 #include <map>
@@ -25,10 +26,10 @@ struct TextItem {
 struct ListColumn {
   Column column;
   size_t store = 0;
-  int64_t skip_front = 0;    ///< tokens left out at the start of each list
-  int64_t skip_back = 0;     ///< and at its end
-  bool length = false;       ///< the length of the list instead of the list
-  bool minus_one = false;    ///< v - 1, and -100 for 0
+  int64_t skip_front = 0;  ///< tokens left out at the start of each list
+  int64_t skip_back = 0;   ///< and at its end
+  bool length = false;     ///< the length of the list instead of the list
+  bool minus_one = false;  ///< v - 1, and -100 for 0
 };
 
 /// Items from files or made up, cut into splits, tokenized and kept as token numbers. The vocabulary is that
@@ -70,7 +71,8 @@ struct ItemSource : Source {
   /// The special tokens that the columns need.
   virtual std::vector<std::string> special_tokens() const { return {"<pad>"}; }
   /// The text of an item that the vocabulary is made of.
-  virtual void vocabulary_text(const TextItem& item, const std::function<void(std::string_view)>& take) const = 0;
+  virtual void vocabulary_text(const TextItem& item,
+                               const std::function<void(std::string_view)>& take) const = 0;
   /// Called with each training item before any is encoded: for the names of classes.
   virtual void learn(const TextItem& /*item*/) {}
   /// Called after the last learn(), before any is encoded.

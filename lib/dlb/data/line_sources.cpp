@@ -35,7 +35,8 @@ void LinesSource::read_items(const std::string& path, const ItemVisit& visit) co
   });
 }
 
-void LinesSource::vocabulary_text(const TextItem& item, const std::function<void(std::string_view)>& take) const {
+void LinesSource::vocabulary_text(const TextItem& item,
+                                  const std::function<void(std::string_view)>& take) const {
   take(item.first);
 }
 
@@ -75,7 +76,8 @@ std::vector<std::string> LabelledLinesSource::files_of(const std::string& path) 
   if (!files::is_folder(path)) return {path};
   std::vector<std::string> found;
   for (const std::string& file : files::list(path)) {
-    if (file.ends_with(kExtension) && file.size() > kExtension.size()) found.push_back(files::join(path, file));
+    if (file.ends_with(kExtension) && file.size() > kExtension.size())
+      found.push_back(files::join(path, file));
   }
   if (found.empty()) fail(ErrorKind::kData, "folder '{}' has no files CLASS.txt", path);
   return found;
@@ -112,7 +114,8 @@ void LabelledLinesSource::vocabulary_text(const TextItem& item,
 
 void LabelledLinesSource::learn(const TextItem& item) {
   if (numbers_.find(item.second) != numbers_.end()) return;
-  if (numbers_.size() == kMaxClasses) fail(ErrorKind::kData, "labelled_lines: more than {} classes", kMaxClasses);
+  if (numbers_.size() == kMaxClasses)
+    fail(ErrorKind::kData, "labelled_lines: more than {} classes", kMaxClasses);
   numbers_.emplace(item.second, 0);
 }
 
@@ -134,7 +137,8 @@ std::vector<int64_t> LabelledLinesSource::store_limits() const {
 void LabelledLinesSource::encode(const TextItem& item, std::vector<std::vector<int32_t>>& lists) const {
   const auto number = numbers_.find(item.second);
   if (number == numbers_.end()) {
-    fail(ErrorKind::kData, "labelled_lines: the label '{}' of the text '{}' is none of the training items' {} labels",
+    fail(ErrorKind::kData,
+         "labelled_lines: the label '{}' of the text '{}' is none of the training items' {} labels",
          item.second.substr(0, 60), item.first.substr(0, 60), classes_.size());
   }
   encode_text(item.first, -1, -1, lists[0]);

@@ -19,7 +19,8 @@ struct LinesSource final : ItemSource {
   std::string_view name() const override { return "lines"; }
   void read_items(const std::string& path, const ItemVisit& visit) const override;
   std::vector<std::string> special_tokens() const override { return {"<pad>", "<s>", "</s>"}; }
-  void vocabulary_text(const TextItem& item, const std::function<void(std::string_view)>& take) const override;
+  void vocabulary_text(const TextItem& item,
+                       const std::function<void(std::string_view)>& take) const override;
   std::vector<int64_t> store_limits() const override { return {tokenizer_made().size()}; }
   void encode(const TextItem& item, std::vector<std::vector<int32_t>>& lists) const override;
   std::vector<ListColumn> columns() const override;
@@ -42,7 +43,8 @@ struct LabelledLinesSource final : ItemSource {
   std::string_view name() const override { return "labelled_lines"; }
   std::vector<std::string> files_of(const std::string& path) const override;
   void read_items(const std::string& path, const ItemVisit& visit) const override;
-  void vocabulary_text(const TextItem& item, const std::function<void(std::string_view)>& take) const override;
+  void vocabulary_text(const TextItem& item,
+                       const std::function<void(std::string_view)>& take) const override;
   void learn(const TextItem& item) override;
   void finish_learning() override;
   std::vector<int64_t> store_limits() const override;

@@ -157,7 +157,8 @@ class BatchMaker {
   }
 
   void make_sample(int64_t sample, int64_t epoch) {
-    RandomStream drawn({seed_, RngPurpose::kSample, static_cast<uint64_t>(epoch), static_cast<uint32_t>(sample)});
+    RandomStream drawn(
+        {seed_, RngPurpose::kSample, static_cast<uint64_t>(epoch), static_cast<uint32_t>(sample)});
     if (through_.empty()) {
       dataset_.draw(sample, drawn, at_.data());
       return;

@@ -8,8 +8,9 @@ namespace dlb::data {
 namespace {
 
 constexpr double kIgnored = -100;
-constexpr std::array<const char*, 12> kMonths = {"january", "february", "march",     "april",   "may",      "june",
-                                                 "july",    "august",   "september", "october", "november", "december"};
+constexpr std::array<const char*, 12> kMonths = {"january",   "february", "march",    "april",
+                                                 "may",       "june",     "july",     "august",
+                                                 "september", "october",  "november", "december"};
 
 bool is_leap(int64_t year) { return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0; }
 
@@ -69,7 +70,8 @@ Fields SentencePairsSource::fields() {
         field<&SentencePairsSource::samples>("samples", "training items to make up", between(1, 1 << 28)),
         field<&SentencePairsSource::val_samples>("val_samples", "validation items to make up", count),
         field<&SentencePairsSource::test_samples>("test_samples", "test items to make up", count),
-        field<&SentencePairsSource::digits>("digits", "digits of a number in `addition`, at most", between(2, 15)),
+        field<&SentencePairsSource::digits>("digits", "digits of a number in `addition`, at most",
+                                            between(2, 15)),
         field<&SentencePairsSource::length>("length", "letters in `reverse`, at most", between(4, 10000)),
     };
     return with_common(std::move(own));
@@ -84,7 +86,8 @@ void SentencePairsSource::read_items(const std::string& path, const ItemVisit& v
     const bool good = tab != std::string_view::npos && tab > 0 && tab + 1 < line.size() &&
                       line.find('\t', tab + 1) == std::string_view::npos;
     if (!good) {
-      fail(ErrorKind::kData, "'{}' line {} is no pair 'SOURCE<tab>TARGET': '{}'", path, number, line.substr(0, 60));
+      fail(ErrorKind::kData, "'{}' line {} is no pair 'SOURCE<tab>TARGET': '{}'", path, number,
+           line.substr(0, 60));
     }
     visit({line.substr(0, tab), line.substr(tab + 1)});
   });
@@ -120,7 +123,8 @@ void SentencePairsSource::make_items(const std::string& split_name, const ItemVi
   const size_t wanted = split_name == "train" ? 0 : split_name == "val" ? 1 : 2;
   std::string source, target;
   for (int64_t i = 0; i < made_up(split_name); ++i) {
-    RandomStream random({static_cast<uint64_t>(seed), RngPurpose::kSynthetic, wanted, static_cast<uint32_t>(i)});
+    RandomStream random(
+        {static_cast<uint64_t>(seed), RngPurpose::kSynthetic, wanted, static_cast<uint32_t>(i)});
     do {
       make_pair(random, source, target);
     } while (split_of(source) != wanted);

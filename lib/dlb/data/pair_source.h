@@ -13,8 +13,8 @@ namespace dlb::data {
 ///  - addition: "57+186" to "243", numbers of 1 to `digits` digits;
 ///  - reverse: 1 to `length` letters to the same letters backwards.
 /// Made-up training, validation and test items have no source in common.
-/// Columns source (tokens, </s>; padded with <pad>) and target_in (<s>, tokens; padded with <pad>) are inputs,
-/// target (tokens, </s>; padded with -100) is the target. Both sides share one vocabulary.
+/// Columns source (tokens, </s>; padded with <pad>) and target_in (<s>, tokens; padded with <pad>) are
+/// inputs, target (tokens, </s>; padded with -100) is the target. Both sides share one vocabulary.
 /// **Facts**: vocab, length, target_length.
 struct SentencePairsSource final : ItemSource {
   std::string task = "none";
@@ -31,8 +31,11 @@ struct SentencePairsSource final : ItemSource {
   int64_t made_up(const std::string& split) const override;
   void make_items(const std::string& split, const ItemVisit& visit) const override;
   std::vector<std::string> special_tokens() const override { return {"<pad>", "<s>", "</s>"}; }
-  void vocabulary_text(const TextItem& item, const std::function<void(std::string_view)>& take) const override;
-  std::vector<int64_t> store_limits() const override { return {tokenizer_made().size(), tokenizer_made().size()}; }
+  void vocabulary_text(const TextItem& item,
+                       const std::function<void(std::string_view)>& take) const override;
+  std::vector<int64_t> store_limits() const override {
+    return {tokenizer_made().size(), tokenizer_made().size()};
+  }
   void encode(const TextItem& item, std::vector<std::vector<int32_t>>& lists) const override;
   std::vector<ListColumn> columns() const override;
   size_t input_count() const override { return 2; }

@@ -3,8 +3,12 @@
 #include "dlb/base/files.h"
 #include "dlb/data/dataset.h"
 #include "dlb/data/idx_source.h"
+#include "dlb/data/line_sources.h"
 #include "dlb/data/manifest.h"
+#include "dlb/data/pair_source.h"
 #include "dlb/data/synthetic.h"
+#include "dlb/data/tagged_source.h"
+#include "dlb/data/text_source.h"
 
 namespace dlb::data {
 
@@ -14,6 +18,14 @@ std::span<const SourceType> source_types() {
                                    "images and labels from IDX files (the format of MNIST), plain or gzip"),
       type_info<Source, SyntheticSource>("synthetic",
                                          "made-up samples that a model can learn, for tests and benchmarks"),
+      type_info<Source, TextSource>("text", "windows of running text, for language models"),
+      type_info<Source, LinesSource>("lines",
+                                     "one piece of text per line, such as names, for language models"),
+      type_info<Source, LabelledLinesSource>("labelled_lines",
+                                             "texts with a class: lines with a label, or a file per class"),
+      type_info<Source, SentencePairsSource>(
+          "sentence_pairs", "pairs of texts for sequence-to-sequence models, from files or made up"),
+      type_info<Source, TaggedSource>("tagged", "sequences with a tag per word or character"),
   };
   return list;
 }

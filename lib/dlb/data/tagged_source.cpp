@@ -49,7 +49,8 @@ Fields TaggedSource::fields() {
 
 void TaggedSource::bind(const SourceOptions& options) {
   if (tokenizer.is_null() && task == "columns") {
-    tokenizer = config::Node::map({{"word", {}, config::Node::map({{"punctuation", {}, config::Node::string("keep")}})}});
+    tokenizer = config::Node::map(
+        {{"word", {}, config::Node::map({{"punctuation", {}, config::Node::string("keep")}})}});
   }
   if (task == "columns" && token_column == tag_column) {
     fail(ErrorKind::kConfig, "tagged: token_column and tag_column are both {}", tag_column);
@@ -72,8 +73,8 @@ void TaggedSource::read_columns(const std::string& path, const ItemVisit& visit)
     const auto part = [&](int64_t column, std::string_view what) {
       const int64_t at = column < 0 ? column + static_cast<int64_t>(parts.size()) : column;
       if (at < 0 || at >= static_cast<int64_t>(parts.size())) {
-        fail(ErrorKind::kData, "'{}' line {} has {} columns; {} is column {}", path, number, parts.size(), what,
-             column);
+        fail(ErrorKind::kData, "'{}' line {} has {} columns; {} is column {}", path, number, parts.size(),
+             what, column);
       }
       const std::string_view found = parts[static_cast<size_t>(at)];
       if (found.empty()) fail(ErrorKind::kData, "'{}' line {}: {} is empty", path, number, what);
@@ -125,7 +126,8 @@ void TaggedSource::read_items(const std::string& path, const ItemVisit& visit) c
   }
 }
 
-void TaggedSource::vocabulary_text(const TextItem& item, const std::function<void(std::string_view)>& take) const {
+void TaggedSource::vocabulary_text(const TextItem& item,
+                                   const std::function<void(std::string_view)>& take) const {
   take(item.first);
 }
 
@@ -161,8 +163,8 @@ void TaggedSource::encode(const TextItem& item, std::vector<std::vector<int32_t>
   });
   if (lists[0].size() != lists[1].size()) {
     Error error(ErrorKind::kData,
-                fmt::format("tagged: the tokenizer makes {} tokens of the {} that have tags: '{}'", lists[0].size(),
-                            lists[1].size(), item.first.substr(0, 60)));
+                fmt::format("tagged: the tokenizer makes {} tokens of the {} that have tags: '{}'",
+                            lists[0].size(), lists[1].size(), item.first.substr(0, 60)));
     error.hint = "one token each is what `word: {punctuation: keep}` makes of words and `char` of characters";
     throw error;
   }

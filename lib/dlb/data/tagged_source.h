@@ -30,7 +30,8 @@ struct TaggedSource final : ItemSource {
  protected:
   std::string_view name() const override { return "tagged"; }
   void read_items(const std::string& path, const ItemVisit& visit) const override;
-  void vocabulary_text(const TextItem& item, const std::function<void(std::string_view)>& take) const override;
+  void vocabulary_text(const TextItem& item,
+                       const std::function<void(std::string_view)>& take) const override;
   void learn(const TextItem& item) override;
   void finish_learning() override;
   std::vector<int64_t> store_limits() const override;

@@ -51,8 +51,8 @@ class Windows final : public Dataset {
     draw(index, random, columns);
   }
   void draw(int64_t index, RandomStream& random, void* const* columns) const override {
-    const int64_t at =
-        rule_.random ? static_cast<int64_t>(random.below(static_cast<uint64_t>(places_))) : index * rule_.stride;
+    const int64_t at = rule_.random ? static_cast<int64_t>(random.below(static_cast<uint64_t>(places_)))
+                                    : index * rule_.stride;
     int64_t* tokens = static_cast<int64_t*>(columns[0]);
     int64_t* target = static_cast<int64_t*>(columns[1]);
     tokens_.copy(at, rule_.context, tokens);
@@ -109,13 +109,13 @@ Fields TextSource::fields() {
       evaluated(field<&TextSource::tokenizer>(
           "tokenizer", "how text becomes tokens: char, byte, word, bpe (`dlbench help tokenizer`); char")),
       field<&TextSource::context>("context", "tokens of a window", between(1, 1 << 24)),
-      field<&TextSource::stride>("stride", "tokens from one training window to the next; as context when not given",
-                                 positive()),
-      field<&TextSource::windows>("windows",
-                                  "training windows every `stride` tokens, or at places drawn anew each epoch",
-                                  one_of({"strided", "random"})),
-      field<&TextSource::samples>(
-          "samples", "random windows in an epoch; tokens / context when not given", between(1, 4294967295.0)),
+      field<&TextSource::stride>(
+          "stride", "tokens from one training window to the next; as context when not given", positive()),
+      field<&TextSource::windows>(
+          "windows", "training windows every `stride` tokens, or at places drawn anew each epoch",
+          one_of({"strided", "random"})),
+      field<&TextSource::samples>("samples", "random windows in an epoch; tokens / context when not given",
+                                  between(1, 4294967295.0)),
       field<&TextSource::mask>(
           "mask", "share of tokens to be predicted in masked mode (BERT: 0.15); 0: predict the next token",
           fraction()),
@@ -131,10 +131,11 @@ void TextSource::bind(const SourceOptions& options) {
     for (std::string& path : *list) path = files::join(folder, path);
   }
   if (!val.empty() && val_fraction > 0) fail(ErrorKind::kConfig, "text takes val or val_fraction, not both");
-  if (!test.empty() && test_fraction > 0) fail(ErrorKind::kConfig, "text takes test or test_fraction, not both");
+  if (!test.empty() && test_fraction > 0)
+    fail(ErrorKind::kConfig, "text takes test or test_fraction, not both");
   if (val_fraction + test_fraction >= 1) {
-    fail(ErrorKind::kConfig, "text: val_fraction {} and test_fraction {} leave nothing to train on", val_fraction,
-         test_fraction);
+    fail(ErrorKind::kConfig, "text: val_fraction {} and test_fraction {} leave nothing to train on",
+         val_fraction, test_fraction);
   }
   if (windows == "random" && stride) fail(ErrorKind::kConfig, "text: random windows have no stride");
   if (windows != "random" && samples) {
@@ -195,7 +196,8 @@ void TextSource::load() {
       if (split == "train") take(piece);
     });
   };
-  const std::vector<std::string> needed = mask > 0 ? std::vector<std::string>{kMaskToken} : std::vector<std::string>();
+  const std::vector<std::string> needed =
+      mask > 0 ? std::vector<std::string>{kMaskToken} : std::vector<std::string>();
   tokenizer_ = builder_->make(training, needed);
   std::map<std::string, TokenStore> stores;
   for (const std::string& name : splits()) stores.emplace(name, TokenStore(tokenizer_->size()));
@@ -210,7 +212,8 @@ void TextSource::load() {
     stores.at(split).append(ids);
   });
   SampleSpec sample;
-  sample.columns = {{"tokens", make_spec({context}, DType::kInt64)}, {"target", make_spec({context}, DType::kInt64)}};
+  sample.columns = {{"tokens", make_spec({context}, DType::kInt64)},
+                    {"target", make_spec({context}, DType::kInt64)}};
   sample.facts = {{"vocab", tokenizer_->size()}, {"context", context}};
   std::map<std::string, std::shared_ptr<const Dataset>> made;
   for (auto& [name, store] : stores) {

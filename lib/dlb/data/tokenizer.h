@@ -135,8 +135,8 @@ using TokenizerType = TypeInfo<TokenizerBuilder>;
 /// char, byte, word, bpe.
 std::span<const TokenizerType> tokenizer_types();
 
-/// The tokenizer that a source's `tokenizer` chooses, bound to `folder`; `char` when the node is null. Errors:
-/// config, all that are in it.
+/// The tokenizer that a source's `tokenizer` chooses, bound to `folder`; `char` when the node is null.
+/// Errors: config, all that are in it.
 std::unique_ptr<TokenizerBuilder> read_tokenizer(const config::Node& node, const std::string& folder);
 
 /// Errors: config, when a special token is empty, has white space or stands twice.
