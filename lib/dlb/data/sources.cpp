@@ -7,12 +7,16 @@
 #include "dlb/data/graphs.h"
 #include "dlb/data/grid_world.h"
 #include "dlb/data/idx_source.h"
+#include "dlb/data/line_sources.h"
 #include "dlb/data/manifest.h"
+#include "dlb/data/pair_source.h"
 #include "dlb/data/points.h"
 #include "dlb/data/random_source.h"
 #include "dlb/data/sequences.h"
 #include "dlb/data/shapes.h"
 #include "dlb/data/synthetic.h"
+#include "dlb/data/tagged_source.h"
+#include "dlb/data/text_source.h"
 #include "dlb/data/trees.h"
 
 namespace dlb::data {
@@ -37,6 +41,14 @@ std::span<const SourceType> source_types() {
                                          "made-up tasks on sequences of tokens: copy, sort, parity, ..."),
       type_info<Source, TreesSource>("trees", "made-up arithmetic expressions as trees, with their value"),
       type_info<Source, GraphsSource>("graphs", "made-up small graphs with a class each"),
+      type_info<Source, TextSource>("text", "windows of running text, for language models"),
+      type_info<Source, LinesSource>("lines",
+                                     "one piece of text per line, such as names, for language models"),
+      type_info<Source, LabelledLinesSource>("labelled_lines",
+                                             "texts with a class: lines with a label, or a file per class"),
+      type_info<Source, SentencePairsSource>(
+          "sentence_pairs", "pairs of texts for sequence-to-sequence models, from files or made up"),
+      type_info<Source, TaggedSource>("tagged", "sequences with a tag per word or character"),
   };
   return list;
 }
