@@ -3,6 +3,7 @@
 #include "dlb/config/schema.h"
 #include "dlb/data/data_config.h"
 #include "dlb/data/dataset.h"
+#include "dlb/data/tokenizer.h"
 #include "dlb/data/transform.h"
 #include "dlb/metrics/metric.h"
 #include "dlb/model/constructs.h"
@@ -47,6 +48,8 @@ const std::vector<Category>& catalog() {
       {"source", "Data sources",
        "What `data.source` may be: one of these, or the name of a data set (`dlbench doctor` lists them).",
        describe_types(data::source_types())},
+      {"tokenizer", "Tokenizers", "What `tokenizer` of a text source may be.",
+       describe_types(data::tokenizer_types())},
       {"transform", "Transforms",
        "Steps of `data.transforms` (all splits) and `data.augment` (training batches only, before the "
        "transforms).",
