@@ -59,7 +59,7 @@ TEST_CASE("the binary carries the manifests, and each reads without error") {
 TEST_CASE("digits needs no file: 1,797 samples with known content") {
   Environment other("DLBENCH_DATA", "/nowhere");
   auto module = plan("source: digits\nbatch: 100\n");
-  CHECK(module->spec().input.shape == Shape{1, 8, 8});
+  CHECK(module->spec().input().spec.shape == Shape{1, 8, 8});
   module->open();
   CHECK(module->checksums().at("built-in digits/train-images-idx3-ubyte.gz") ==
         "md5:0b2422c2514f3758d2252e415d6e2a64");
@@ -69,8 +69,8 @@ TEST_CASE("digits needs no file: 1,797 samples with known content") {
     auto loader = module->loader(split, false, 0);
     loader->start(0);
     while (const auto batch = loader->next()) {
-      for (const int64_t label : batch->target.to_vector<int64_t>()) ++classes[static_cast<size_t>(label)];
-      for (const int64_t v : batch->input.to_vector<int64_t>()) {
+      for (const int64_t label : batch->target().to_vector<int64_t>()) ++classes[static_cast<size_t>(label)];
+      for (const int64_t v : batch->input().to_vector<int64_t>()) {
         largest = std::max(largest, v);
         sum += v;
       }

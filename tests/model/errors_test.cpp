@@ -110,8 +110,8 @@ TEST_CASE("wrong steps are said to be so") {
   CHECK_THAT(one("{inputs: {x: 'floot[N,3]'}, steps: [relu]}"),
              Contains("the type of input 'x' must be int, float or bool"));
   CHECK_THAT(one("{inputs: {x: 'float[N,-3]'}, steps: [relu]}"), Contains("'-3' is no size"));
-  CHECK_THAT(one("{inputs: {x: float, y: int}, steps: [relu]}"),
-             Contains("must name the 1 input that the data gives"));
+  CHECK_THAT(one("{inputs: {input: float, y: int}, steps: [relu: {in: y}]}"),
+             Contains("unknown input of the data 'y'"));
   CHECK_THAT(one("{steps: [relu], outputs: [reluu]}"), Contains("unknown value 'reluu'"));
   CHECK_THAT(one("{steps: [relu], outputs: []}"), Contains("at least one output"));
   CHECK_THAT(one("[{relu: {id: a}}, {tanh: {id: a}}]"),

@@ -28,7 +28,36 @@ std::shared_ptr<const Transform> make_one(config::Reader& reader, const config::
   return made;
 }
 
+/// Records an error at each list that has transforms: they are prepared for one shape.
+bool all_of_one_size(config::Reader& reader, const config::Node& augment, const config::Node& transforms,
+                     const Column& column) {
+  bool good = true;
+  for (const config::Node* node : {&augment, &transforms}) {
+    if (node->is_null() || (node->is_list() && node->items().empty())) continue;
+    reader.error(*node, fmt::format("transforms need samples of one shape; those of '{}' differ in length",
+                                    column.name));
+    good = false;
+  }
+  return good;
+}
+
 }  // namespace
+
+bool acts_on(const SampleSpec& spec, size_t c) {
+  if (c >= spec.inputs) return false;
+  const Column& first = spec.columns.front();
+  const Column& other = spec.columns[c];
+  return c == 0 || (first.collate == Collate::kStack && other.collate == Collate::kStack &&
+                    same_samples(first.spec, other.spec) && first.spec.strides == other.spec.strides);
+}
+
+SampleSpec transformed(const SampleSpec& spec, const TensorSpec& output) {
+  SampleSpec result = spec;
+  for (size_t c = 0; c < spec.inputs; ++c) {
+    if (acts_on(spec, c)) result.columns[c].spec = output;
+  }
+  return result;
+}
 
 std::optional<Pipeline> make_pipeline(config::Reader& reader, const config::Node& node, const TensorSpec& in,
                                       Randomness randomness) {
@@ -53,7 +82,10 @@ std::optional<Pipeline> make_pipeline(config::Reader& reader, const config::Node
 }
 
 std::optional<Pipelines> make_pipelines(config::Reader& reader, const config::Node& augment,
-                                        const config::Node& transforms, const TensorSpec& in) {
+                                        const config::Node& transforms, const Column& column) {
+  const TensorSpec& in = column.spec;
+  if (column.collate != Collate::kStack && !all_of_one_size(reader, augment, transforms, column))
+    return std::nullopt;
   auto augmented = make_pipeline(reader, augment, in, Randomness::kAllowed);
   auto plain = make_pipeline(reader, transforms, in, Randomness::kRefused);
   if (!augmented || !plain) return std::nullopt;

@@ -14,54 +14,35 @@ namespace {
 
 const std::vector<std::string> kModifiers = {"in", "as", "id"};
 
-/// Constructs whose steps stand in the list around them, where each says itself what it reads.
-bool is_inline(const std::string& name) { return name == "repeat" || name == "foreach" || name == "when"; }
-
 }  // namespace
 
-std::unique_ptr<Model> Model::build(config::Reader& reader, const Node& model, const Node* blocks,
-                                    const std::vector<TensorSpec>& inputs, DType dtype) {
-  return Builder(reader, blocks, dtype).build(model, inputs);
+std::unique_ptr<Model> Model::build(config::Reader& reader, const ModelSource& source,
+                                    const std::vector<NamedSpec>& inputs, DType dtype) {
+  return Builder(reader, source, dtype).build(inputs);
 }
 
-void Model::check_steps(config::Reader& reader, const Node& model, const Node* blocks,
+void Model::check_steps(config::Reader& reader, const ModelSource& source,
                         const std::vector<std::string>& facts) {
-  Builder(reader, blocks, DType::kFloat32).check(model, facts);
+  Builder(reader, source, DType::kFloat32).check(facts);
 }
 
-Builder::Builder(config::Reader& reader, const Node* blocks, DType dtype) : reader_(reader), dtype_(dtype) {
+Builder::Builder(config::Reader& reader, const ModelSource& source, DType dtype)
+    : reader_(reader), source_(source), dtype_(dtype) {
   const size_t before = reader.errors().size();
-  blocks_ = read_blocks(reader, blocks);
+  blocks_ = read_blocks(reader, source.blocks);
   recorded_ = reader.errors().size() - before;
   // As in training, so that what only training demands (batch_norm: more than one value) is found too.
   context_.training = true;
 }
 
-std::unique_ptr<Model> Builder::build(const Node& node, const std::vector<TensorSpec>& inputs) {
+std::unique_ptr<Model> Builder::build(const std::vector<NamedSpec>& inputs) {
   model_.reset(new Model);
-  Env root(reader_.scope());
-  lose_facts(root);
-  List top;
-  const Node* body = &node;
-  const Node* declared = nullptr;
-  const Node* outputs = nullptr;
-  const bool long_form = node.is_map() && (node.find("steps") != nullptr || node.find("inputs") != nullptr ||
-                                           node.find("outputs") != nullptr);
-  if (long_form) {
-    reading(reader_.scope(), [&](config::Reader& r) {
-      return r.known_keys(node, {"inputs", "steps", "outputs"}, "model");
-    });
-    declared = node.find("inputs");
-    outputs = node.find("outputs");
-    body = node.find("steps");
-    if (body == nullptr) record(node.error("missing required key 'steps' in model"));
-  }
-  read_inputs(declared, inputs, top);
-  std::vector<int> input_slots;
-  for (size_t i = 0; i < inputs.size(); ++i) input_slots.push_back(static_cast<int>(i));
-  if (body != nullptr) steps(*body, top, root);
-  const std::vector<Value> results = read_outputs(outputs, top);
-  if (!blind_ && recorded_ == 0 && model_->steps_.empty()) record(node.error("the model has no steps"));
+  inputs_ = inputs;
+  for (NamedSpec& input : inputs_) input.spec.device = kMeta;
+  model_->inputs_ = inputs;
+  program(*source_.model, "", source_.wanted);
+  for (const ProgramSource& further : source_.programs)
+    program(*further.steps, "phases." + further.name, further.wanted);
 
   for (const auto& [name, block] : blocks_) {
     if (blocks_used_.contains(name)) continue;
@@ -70,68 +51,136 @@ std::unique_ptr<Model> Builder::build(const Node& node, const std::vector<Tensor
     for (const std::string& used : names) reader_.scope().find(used);
   }
   if (recorded_ > 0 || blind_) {
-    mark_used(node,
-              reader_.scope());  // parts may not have been read: no complaints about unused variables on top
+    // Parts may not have been read: no complaints about unused variables on top.
+    mark_used(*source_.model, reader_.scope());
+    for (const ProgramSource& further : source_.programs) mark_used(*further.steps, reader_.scope());
     return nullptr;
   }
-  DLB_CHECK(known(results));
-  for (const Value v : results) model_->output_specs_.push_back(meta(v).spec());
-  model_->slot_count_ = metas_.size();
-  model_->finish(input_slots, results);
   return std::move(model_);
 }
 
-void Builder::check(const Node& node, std::vector<std::string> facts) {
+void Builder::check(std::vector<std::string> facts) {
   blind_ = true;
   lost_facts_ = std::move(facts);
-  build(node, {});
+  build({});
 }
 
-void Builder::read_inputs(const Node* declared, const std::vector<TensorSpec>& inputs, List& list) {
+void Builder::program(const Node& node, const std::string& prefix, const std::vector<ValueRef>& wanted) {
+  Env root(reader_.scope());
+  lose_facts(root);
+  Frame frame;
+  frame_ = &frame;
+  names_lost_ = false;
+  List top;
+  top.prefix = prefix;
+  const Node* body = &node;
+  const Node* declared = nullptr;
+  const Node* outputs = nullptr;
+  const bool long_form = node.is_map() && (node.find("steps") != nullptr || node.find("inputs") != nullptr ||
+                                           node.find("outputs") != nullptr);
+  const std::string what = prefix.empty() ? "model" : node.path();
+  if (long_form) {
+    reading(reader_.scope(), [&](config::Reader& r) {
+      return r.known_keys(node, {"inputs", "steps", "outputs"}, what);
+    });
+    declared = node.find("inputs");
+    outputs = node.find("outputs");
+    body = node.find("steps");
+    if (body == nullptr) record(node.error(fmt::format("missing required key 'steps' in {}", what)));
+  }
+  const std::vector<Value> inputs = read_inputs(declared, top);
+  if (body != nullptr) steps(*body, top, root);
+  std::vector<std::string> names;
+  std::vector<Value> results = read_outputs(outputs, top, names);
+  const size_t count = results.size();
+  for (const ValueRef& value : wanted) {
+    results.push_back(lookup(Node::string(value.name).placed_at(value.at), top));
+    names.push_back(value.name);
+  }
+  if (!blind_ && recorded_ == 0 && frame.steps.empty()) {
+    record(node.error(prefix.empty() ? "the model has no steps" : fmt::format("{} has no steps", what)));
+  }
+  frame_ = nullptr;
+  if (recorded_ > 0 || blind_) return;
+  DLB_CHECK(known(results));
+  std::vector<TensorSpec> specs;
+  for (const Value v : results) specs.push_back(meta(v).spec());
+  auto built = std::make_unique<Program>(*model_->trace_);
+  built->finish(std::move(frame.steps), metas_.size(), inputs, results, model_->trace_->report);
+  model_->programs_.push_back(std::move(built));
+  model_->names_.push_back(std::move(names));
+  model_->specs_.push_back(std::move(specs));
+  model_->output_counts_.push_back(count);
+}
+
+std::vector<Builder::Value> Builder::read_inputs(const Node* declared, List& list) {
   if (blind_) {
     list.current = list.values["input"] = kUnknown;
-    if (declared == nullptr || !declared->is_map()) return;
+    names_lost_ = true;  // the names of the data's inputs
+    if (declared == nullptr || !declared->is_map()) return {};
     for (const Node::Entry& entry : declared->entries()) list.values[entry.key] = kUnknown;
-    return;
+    return {};
   }
   std::vector<Value> values;
-  for (TensorSpec spec : inputs) {
-    spec.device = kMeta;
-    values.push_back(new_value(Tensor::empty(spec)));
+  std::vector<std::string> valid;
+  for (const NamedSpec& input : inputs_) {
+    values.push_back(new_value(Tensor::empty(input.spec)));
+    valid.push_back(input.name);
   }
-  if (values.size() == 1) {
-    list.current = values[0];
-    list.values["input"] = values[0];
+  if (declared == nullptr) {
+    for (size_t i = 0; i < values.size(); ++i) list.values[inputs_[i].name] = values[i];
+    if (!values.empty()) list.values["input"] = values[0];
+    if (values.size() == 1) list.current = values[0];
+    return values;
   }
-  if (declared == nullptr) return;
-  if (!declared->is_map() || declared->entries().size() != inputs.size()) {
-    record(declared->error(fmt::format("model.inputs must name the {} input{} that the data gives, got {}",
-                                       inputs.size(), inputs.size() == 1 ? "" : "s", declared->brief())));
+  if (!declared->is_map() || declared->entries().empty()) {
+    record(
+        declared->error("inputs must be a map of names to types, such as {image: \"float[N, C, H, W]\"}, "
+                        "got " +
+                        declared->found()));
+    names_lost_ = true;
+    return values;
   }
-  if (!declared->is_map()) return;
-  for (size_t i = 0; i < declared->entries().size(); ++i) {
-    const Node::Entry& entry = declared->entries()[i];
-    if (!is_identifier(entry.key))
-      record(entry.value.error(fmt::format("'{}' cannot name an input", entry.key)));
-    list.values[entry.key] = i < values.size() ? values[i] : kUnknown;
-    if (i >= inputs.size()) continue;
+  std::vector<Value> chosen;
+  for (const Node::Entry& entry : declared->entries()) {
+    auto at = static_cast<size_t>(std::find(valid.begin(), valid.end(), entry.key) - valid.begin());
+    // With one input there is no doubt which one is meant: it gets the declared name.
+    if (inputs_.size() == 1 && declared->entries().size() == 1) at = 0;
+    const Node name = Node::string(entry.key, entry.key_mark).with_path(entry.value.path());
+    if (!is_identifier(entry.key)) record(name.error(fmt::format("'{}' cannot name an input", entry.key)));
+    if (at == valid.size()) {
+      reading(reader_.scope(), [&](config::Reader& r) {
+        r.unknown_name(name, entry.key, valid, "input of the data");
+        return true;
+      });
+    }
+    chosen.push_back(at < valid.size() ? values[at] : kUnknown);
+    list.values[entry.key] = chosen.back();
+    if (at == valid.size()) continue;
     try {
-      check_input_type(entry.key, entry.value, inputs[i]);
+      check_input_type(entry.key, entry.value, inputs_[at].spec);
     } catch (Error& e) {
       record(std::move(e));
     }
   }
+  list.values["input"] = chosen[0];
+  if (chosen.size() == 1) list.current = chosen[0];
+  return values;
 }
 
-std::vector<Builder::Value> Builder::read_outputs(const Node* outputs, const List& list) {
-  if (outputs == nullptr) return {list.current};
-  std::vector<Value> values;
-  if (outputs->is_list()) {
-    for (const Node& name : outputs->items()) values.push_back(lookup(name, list));
-    if (values.empty()) record(outputs->error("the model needs at least one output"));
-  } else {
-    values.push_back(lookup(*outputs, list));
+std::vector<Builder::Value> Builder::read_outputs(const Node* outputs, const List& list,
+                                                  std::vector<std::string>& names) {
+  if (outputs == nullptr) {
+    names.push_back(list.current_name.empty() ? "output" : list.current_name);
+    return {list.current};
   }
+  std::vector<Value> values;
+  const std::vector<Node> all = outputs->is_list() ? outputs->items() : std::vector<Node>{*outputs};
+  for (const Node& name : all) {
+    values.push_back(lookup(name, list));
+    names.push_back(name.is_string() ? name.as_string() : "");
+  }
+  if (values.empty()) record(outputs->error("the model needs at least one output"));
   return values;
 }
 
@@ -220,33 +269,35 @@ bool Builder::modifiers(Item& item, const Node& map, const Env& /*env*/) {
 
 void Builder::references(Item& item, const List& list, const Env& env) {
   if (item.in == nullptr) {
-    Value input = list.current;
-    if (input == kNone && !is_inline(item.choice.name)) {
-      record(item.choice.name_node.error(
-          fmt::format("{} needs `in:`, because the model has several inputs", item.choice.name)));
-      input = kUnknown;
-    }
-    item.inputs = {input};
+    item.inputs = {list.current};
     return;
   }
-  auto resolve = [&](const Node& name) {
-    if (env.unknown(name)) return kUnknown;
-    try {
-      return lookup(config::evaluate(name, env.scope()), list);
-    } catch (Error& e) {
-      record(std::move(e));
-      return kUnknown;
-    }
-  };
   if (item.in->is_list()) {
-    for (const Node& name : item.in->items()) item.inputs.push_back(resolve(name));
+    for (const Node& name : item.in->items()) item.inputs.push_back(reference(name, list, env));
   } else {
-    item.inputs.push_back(resolve(*item.in));
+    item.inputs.push_back(reference(*item.in, list, env));
   }
   if (item.inputs.empty()) {
     record(item.in->error("`in:` names no value"));
     item.inputs.push_back(kUnknown);
   }
+}
+
+Builder::Value Builder::reference(const Node& name, const List& list, const Env& env) {
+  if (env.unknown(name)) return kUnknown;
+  try {
+    return lookup(config::evaluate(name, env.scope()), list);
+  } catch (Error& e) {
+    record(std::move(e));
+    return kUnknown;
+  }
+}
+
+bool Builder::needs_input(const Item& item) {
+  if (item.inputs.empty() || item.inputs.front() != kNone) return false;
+  record(item.choice.name_node.error(
+      fmt::format("{} needs `in:`, because the model has several inputs", item.choice.name)));
+  return true;
 }
 
 Builder::Value Builder::lookup(const Node& name, const List& list) {
@@ -301,12 +352,14 @@ std::string Builder::name_step(const Item& item, const std::string& type, List& 
 
 void Builder::bind_outputs(const Item& item, const std::vector<Value>& outputs, List& list, const Env& env) {
   list.current = outputs.front();
+  list.current_name.clear();
   if (item.as == nullptr) return;
   auto bind = [&](const Node& node, Value value) {
     const std::string name = text_of(node, env, "as");
     if (name == "input")
       return record(node.error("'input' is the model's or the block's input; choose another name"));
     if (!name.empty()) list.values[name] = value;
+    if (list.current_name.empty()) list.current_name = name;
   };
   if (!item.as->is_list()) return bind(*item.as, outputs.front());
   const auto& names = item.as->items();
@@ -323,6 +376,7 @@ void Builder::set_facts(Env& env, Value input) const {
     for (const char* name : {"in.rank", "in.channels", "in.features"}) env.set_unknown(name);
     return;
   }
+  if (input == kLeftOut) return;
   const TensorSpec& spec = meta(input).spec();
   env.set("in.rank", Node::integer(spec.rank()));
   env.set("in.channels", spec.rank() >= 2 ? Node::integer(spec.dim(1)) : Node());
@@ -361,7 +415,7 @@ bool Builder::spend(const Node& node) {
 }
 
 bool Builder::known(const std::vector<Value>& values) const {
-  return std::all_of(values.begin(), values.end(), [](Value v) { return v >= 0; });
+  return std::all_of(values.begin(), values.end(), [](Value v) { return v >= 0 || v == kLeftOut; });
 }
 
 Builder::Value Builder::new_value(Tensor meta) {

@@ -10,7 +10,7 @@
 #include "dlb/model/blocks.h"
 #include "dlb/model/constructs.h"
 #include "dlb/model/env.h"
-#include "dlb/model/step.h"
+#include "dlb/model/program.h"
 
 namespace dlb::model {
 
@@ -23,16 +23,22 @@ inline constexpr size_t kMaxErrors = 200;
 /// own errors, and only what depends on the unknown value is left out.
 class Builder {
  public:
-  Builder(config::Reader& reader, const config::Node* blocks, DType dtype);
-  std::unique_ptr<Model> build(const config::Node& node, const std::vector<TensorSpec>& inputs);
+  Builder(config::Reader& reader, const ModelSource& source, DType dtype);
+  std::unique_ptr<Model> build(const std::vector<NamedSpec>& inputs);
   /// As build(), without inputs and without the values of `facts`: only errors come of it.
-  void check(const config::Node& node, std::vector<std::string> facts);
+  void check(std::vector<std::string> facts);
 
  private:
   /// A value between steps: a slot, or one of the two below.
   using Value = int;
   static constexpr Value kUnknown = -1;  ///< an error has been recorded
   static constexpr Value kNone = -2;     ///< there is no previous step
+  static constexpr Value kLeftOut = -3;  ///< an optional input that is not given
+
+  /// A program while it is built.
+  struct Frame {
+    std::vector<Step> steps;
+  };
 
   /// A list of steps while it is built: what its steps are numbered by and the names they see.
   struct List {
@@ -40,6 +46,7 @@ class Builder {
     std::string prefix;
     int depth = 0;
     Value current = kNone;
+    std::string current_name;  ///< the last step's `as`
     std::map<std::string, Value> values;
     std::map<std::string, int> counters;
     std::map<std::string, std::string> taken;  ///< step name -> where
@@ -58,13 +65,17 @@ class Builder {
   enum class Status { kGood, kUnknown, kWrong };
 
   // builder.cpp: lists, names, references
-  void read_inputs(const config::Node* declared, const std::vector<TensorSpec>& inputs, List& list);
-  std::vector<Value> read_outputs(const config::Node* outputs, const List& list);
+  void program(const config::Node& node, const std::string& prefix, const std::vector<ValueRef>& wanted);
+  std::vector<Value> read_inputs(const config::Node* declared, List& list);
+  std::vector<Value> read_outputs(const config::Node* outputs, const List& list,
+                                  std::vector<std::string>& names);
   void steps(const config::Node& node, List& list, const Env& env);
   void step(const config::Node& node, List& list, const Env& env);
   bool modifiers(Item& item, const config::Node& map, const Env& env);
   void references(Item& item, const List& list, const Env& env);
+  Value reference(const config::Node& name, const List& list, const Env& env);
   Value lookup(const config::Node& name, const List& list);
+  bool needs_input(const Item& item);
   std::string name_step(const Item& item, const std::string& type, List& list, const Env& env);
   void bind_outputs(const Item& item, const std::vector<Value>& outputs, List& list, const Env& env);
   std::string text_of(const config::Node& node, const Env& env, std::string_view what);
@@ -88,9 +99,16 @@ class Builder {
                   const config::Node& steps);
 
   // builder_layers.cpp
-  void layer(const Item& item, List& list, const Env& env);
+  void layer(Item& item, List& list, const Env& env);
+  bool count_inputs(Item& item, const nn::Layer& layer, bool by_key);
   std::vector<Value> emit(std::unique_ptr<nn::Layer> layer, const std::vector<Value>& inputs, size_t row,
-                          const Item& item);
+                          const Item& item, std::vector<nn::Build::Tie> ties = {});
+
+  // builder_keys.cpp: keys of a layer that are no fields
+  bool named_inputs(Item& item, std::span<const std::string_view> names, Fields fields, const List& list,
+                    const Env& env);
+  std::vector<nn::Build::Tie> read_ties(Item& item, const List& list, bool& good);
+  bool check_ties(const nn::Build& build, const std::string& type, const std::vector<nn::Variable>& declared);
   size_t add_row(const Item& item, const std::string& name, const std::string& type, int depth);
   void finish_row(size_t row, Value output);
   Status read_fields(const config::Node& body, Fields fields, void* object, std::string_view what,
@@ -115,8 +133,11 @@ class Builder {
   std::vector<std::string> frames(const Item& item) const;
 
   config::Reader& reader_;
+  const ModelSource& source_;
   Blocks blocks_;
   DType dtype_;
+  std::vector<NamedSpec> inputs_;
+  Frame* frame_ = nullptr;
   std::unique_ptr<Model> model_;
   std::vector<Tensor> metas_;        ///< by slot
   std::vector<std::string> chain_;   ///< uses of blocks around the current step, outermost first

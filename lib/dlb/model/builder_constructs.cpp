@@ -16,6 +16,7 @@ void Builder::construct(Item& item, List& list, const Env& env) {
   if (name == "repeat") return repeat(item, list, env);
   if (name == "foreach") return foreach (item, list, env);
   if (name == "when") return when(item, list, env);
+  if (needs_input(item)) item.inputs = {kUnknown};
   if (item.inputs.size() != 1) {
     record(item.in->error(fmt::format("{} takes 1 input, got {}", name, item.inputs.size()),
                           "join them first, with `add` or `concat`"));
@@ -250,6 +251,7 @@ void Builder::use(Item& item, List& list, const Env& env) {
         fmt::format("block {} uses itself: {}{}", block_name, chain, block_name)));
     return bind_outputs(item, {kUnknown}, list, env);
   }
+  if (needs_input(item)) item.inputs = {kUnknown};
   if (item.inputs.size() != 1) {
     record(item.in->error(fmt::format("block {} takes 1 input, got {}", block_name, item.inputs.size())));
     item.inputs = {kUnknown};
@@ -269,7 +271,7 @@ void Builder::use(Item& item, List& list, const Env& env) {
   List body = inner(list, name, "", bound ? item.inputs[0] : kUnknown);
   body.outer = nullptr;  // a block sees its own values only
   body.values["input"] = body.current;
-  chain_.push_back(fmt::format("in block {} used at {}", block_name, model_->report_[row].where));
+  chain_.push_back(fmt::format("in block {} used at {}", block_name, model_->trace_->report[row].where));
   in_use_.push_back(block_name);
   steps(block.steps, body, parameters);
   in_use_.pop_back();
