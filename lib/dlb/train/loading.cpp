@@ -124,8 +124,10 @@ void Loading::read_model() {
   for (const NamedMetric& m : e_.metrics) want(m.uses, source.wanted);
   guarded(sections_.model, [&] {
     std::vector<model::NamedSpec> inputs;
-    for (const data::Column& c : e_.data->spec().input_columns())
+    for (const size_t i : e_.data->input_columns()) {
+      const data::Column& c = e_.data->spec().columns[i];
       inputs.push_back({c.name, data::batch_spec(c, e_.data->batch())});
+    }
     e_.model = model::Model::build(reader_, source, inputs);
   });
 }
