@@ -110,8 +110,8 @@ TEST_CASE("wrong steps are said to be so") {
   CHECK_THAT(one("{inputs: {x: 'floot[N,3]'}, steps: [relu]}"),
              Contains("the type of input 'x' must be int, float or bool"));
   CHECK_THAT(one("{inputs: {x: 'float[N,-3]'}, steps: [relu]}"), Contains("'-3' is no size"));
-  CHECK_THAT(one("{inputs: {x: float, y: int}, steps: [relu]}"),
-             Contains("must name the 1 input that the data gives"));
+  CHECK_THAT(one("{inputs: {input: float, y: int}, steps: [relu: {in: y}]}"),
+             Contains("unknown input of the data 'y'"));
   CHECK_THAT(one("{steps: [relu], outputs: [reluu]}"), Contains("unknown value 'reluu'"));
   CHECK_THAT(one("{steps: [relu], outputs: []}"), Contains("at least one output"));
   CHECK_THAT(one("[{relu: {id: a}}, {tanh: {id: a}}]"),
@@ -148,7 +148,7 @@ TEST_CASE("wrong blocks are said to be so") {
     return errors_of("blocks: " + blocks + "\nmodel: [" + use + "]", {4, 3});
   };
   CHECK_THAT(one("[1]", "relu"), Contains("blocks must be a map"));
-  CHECK_THAT(one("{b: [relu]}", "use: b"), Contains("block b must be {params, steps}"));
+  CHECK_THAT(one("{b: [relu]}", "use: b"), Contains("block b must be {params, inputs, steps, outputs}"));
   CHECK_THAT(one("{b: {steps: [relu], parms: {}}}", "use: b"),
              Contains("unknown key 'parms' in block b; did you mean 'params'?"));
   CHECK_THAT(one("{b: {params: {c: null}, steps: [linear: $c]}}", "use: b"),

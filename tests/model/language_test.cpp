@@ -104,7 +104,7 @@ model:
   inputs: {x: "float[N, F]", y: "float[N, G]"}
   steps: [concat: {in: [x, y]}, linear: 2]
 )",
-                              std::vector<TensorSpec>{batch_spec({5, 3}), batch_spec({5, 4})});
+                              std::vector<NamedSpec>{{"x", batch_spec({5, 3})}, {"y", batch_spec({5, 4})}});
   CHECK(two.errors.empty());
   REQUIRE(two.model);
   CHECK(two.model->variables()[0].value.shape() == Shape{2, 7});

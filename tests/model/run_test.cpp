@@ -85,7 +85,7 @@ model:
   steps: [{mul: {in: [x, y], as: p}}, {add: {in: [p, y], as: s}}]
   outputs: [s, p, x]
 )",
-                          std::vector<TensorSpec>{batch_spec({4, 3}), batch_spec({4, 3})});
+                          std::vector<NamedSpec>{{"x", batch_spec({4, 3})}, {"y", batch_spec({4, 3})}});
   REQUIRE(built.model);
   const std::vector<Tensor> inputs = {random({4, 3}, 0), random({4, 3}, 1)};
   nn::Context context;

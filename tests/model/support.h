@@ -23,8 +23,9 @@ inline TensorSpec batch_spec(Shape shape, DType dtype = DType::kFloat32) {
   return spec;
 }
 
-/// Builds from a document with `model`, and perhaps `blocks` and `vars`; $classes is 10.
-inline Built try_build(const std::string& yaml, const std::vector<TensorSpec>& inputs) {
+/// Builds from a document with `model`, and perhaps `models`, `blocks`, `vars`, `wanted` (values of the main
+/// program) and `phases` (names of programs to their steps); $classes is 10.
+inline Built try_build(const std::string& yaml, const std::vector<NamedSpec>& inputs) {
   Built built;
   const config::Document document = config::Document::parse(yaml, "x.yaml");
   const config::Node& root = document.root();
@@ -36,7 +37,17 @@ inline Built try_build(const std::string& yaml, const std::vector<TensorSpec>& i
   facts.set("classes", config::Node::integer(10));
   ErrorList errors;
   config::Reader reader(errors, facts);
-  built.model = Model::build(reader, *root.find("model"), root.find("blocks"), inputs);
+  ModelSource source;
+  source.model = root.find("model");
+  source.models = root.find("models");
+  source.blocks = root.find("blocks");
+  if (const config::Node* wanted = root.find("wanted")) {
+    for (const config::Node& name : wanted->items()) source.wanted.push_back({name.as_string(), name});
+  }
+  if (const config::Node* phases = root.find("phases")) {
+    for (const auto& phase : phases->entries()) source.programs.push_back({phase.key, &phase.value, {}});
+  }
+  built.model = Model::build(reader, source, inputs);
   built.unused = scope.unused();
   try {
     errors.throw_if_any();
@@ -46,7 +57,7 @@ inline Built try_build(const std::string& yaml, const std::vector<TensorSpec>& i
   return built;
 }
 inline Built try_build(const std::string& yaml, Shape shape) {
-  return try_build(yaml, {batch_spec(std::move(shape))});
+  return try_build(yaml, std::vector<NamedSpec>{{"input", batch_spec(std::move(shape))}});
 }
 
 /// As try_build, for a model that must be right.

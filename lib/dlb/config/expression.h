@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "dlb/config/expression_tree.h"
 #include "dlb/config/node.h"
 
 namespace dlb::config {
@@ -42,6 +43,8 @@ bool is_expression(const Node& node);
 /// as "$x"). Raises a config error at the node: unknown name with the nearest one, type mismatch, division by
 /// zero, overflow.
 Node evaluate(const Node& node, const Scope& scope);
+/// The value of a parsed expression that stands in `node`.
+Node evaluate(const Expression& expression, const Node& node, const Scope& scope);
 /// As evaluate(), for each value of a list or map.
 Node evaluate_all(const Node& node, const Scope& scope);
 

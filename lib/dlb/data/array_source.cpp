@@ -57,6 +57,7 @@ class ArrayDataset final : public Dataset {
       : spec_(std::move(spec)), columns_(std::move(columns)), size_(size) {}
   int64_t size() const override { return size_; }
   const SampleSpec& spec() const override { return spec_; }
+  bool constant() const override { return true; }
   void read(int64_t index, void* const* out) const override {
     thread_local std::vector<char> scratch;
     for (size_t c = 0; c < columns_.size(); ++c) {

@@ -192,6 +192,7 @@ std::shared_ptr<const Dataset> GraphSource::open(const std::string& split) {
     }
     int64_t size() const override { return 1; }
     const SampleSpec& spec() const override { return graph_->spec; }
+    bool constant() const override { return true; }
     void lengths(int64_t /*index*/, int64_t* out) const override {
       out[0] = out[2] = graph_->count;
       out[1] = std::ssize(graph_->edges) / 2;

@@ -157,13 +157,15 @@ class BatchMaker {
   }
 
   void make_sample(int64_t sample, int64_t epoch) {
+    RandomStream drawn(
+        {seed_, RngPurpose::kSample, static_cast<uint64_t>(epoch), static_cast<uint32_t>(sample)});
     if (through_.empty()) {
-      dataset_.read(sample, at_.data());
+      dataset_.draw(sample, drawn, at_.data());
       return;
     }
     read_at_ = at_;
     for (size_t k = 0; k < through_.size(); ++k) read_at_[through_[k]] = raw_[k].data();
-    dataset_.read(sample, read_at_.data());
+    dataset_.draw(sample, drawn, read_at_.data());
     const RngKey key{seed_, RngPurpose::kAugment, static_cast<uint64_t>(epoch),
                      static_cast<uint32_t>(sample)};
     const auto& transforms = pipeline_.transforms;
@@ -249,7 +251,7 @@ struct Loader::Impl {
     batches = options.drop_last ? n / options.batch : (n + options.batch - 1) / options.batch;
     to_make = to_take = batches;
     const auto& transforms = pipeline.transforms;
-    fixed = batches == 1 && (n == 1 || (!options.shuffle && options.bucket == 0)) &&
+    fixed = dataset->constant() && batches == 1 && (n == 1 || (!options.shuffle && options.bucket == 0)) &&
             std::none_of(transforms.begin(), transforms.end(), [](const auto& t) { return t->random(); });
     options.prefetch = std::max<int64_t>(options.prefetch, 1);
     slots.resize(static_cast<size_t>(options.prefetch));

@@ -12,7 +12,7 @@ bool same_samples(const TensorSpec& a, const TensorSpec& b) {
 
 std::shared_ptr<const Transform> make_one(config::Reader& reader, const config::Node& node, TensorSpec& spec,
                                           Randomness randomness) {
-  std::unique_ptr<Transform> made = reader.make<Transform>(node, transform_types(), "transform");
+  std::unique_ptr<Transform> made = make_transform(reader, node);
   if (made == nullptr) return nullptr;
   if (randomness == Randomness::kRefused && made->random()) {
     reader.error(node, fmt::format("{} draws random numbers, so it cannot be in transforms", node.brief()),
@@ -69,7 +69,7 @@ std::optional<Pipeline> make_pipeline(config::Reader& reader, const config::Node
   for (const config::Node& item : node.is_list() ? node.items() : one) {
     // After an error the spec is no longer known, so the rest is read for its own errors only.
     if (!good) {
-      static_cast<void>(reader.make<Transform>(item, transform_types(), "transform"));
+      static_cast<void>(make_transform(reader, item));
       continue;
     }
     pipeline.scratch_bytes = std::max(pipeline.scratch_bytes, pipeline.output.bytes());

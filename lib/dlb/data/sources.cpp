@@ -2,19 +2,25 @@
 
 #include "dlb/base/files.h"
 #include "dlb/data/array_source.h"
+#include "dlb/data/cart_pole.h"
 #include "dlb/data/clicks.h"
 #include "dlb/data/csv_source.h"
 #include "dlb/data/dataset.h"
 #include "dlb/data/graph_source.h"
 #include "dlb/data/graphs.h"
+#include "dlb/data/grid_world.h"
 #include "dlb/data/idx_source.h"
 #include "dlb/data/interactions.h"
+#include "dlb/data/line_sources.h"
 #include "dlb/data/manifest.h"
+#include "dlb/data/pair_source.h"
 #include "dlb/data/points.h"
 #include "dlb/data/random_source.h"
 #include "dlb/data/sequences.h"
 #include "dlb/data/shapes.h"
 #include "dlb/data/synthetic.h"
+#include "dlb/data/tagged_source.h"
+#include "dlb/data/text_source.h"
 #include "dlb/data/trees.h"
 
 namespace dlb::data {
@@ -23,6 +29,10 @@ std::span<const SourceType> source_types() {
   static const SourceType list[] = {
       type_info<Source, IdxSource>("idx",
                                    "images and labels from IDX files (the format of MNIST), plain or gzip"),
+      type_info<Source, CartPoleSource>(
+          "cartpole", "reinforcement learning: balance a pole on a cart, up to max_steps steps an episode"),
+      type_info<Source, GridWorldSource>("grid_world",
+                                         "reinforcement learning: walk from S to G on a board of fields"),
       type_info<Source, CsvSource>("csv", "rows of text files, with numbers and categories"),
       type_info<Source, NumpySource>("numpy", "arrays of npy and npz files"),
       type_info<Source, SafetensorsSource>("safetensors", "tensors of safetensors files"),
@@ -41,6 +51,14 @@ std::span<const SourceType> source_types() {
       type_info<Source, TreesSource>("trees", "made-up arithmetic expressions as trees, with their value"),
       type_info<Source, ClicksSource>("clicks", "made-up clicks, with numbers and categories"),
       type_info<Source, GraphsSource>("graphs", "made-up small graphs with a class each"),
+      type_info<Source, TextSource>("text", "windows of running text, for language models"),
+      type_info<Source, LinesSource>("lines",
+                                     "one piece of text per line, such as names, for language models"),
+      type_info<Source, LabelledLinesSource>("labelled_lines",
+                                             "texts with a class: lines with a label, or a file per class"),
+      type_info<Source, SentencePairsSource>(
+          "sentence_pairs", "pairs of texts for sequence-to-sequence models, from files or made up"),
+      type_info<Source, TaggedSource>("tagged", "sequences with a tag per word or character"),
   };
   return list;
 }

@@ -13,56 +13,41 @@ using config::Node;
 namespace {
 
 const std::vector<std::string> kModifiers = {"in", "as", "id"};
-
-/// Constructs whose steps stand in the list around them, where each says itself what it reads.
-bool is_inline(const std::string& name) { return name == "repeat" || name == "foreach" || name == "when"; }
+const std::vector<std::string> kCallModifiers = {"in", "as", "id", "max"};
 
 }  // namespace
 
-std::unique_ptr<Model> Model::build(config::Reader& reader, const Node& model, const Node* blocks,
-                                    const std::vector<TensorSpec>& inputs, DType dtype) {
-  return Builder(reader, blocks, dtype).build(model, inputs);
+std::unique_ptr<Model> Model::build(config::Reader& reader, const ModelSource& source,
+                                    const std::vector<NamedSpec>& inputs, DType dtype) {
+  return Builder(reader, source, dtype).build(inputs);
 }
 
-void Model::check_steps(config::Reader& reader, const Node& model, const Node* blocks,
+void Model::check_steps(config::Reader& reader, const ModelSource& source,
                         const std::vector<std::string>& facts) {
-  Builder(reader, blocks, DType::kFloat32).check(model, facts);
+  Builder(reader, source, DType::kFloat32).check(facts);
 }
 
-Builder::Builder(config::Reader& reader, const Node* blocks, DType dtype) : reader_(reader), dtype_(dtype) {
+Builder::Builder(config::Reader& reader, const ModelSource& source, DType dtype)
+    : reader_(reader), source_(source), dtype_(dtype) {
   const size_t before = reader.errors().size();
-  blocks_ = read_blocks(reader, blocks);
+  blocks_ = read_blocks(reader, source.blocks);
+  read_networks(reader, source.models, blocks_);
   recorded_ = reader.errors().size() - before;
   // As in training, so that what only training demands (batch_norm: more than one value) is found too.
   context_.training = true;
+  context_.shapes_only = true;
 }
 
-std::unique_ptr<Model> Builder::build(const Node& node, const std::vector<TensorSpec>& inputs) {
+std::unique_ptr<Model> Builder::build(const std::vector<NamedSpec>& inputs) {
   model_.reset(new Model);
-  Env root(reader_.scope());
-  lose_facts(root);
-  List top;
-  const Node* body = &node;
-  const Node* declared = nullptr;
-  const Node* outputs = nullptr;
-  const bool long_form = node.is_map() && (node.find("steps") != nullptr || node.find("inputs") != nullptr ||
-                                           node.find("outputs") != nullptr);
-  if (long_form) {
-    reading(reader_.scope(), [&](config::Reader& r) {
-      return r.known_keys(node, {"inputs", "steps", "outputs"}, "model");
-    });
-    declared = node.find("inputs");
-    outputs = node.find("outputs");
-    body = node.find("steps");
-    if (body == nullptr) record(node.error("missing required key 'steps' in model"));
-  }
-  read_inputs(declared, inputs, top);
-  std::vector<int> input_slots;
-  for (size_t i = 0; i < inputs.size(); ++i) input_slots.push_back(static_cast<int>(i));
-  if (body != nullptr) steps(*body, top, root);
-  const std::vector<Value> results = read_outputs(outputs, top);
-  if (!blind_ && recorded_ == 0 && model_->steps_.empty()) record(node.error("the model has no steps"));
+  inputs_ = inputs;
+  for (NamedSpec& input : inputs_) input.spec.device = kMeta;
+  model_->inputs_ = inputs;
+  program(*source_.model, "", source_.wanted);
+  for (const ProgramSource& further : source_.programs)
+    program(*further.steps, "phases." + further.name, further.wanted);
 
+  uncalled_networks();
   for (const auto& [name, block] : blocks_) {
     if (blocks_used_.contains(name)) continue;
     std::set<std::string> names = mentioned_names(block.steps);
@@ -70,68 +55,138 @@ std::unique_ptr<Model> Builder::build(const Node& node, const std::vector<Tensor
     for (const std::string& used : names) reader_.scope().find(used);
   }
   if (recorded_ > 0 || blind_) {
-    mark_used(node,
-              reader_.scope());  // parts may not have been read: no complaints about unused variables on top
+    // Parts may not have been read: no complaints about unused variables on top.
+    mark_used(*source_.model, reader_.scope());
+    for (const ProgramSource& further : source_.programs) mark_used(*further.steps, reader_.scope());
     return nullptr;
   }
-  DLB_CHECK(known(results));
-  for (const Value v : results) model_->output_specs_.push_back(meta(v).spec());
-  model_->slot_count_ = metas_.size();
-  model_->finish(input_slots, results);
   return std::move(model_);
 }
 
-void Builder::check(const Node& node, std::vector<std::string> facts) {
+void Builder::check(std::vector<std::string> facts) {
   blind_ = true;
   lost_facts_ = std::move(facts);
-  build(node, {});
+  build({});
 }
 
-void Builder::read_inputs(const Node* declared, const std::vector<TensorSpec>& inputs, List& list) {
+void Builder::program(const Node& node, const std::string& prefix, const std::vector<ValueRef>& wanted) {
+  Env root(reader_.scope());
+  lose_facts(root);
+  names_lost_ = false;
+  List top;
+  top.prefix = prefix;
+  const Node* body = &node;
+  const Node* declared = nullptr;
+  const Node* outputs = nullptr;
+  const bool long_form = node.is_map() && (node.find("steps") != nullptr || node.find("inputs") != nullptr ||
+                                           node.find("outputs") != nullptr);
+  const std::string what = prefix.empty() ? "model" : node.path();
+  if (long_form) {
+    reading(reader_.scope(), [&](config::Reader& r) {
+      return r.known_keys(node, {"inputs", "steps", "outputs"}, what);
+    });
+    declared = node.find("inputs");
+    outputs = node.find("outputs");
+    body = node.find("steps");
+    if (body == nullptr) record(node.error(fmt::format("missing required key 'steps' in {}", what)));
+  }
+  Frame frame;
+  std::vector<std::string> names;
+  std::vector<Value> results;
+  size_t count = 0;
+  inside(frame, nullptr, [&] {
+    frame.inputs = read_inputs(declared, top);
+    if (body != nullptr) steps(*body, top, root);
+    results = read_outputs(outputs, top, names);
+    count = results.size();
+    for (const ValueRef& value : wanted) {
+      results.push_back(lookup_one(Node::string(value.name).placed_at(value.at), top));
+      names.push_back(value.name);
+    }
+  });
+  if (!blind_ && recorded_ == 0 && frame.steps.empty())
+    record(node.error(prefix.empty() ? "the model has no steps" : fmt::format("{} has no steps", what)));
+  if (recorded_ > 0 || blind_) return;
+  DLB_CHECK(known(results));
+  std::vector<TensorSpec> specs;
+  for (const Value v : results) specs.push_back(meta(v).spec());
+  model_->programs_.push_back(std::make_unique<Program>(finished(frame, results)));
+  model_->names_.push_back(std::move(names));
+  model_->specs_.push_back(std::move(specs));
+  model_->output_counts_.push_back(count);
+}
+
+std::vector<Builder::Value> Builder::read_inputs(const Node* declared, List& list) {
   if (blind_) {
-    list.current = list.values["input"] = kUnknown;
-    if (declared == nullptr || !declared->is_map()) return;
-    for (const Node::Entry& entry : declared->entries()) list.values[entry.key] = kUnknown;
-    return;
+    list.current = kUnknown;
+    list.values["input"] = {kUnknown};
+    names_lost_ = true;  // the names of the data's inputs
+    if (declared == nullptr || !declared->is_map()) return {};
+    for (const Node::Entry& entry : declared->entries()) list.values[entry.key] = {kUnknown};
+    return {};
   }
   std::vector<Value> values;
-  for (TensorSpec spec : inputs) {
-    spec.device = kMeta;
-    values.push_back(new_value(Tensor::empty(spec)));
+  std::vector<std::string> valid;
+  for (const NamedSpec& input : inputs_) {
+    values.push_back(new_value(Tensor::empty(input.spec)));
+    valid.push_back(input.name);
   }
-  if (values.size() == 1) {
-    list.current = values[0];
-    list.values["input"] = values[0];
+  if (declared == nullptr) {
+    for (size_t i = 0; i < values.size(); ++i) list.values[inputs_[i].name] = {values[i]};
+    if (!values.empty()) list.values["input"] = {values[0]};
+    if (values.size() == 1) list.current = values[0];
+    return values;
   }
-  if (declared == nullptr) return;
-  if (!declared->is_map() || declared->entries().size() != inputs.size()) {
-    record(declared->error(fmt::format("model.inputs must name the {} input{} that the data gives, got {}",
-                                       inputs.size(), inputs.size() == 1 ? "" : "s", declared->brief())));
+  if (!declared->is_map() || declared->entries().empty()) {
+    record(
+        declared->error("inputs must be a map of names to types, such as {image: \"float[N, C, H, W]\"}, "
+                        "got " +
+                        declared->found()));
+    names_lost_ = true;
+    return values;
   }
-  if (!declared->is_map()) return;
-  for (size_t i = 0; i < declared->entries().size(); ++i) {
-    const Node::Entry& entry = declared->entries()[i];
-    if (!is_identifier(entry.key))
-      record(entry.value.error(fmt::format("'{}' cannot name an input", entry.key)));
-    list.values[entry.key] = i < values.size() ? values[i] : kUnknown;
-    if (i >= inputs.size()) continue;
+  std::vector<Value> chosen;
+  for (const Node::Entry& entry : declared->entries()) {
+    auto at = static_cast<size_t>(std::find(valid.begin(), valid.end(), entry.key) - valid.begin());
+    // With one input there is no doubt which one is meant: it gets the declared name.
+    if (inputs_.size() == 1 && declared->entries().size() == 1) at = 0;
+    const Node name = Node::string(entry.key, entry.key_mark).with_path(entry.value.path());
+    if (!is_identifier(entry.key)) record(name.error(fmt::format("'{}' cannot name an input", entry.key)));
+    if (at == valid.size()) {
+      reading(reader_.scope(), [&](config::Reader& r) {
+        r.unknown_name(name, entry.key, valid, "input of the data");
+        return true;
+      });
+    }
+    chosen.push_back(at < valid.size() ? values[at] : kUnknown);
+    list.values[entry.key] = {chosen.back()};
+    if (at == valid.size()) continue;
     try {
-      check_input_type(entry.key, entry.value, inputs[i]);
+      check_input_type(entry.key, entry.value, inputs_[at].spec);
     } catch (Error& e) {
       record(std::move(e));
     }
   }
+  list.values["input"] = {chosen[0]};
+  if (chosen.size() == 1) list.current = chosen[0];
+  return values;
 }
 
-std::vector<Builder::Value> Builder::read_outputs(const Node* outputs, const List& list) {
-  if (outputs == nullptr) return {list.current};
-  std::vector<Value> values;
-  if (outputs->is_list()) {
-    for (const Node& name : outputs->items()) values.push_back(lookup(name, list));
-    if (values.empty()) record(outputs->error("the model needs at least one output"));
-  } else {
-    values.push_back(lookup(*outputs, list));
+std::vector<Builder::Value> Builder::read_outputs(const Node* outputs, const List& list,
+                                                  std::vector<std::string>& names) {
+  if (outputs == nullptr) {
+    names.push_back(list.current_name.empty() ? "output" : list.current_name);
+    return {list.current};
   }
+  std::vector<Value> values;
+  const std::vector<Node> all = outputs->is_list() ? outputs->items() : std::vector<Node>{*outputs};
+  for (const Node& name : all) {
+    for (const Value v : lookup(name, list)) {
+      values.push_back(v);
+      names.push_back(name.is_string() ? name.as_string() : "");
+    }
+  }
+  if (values.empty()) record(outputs->error("the model needs at least one output"));
   return values;
 }
 
@@ -169,23 +224,29 @@ void Builder::step(const Node& written, List& list, const Env& env) {
       return record(std::move(e));
     }
   }
+  const bool is_call = node.is_map() ? node.find("call") != nullptr
+                                     : node.is_string() && node.as_string() == "call";
+  const std::vector<std::string>& beside = is_call ? kCallModifiers : kModifiers;
   auto choose = [&](const Node& from, std::string_view what) {
-    return reading(env.scope(), [&](config::Reader& r) { return r.choice(from, what, kModifiers); });
+    return reading(env.scope(), [&](config::Reader& r) { return r.choice(from, what, beside); });
   };
   auto choice = choose(node, "layer");
   if (!choice) return;
   Item item{node, *choice, {}};
-  bool good = !node.is_map() || modifiers(item, node, env);
+  bool good = !node.is_map() || modifiers(item, node, is_call);
   const bool is_use = choice->name == "use";
-  if (is_use) {
-    if (choice->body.is_null()) return record(choice->name_node.error("use needs the name of a block"));
+  if (is_use || is_call) {
+    if (choice->body.is_null()) {
+      return record(choice->name_node.error(is_call ? "call needs the name of a block or network"
+                                                    : "use needs the name of a block"));
+    }
     if (env.unknown(choice->body)) return;
-    if (choice->body.is_map() && !modifiers(item, choice->body, env)) good = false;
-    choice = choose(choice->body, "block");
+    if (choice->body.is_map() && !modifiers(item, choice->body, is_call)) good = false;
+    choice = choose(choice->body, is_call ? "block or network" : "block");
     if (!choice) return;
     item.choice = *choice;
   }
-  if (item.choice.body.is_map() && !modifiers(item, item.choice.body, env)) good = false;
+  if (item.choice.body.is_map() && !modifiers(item, item.choice.body, is_call)) good = false;
   if (!good) return;
 
   names_lost_ = lost;
@@ -194,6 +255,8 @@ void Builder::step(const Node& written, List& list, const Env& env) {
   list.current = kUnknown;
   if (is_use) {
     use(item, list, env);
+  } else if (is_call) {
+    call(item, list, env);
   } else if (is_construct(item.choice.name)) {
     construct(item, list, env);
   } else {
@@ -201,7 +264,7 @@ void Builder::step(const Node& written, List& list, const Env& env) {
   }
 }
 
-bool Builder::modifiers(Item& item, const Node& map, const Env& /*env*/) {
+bool Builder::modifiers(Item& item, const Node& map, bool call) {
   bool good = true;
   auto take = [&](const char* key, const Node*& slot) {
     const Node* value = map.find(key);
@@ -215,33 +278,18 @@ bool Builder::modifiers(Item& item, const Node& map, const Env& /*env*/) {
   take("in", item.in);
   take("as", item.as);
   take("id", item.id);
+  if (call) take("max", item.max);
   return good;
 }
 
 void Builder::references(Item& item, const List& list, const Env& env) {
   if (item.in == nullptr) {
-    Value input = list.current;
-    if (input == kNone && !is_inline(item.choice.name)) {
-      record(item.choice.name_node.error(
-          fmt::format("{} needs `in:`, because the model has several inputs", item.choice.name)));
-      input = kUnknown;
-    }
-    item.inputs = {input};
+    item.inputs = {list.current};
     return;
   }
-  auto resolve = [&](const Node& name) {
-    if (env.unknown(name)) return kUnknown;
-    try {
-      return lookup(config::evaluate(name, env.scope()), list);
-    } catch (Error& e) {
-      record(std::move(e));
-      return kUnknown;
-    }
-  };
-  if (item.in->is_list()) {
-    for (const Node& name : item.in->items()) item.inputs.push_back(resolve(name));
-  } else {
-    item.inputs.push_back(resolve(*item.in));
+  const std::vector<Node> names = item.in->is_list() ? item.in->items() : std::vector<Node>{*item.in};
+  for (const Node& name : names) {
+    for (const Value v : reference(name, list, env)) item.inputs.push_back(v);
   }
   if (item.inputs.empty()) {
     record(item.in->error("`in:` names no value"));
@@ -249,22 +297,57 @@ void Builder::references(Item& item, const List& list, const Env& env) {
   }
 }
 
-Builder::Value Builder::lookup(const Node& name, const List& list) {
+std::vector<Builder::Value> Builder::reference(const Node& name, const List& list, const Env& env) {
+  if (env.unknown(name)) return {kUnknown};
+  try {
+    return lookup(config::evaluate(name, env.scope()), list);
+  } catch (Error& e) {
+    record(std::move(e));
+    return {kUnknown};
+  }
+}
+
+bool Builder::needs_input(const Item& item) {
+  if (item.inputs.empty() || item.inputs.front() != kNone) return false;
+  record(item.choice.name_node.error(
+      fmt::format("{} needs `in:`, because the model has several inputs", item.choice.name)));
+  return true;
+}
+
+const std::vector<Builder::Value>* Builder::find_value(const std::string& name, const List& list) const {
+  for (const List* at = &list; at != nullptr; at = at->outer) {
+    const auto found = at->values.find(name);
+    if (found != at->values.end()) return &found->second;
+  }
+  return nullptr;
+}
+
+std::vector<std::string> Builder::value_names(const List& list) const {
+  std::set<std::string> names;
+  for (const List* at = &list; at != nullptr; at = at->outer) {
+    for (const auto& entry : at->values) names.insert(entry.first);
+  }
+  return {names.begin(), names.end()};
+}
+
+std::vector<Builder::Value> Builder::lookup(const Node& name, const List& list) {
   if (!name.is_string()) {
     record(name.error("expected the name of a value, got " + name.found()));
-    return kUnknown;
+    return {kUnknown};
   }
-  std::vector<std::string> valid;
-  for (const List* at = &list; at != nullptr; at = at->outer) {
-    const auto found = at->values.find(name.as_string());
-    if (found != at->values.end()) return found->second;
-    for (const auto& entry : at->values) valid.push_back(entry.first);
-  }
-  if (names_lost_) return kUnknown;
+  if (const auto* found = find_value(name.as_string(), list)) return *found;
+  if (names_lost_) return {kUnknown};
   reading(reader_.scope(), [&](config::Reader& r) {
-    r.unknown_name(name, name.as_string(), valid, "value");
+    r.unknown_name(name, name.as_string(), value_names(list), "value");
     return true;
   });
+  return {kUnknown};
+}
+
+Builder::Value Builder::lookup_one(const Node& name, const List& list) {
+  const std::vector<Value> found = lookup(name, list);
+  if (found.size() == 1) return found[0];
+  record(name.error(fmt::format("'{}' is a list of {} values, one is needed", name.brief(), found.size())));
   return kUnknown;
 }
 
@@ -288,7 +371,8 @@ std::string Builder::name_step(const Item& item, const std::string& type, List& 
     const std::string id = text_of(*item.id, env, "id");
     if (!id.empty()) name = id;
   }
-  const auto [taken, fresh] = list.taken.emplace(name, item.mark().str());
+  auto& names = list.prefix.empty() ? root_names_ : list.taken;
+  const auto [taken, fresh] = names.emplace(name, item.mark().str());
   if (!fresh) {
     const Node& at = item.id != nullptr ? *item.id : item.choice.name_node;
     const bool itself = taken->second == item.mark().str();
@@ -301,12 +385,15 @@ std::string Builder::name_step(const Item& item, const std::string& type, List& 
 
 void Builder::bind_outputs(const Item& item, const std::vector<Value>& outputs, List& list, const Env& env) {
   list.current = outputs.front();
+  list.current_name.clear();
   if (item.as == nullptr) return;
   auto bind = [&](const Node& node, Value value) {
     const std::string name = text_of(node, env, "as");
     if (name == "input")
       return record(node.error("'input' is the model's or the block's input; choose another name"));
-    if (!name.empty()) list.values[name] = value;
+    if (name == "it") return record(node.error("'it' is the previous step's output; choose another name"));
+    if (!name.empty()) list.values[name] = {value};
+    if (list.current_name.empty()) list.current_name = name;
   };
   if (!item.as->is_list()) return bind(*item.as, outputs.front());
   const auto& names = item.as->items();
@@ -323,6 +410,7 @@ void Builder::set_facts(Env& env, Value input) const {
     for (const char* name : {"in.rank", "in.channels", "in.features"}) env.set_unknown(name);
     return;
   }
+  if (input == kLeftOut) return;
   const TensorSpec& spec = meta(input).spec();
   env.set("in.rank", Node::integer(spec.rank()));
   env.set("in.channels", spec.rank() >= 2 ? Node::integer(spec.dim(1)) : Node());
@@ -361,18 +449,14 @@ bool Builder::spend(const Node& node) {
 }
 
 bool Builder::known(const std::vector<Value>& values) const {
-  return std::all_of(values.begin(), values.end(), [](Value v) { return v >= 0; });
-}
-
-Builder::Value Builder::new_value(Tensor meta) {
-  metas_.push_back(std::move(meta));
-  return static_cast<Value>(metas_.size() - 1);
+  return std::all_of(values.begin(), values.end(), [](Value v) { return v >= 0 || v == kLeftOut; });
 }
 
 std::vector<std::string> Builder::frames(const Item& item) const {
   std::vector<std::string> frames;
   if (!item.node.path().empty()) frames.push_back("in " + item.node.path());
-  frames.insert(frames.end(), chain_.rbegin(), chain_.rend());
+  const auto around_program = static_cast<ptrdiff_t>(frame_->chain);
+  frames.insert(frames.end(), chain_.rbegin(), chain_.rend() - around_program);
   return frames;
 }
 

@@ -104,7 +104,7 @@ Builder::Status Builder::read_fields(const Node& body, Fields fields, void* obje
   return places.empty() ? Status::kGood : Status::kUnknown;
 }
 
-void Builder::layer(const Item& item, List& list, const Env& env) {
+void Builder::layer(Item& item, List& list, const Env& env) {
   const std::string& type_name = item.choice.name;
   const nn::LayerType* type = find_type(nn::layer_types(), type_name);
   if (type == nullptr) {
@@ -122,42 +122,78 @@ void Builder::layer(const Item& item, List& list, const Env& env) {
     return bind_outputs(item, {kUnknown}, list, env);
   }
   const std::string name = name_step(item, type_name, list, env);
-  Env inner(&env);
-  set_facts(inner, item.inputs.front());
   auto made = type->make();
+  bool good = true;
+  std::vector<nn::Build::Tie> ties = read_ties(item, list, good);
+  const std::span<const std::string_view> names = made.object->input_names();
+  if (item.in == nullptr && made.object->inputs_allowed().second == 0) item.inputs.clear();
+  const bool by_key = !names.empty() && named_inputs(item, names, type->fields(), list, env);
+  if (needs_input(item)) item.inputs.front() = kUnknown;
+  Env inner(&env);
+  set_facts(inner, item.inputs.empty() ? kNone : item.inputs.front());
   const Status status = read_fields(item.choice.body, type->fields(), made.fields_base, type_name, inner);
 
-  const auto [least, most] = made.object->inputs_allowed();
-  const auto count = static_cast<int>(std::min<size_t>(item.inputs.size(), 1 << 24));
-  if (count < least || count > most) {
-    const Node& at = item.in != nullptr ? *item.in : item.choice.name_node;
-    const std::string range = least == most ? fmt::format("{}", least)
-                                            : fmt::format("{} {}", count < least ? "at least" : "at most",
-                                                          count < least ? least : most);
-    record(
-        at.error(fmt::format("{} takes {} input{}, got {}", type_name, range,
-                             (count < least ? least : most) == 1 ? "" : "s", count),
-                 count < least ? "name them with `in: [a, b]`; a step's output gets a name by `as: a`" : ""));
+  good = count_inputs(item, *made.object, by_key) && good;
+  if (!good || status != Status::kGood || !known(item.inputs))
     return bind_outputs(item, {kUnknown}, list, env);
-  }
-  if (status != Status::kGood || !known(item.inputs)) return bind_outputs(item, {kUnknown}, list, env);
+  while (item.inputs.size() < names.size()) item.inputs.push_back(kLeftOut);
   const size_t row = add_row(item, name, type_name, list.depth);
-  bind_outputs(item, emit(std::move(made.object), item.inputs, row, item), list, env);
+  bind_outputs(item, emit(std::move(made.object), item.inputs, row, item, std::move(ties)), list, env);
 }
 
-std::vector<Builder::Value> Builder::emit(std::unique_ptr<nn::Layer> layer, const std::vector<Value>& inputs,
-                                          size_t row, const Item& item) {
+bool Builder::count_inputs(Item& item, const nn::Layer& layer, bool by_key) {
+  const std::string& type = item.choice.name;
+  const auto [least, most] = layer.inputs_allowed();
+  if (by_key) {
+    const std::span<const std::string_view> names = layer.input_names();
+    for (size_t i = 0; i < static_cast<size_t>(least); ++i) {
+      if (i < item.inputs.size() && item.inputs[i] != kLeftOut) continue;
+      record(item.choice.name_node.error(fmt::format("{} needs input '{}'", type, names[i])));
+      return false;
+    }
+    return true;
+  }
+  const auto count = static_cast<int>(std::min<size_t>(item.inputs.size(), 1 << 24));
+  if (count >= least && count <= most) return true;
+  const Node& at = item.in != nullptr ? *item.in : item.choice.name_node;
+  if (most == 0) {
+    record(at.error(fmt::format("{} takes no input", type)));
+    return false;
+  }
+  const int bound = count < least ? least : most;
+  const std::string range = least == most
+                                ? fmt::format("{}", least)
+                                : fmt::format("{} {}", count < least ? "at least" : "at most", bound);
+  record(
+      at.error(fmt::format("{} takes {} input{}, got {}", type, range, bound == 1 ? "" : "s", count),
+               count < least ? "name them with `in: [a, b]`; a step's output gets a name by `as: a`" : ""));
+  return false;
+}
+
+std::vector<Builder::Value> Builder::emit(std::unique_ptr<nn::Layer> layer, const std::vector<Value>& given,
+                                          size_t row, const Item& item, std::vector<nn::Build::Tie> ties) {
+  std::vector<Value> inputs;
+  for (const Value v : given) inputs.push_back(here(v));
   Outputs outputs;
-  LayerReport& report = model_->report_[row];
+  LayerReport& report = model_->trace_->report[row];
+  std::vector<std::pair<Tensor, Tensor>> transposes;
   try {
     InlineVector<Tensor, 4> args;
     std::vector<TensorSpec> specs;
     for (const Value v : inputs) {
-      args.push_back(meta(v));
-      specs.push_back(meta(v).spec());
+      args.push_back(v == kLeftOut ? Tensor() : meta(v));
+      specs.push_back(v == kLeftOut ? TensorSpec() : meta(v).spec());
     }
     nn::Build build(std::move(specs), dtype_);
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      if (inputs[i] == kLeftOut) build.leave_out(i);
+    }
+    for (nn::Build::Tie& tie : ties) build.tie(std::move(tie));
     layer->build(build);
+    if (!check_ties(build, report.type, build.variables())) return {kUnknown};
+    for (const nn::Build::Tie& tie : build.ties()) {
+      if (tie.transposed) transposes.emplace_back(tie.handle, tie.value);
+    }
     for (nn::Variable& v : build.variables()) {
       if (v.trainable) {
         int64_t& total = parameters_;
@@ -174,7 +210,8 @@ std::vector<Builder::Value> Builder::emit(std::unique_ptr<nn::Layer> layer, cons
     report.flops = cost.flops;
     report.activation_bytes = cost.bytes;
   } catch (Error& e) {
-    if (e.kind == ErrorKind::kDtype && e.hint.empty() && meta(inputs[0]).dtype() == DType::kUInt8) {
+    if (e.kind == ErrorKind::kDtype && e.hint.empty() && !inputs.empty() && inputs[0] >= 0 &&
+        meta(inputs[0]).dtype() == DType::kUInt8) {
       e.hint = "the data are bytes: add `to_float` to data.transforms";
     }
     if (e.where.empty() && !item.node.path().empty()) e.in("in " + item.node.path());
@@ -183,38 +220,29 @@ std::vector<Builder::Value> Builder::emit(std::unique_ptr<nn::Layer> layer, cons
     return {kUnknown};
   }
   DLB_CHECK(!outputs.empty());
-  Model::Step step;
-  step.layer = layer.get();
-  model_->layers_.push_back(std::move(layer));
-  for (const Value v : inputs) step.args.push_back({v, false});
-  std::vector<Value> values;
-  for (Tensor& out : outputs) {
-    values.push_back(new_value(std::move(out)));
-    step.outs.push_back(values.back());
-  }
-  step.row = row;
-  step.place = item.mark().str();
-  step.frames = frames(item);
-  model_->steps_.push_back(std::move(step));
-  finish_row(row, values.front());
-  return values;
+  return add_step(std::move(layer), inputs, {outputs.begin(), outputs.end()}, row, item,
+                  std::move(transposes));
+}
+
+std::string Builder::place_of(const Item& item) {
+  const config::Mark mark = item.mark();
+  if (mark.source == nullptr) return "";
+  return mark.line > 0 ? fmt::format("{}:{}", *mark.source, mark.line) : *mark.source;
 }
 
 size_t Builder::add_row(const Item& item, const std::string& name, const std::string& type, int depth) {
-  const config::Mark mark = item.mark();
   LayerReport row;
   row.name = name;
   row.type = type;
-  row.where = mark.source == nullptr ? ""
-              : mark.line > 0        ? fmt::format("{}:{}", *mark.source, mark.line)
-                                     : *mark.source;
+  row.where = place_of(item);
   row.depth = depth;
-  model_->report_.push_back(std::move(row));
-  return model_->report_.size() - 1;
+  row.program = model_->programs_.size();
+  model_->trace_->report.push_back(std::move(row));
+  return model_->trace_->report.size() - 1;
 }
 
 void Builder::finish_row(size_t row, Value output) {
-  if (output >= 0) model_->report_[row].output = shape_text(meta(output).shape());
+  if (output >= 0) model_->trace_->report[row].output = shape_text(meta(output).shape());
 }
 
 }  // namespace dlb::model

@@ -1,48 +1,17 @@
 #include "dlb/model/model.h"
 
-#include "dlb/model/step.h"
+#include "dlb/model/runtime.h"
 
 namespace dlb::model {
 
-Model::Model() = default;
+Model::Model() : trace_(std::make_unique<Trace>()) {}
 Model::~Model() = default;
 
-Outputs Model::forward(nn::Context& context, Inputs inputs) {
-  DLB_CHECK(inputs.size() == input_slots_.size());
-  InlineVector<Tensor, 16> slots(slot_count_);
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    if (input_slots_[i] >= 0) slots[static_cast<size_t>(input_slots_[i])] = inputs[i];
-  }
-  const Step* current = nullptr;
-  try {
-    InlineVector<Tensor, 4> args;
-    for (const Step& step : steps_) {
-      current = &step;
-      args.clear();
-      for (const Step::Arg& arg : step.args) {
-        Tensor& value = slots[static_cast<size_t>(arg.slot)];
-        if (arg.last) {
-          args.push_back(std::move(value));
-          value = {};
-        } else {
-          args.push_back(value);
-        }
-      }
-      Outputs outputs = step.layer->run(context, args);
-      DLB_CHECK(outputs.size() == step.outs.size());
-      if (hook_) hook_(report_[step.row].name, report_[step.row].where, outputs);
-      for (size_t i = 0; i < outputs.size(); ++i) {
-        if (step.outs[i] >= 0) slots[static_cast<size_t>(step.outs[i])] = std::move(outputs[i]);
-      }
-    }
-  } catch (Error& e) {
-    e.at(current->place);
-    for (const std::string& frame : current->frames) e.in(frame);
-    throw;
-  }
-  Outputs result;
-  for (const int slot : output_slots_) result.push_back(slots[static_cast<size_t>(slot)]);
-  return result;
+const std::vector<LayerReport>& Model::report() const { return trace_->report; }
+void Model::set_layer_hook(LayerHook hook) { trace_->hook = std::move(hook); }
+
+Outputs Model::forward(nn::Context& context, Inputs inputs, size_t program) {
+  return programs_.at(program)->run(context, {}, inputs);
 }
 
 Tensor Model::forward(nn::Context& context, const Tensor& input) {

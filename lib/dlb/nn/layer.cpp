@@ -1,10 +1,27 @@
 #include "dlb/nn/layer.h"
 
+#include <algorithm>
+
 #include "dlb/nn/init.h"
 
 namespace dlb::nn {
 
 Tensor Build::parameter(std::string name, Shape shape, Init init) {
+  for (Tie& tie : ties_) {
+    if (tie.name != name) continue;
+    tie.used = true;
+    Shape given = tie.value.shape();
+    if (tie.transposed) std::reverse(given.begin(), given.end());
+    if (given != shape) {
+      throw Error(ErrorKind::kShape,
+                  fmt::format("{} needs shape {}, but {}{} has {}", name, shape_text(shape), tie.source,
+                              tie.transposed ? " transposed" : "", shape_text(given)),
+                  tie.place);
+    }
+    if (!tie.transposed) return tie.value;
+    tie.handle = Tensor::empty(std::move(shape), tie.value.dtype(), kMeta);
+    return tie.handle;
+  }
   Variable v;
   v.name = std::move(name);
   v.value = Tensor::empty(std::move(shape), dtype_, kMeta);
@@ -23,6 +40,11 @@ Tensor Build::buffer(std::string name, Shape shape, double value) {
   v.buffer = true;
   variables_.push_back(std::move(v));
   return variables_.back().value;
+}
+
+void Build::leave_out(size_t i) {
+  left_out_.resize(std::max(left_out_.size(), i + 1), false);
+  left_out_[i] = true;
 }
 
 void Build::expect(bool holds, std::string_view layer, std::string_view form) const {

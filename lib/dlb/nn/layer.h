@@ -38,18 +38,40 @@ class Build {
       : inputs_(std::move(inputs)), dtype_(dtype) {}
   const TensorSpec& input(size_t i = 0) const { return inputs_.at(i); }
   size_t inputs() const { return inputs_.size(); }
-  /// Declares a parameter of that shape; the returned meta tensor requires a gradient.
+  DType dtype() const { return dtype_; }  ///< of parameters
+  /// Whether input i is given; an optional one that is not has an empty spec, and an undefined Tensor in
+  /// run().
+  bool has_input(size_t i) const { return i < inputs_.size() && (i >= left_out_.size() || !left_out_[i]); }
+  /// Declares a parameter of that shape; the returned meta tensor requires a gradient. A tied one is that of
+  /// another layer. Errors: shape (a tied parameter of another shape).
   Tensor parameter(std::string name, Shape shape, Init init);
   /// Declares a running statistic, saved in checkpoints and never differentiated.
   Tensor buffer(std::string name, Shape shape, double value);
   std::vector<Variable>& variables() { return variables_; }
+
+  /// A parameter that is to be another layer's, as `weight: "@wte.weight"` says.
+  struct Tie {
+    std::string name;    ///< "weight"
+    std::string source;  ///< "wte.weight"
+    Tensor value;
+    bool transposed = false;  ///< a matrix: the parameter is the value's transpose
+    std::string place;        ///< where it is written
+    bool used = false;        ///< the layer has such a parameter
+    Tensor handle = {};       ///< of a transposed one: what the layer holds, to be refreshed before each run
+  };
+  void tie(Tie tie) { ties_.push_back(std::move(tie)); }
+  const std::vector<Tie>& ties() const { return ties_; }
+  /// Says that input i is not given.
+  void leave_out(size_t i);
   /// Raises "<layer> expects input <form>, got [shape of input 0]" unless `holds`.
   void expect(bool holds, std::string_view layer, std::string_view form) const;
 
  private:
   std::vector<TensorSpec> inputs_;
+  std::vector<bool> left_out_;
   DType dtype_;
   std::vector<Variable> variables_;
+  std::vector<Tie> ties_;
 };
 
 /// State of one forward pass.
@@ -58,6 +80,7 @@ struct Context {
   uint64_t seed = 0;
   uint64_t step = 0;        ///< counts micro-batches over the whole run: names the random streams
   uint32_t next_index = 0;  ///< counts random calls within this pass
+  bool shapes_only = false;  ///< on meta tensors, to check shapes: nothing depends on values
   RngKey next_key(RngPurpose purpose) { return {seed, purpose, step, next_index++}; }
 };
 
@@ -73,7 +96,12 @@ class Layer {
   /// Any number of inputs; the default demands one and calls forward. Layers that take several override this
   /// and inputs_allowed.
   virtual Outputs run(Context& c, Inputs inputs);
-  /// Least and most number of inputs, for messages.
+  /// As run(), of tensors that are the layer's to drop as soon as it has no use for them.
+  virtual Outputs run_owned(Context& c, std::span<Tensor> inputs) { return run(c, inputs); }
+  /// Names of the inputs in order, for layers whose inputs play different parts: a step may give them by key
+  /// ("context: enc"). run() then gets at least one tensor for each name, undefined where it is not given.
+  virtual std::span<const std::string_view> input_names() const { return {}; }
+  /// Least (required) and most number of inputs.
   virtual std::pair<int, int> inputs_allowed() const { return {1, 1}; }
   /// Whether this layer takes over the work of `next`, its only consumer, which then is skipped: conv2d fuses
   /// a following relu.
