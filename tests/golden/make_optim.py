@@ -259,7 +259,51 @@ def schedules():
     def warm(warmup, start, main):
         return lambda o: s.SequentialLR(o, [s.LinearLR(o, start, total_iters=warmup), main(o)], milestones=[warmup])
 
+    def formula(f):
+        return lambda o: s.LambdaLR(o, f)
+
+    def noam(k, dim, warmup):
+        return dim**-0.5 * min((k + 1) ** -0.5, (k + 1) * warmup**-1.5)
+
     cases = [
+        ({"constant": {"factor": 0.3, "total_iters": 7}}, rates(lambda o: s.ConstantLR(o, 0.3, total_iters=7), total)),
+        ({"constant": {"factor": 0.5, "warmup": 10, "total_iters": "1 epoch"}},
+         rates(warm(10, 1e-30, lambda o: s.ConstantLR(o, 0.5, total_iters=8)), total)),
+        ({"linear": {}}, rates(lambda o: s.LinearLR(o, 1.0, 0.0, total_iters=total), total)),
+        ({"linear": {"start_factor": 1 / 3, "end_factor": 1, "total_iters": 5}}, rates(lambda o: s.LinearLR(o), total)),
+        ({"linear": {"end_factor": 0.2, "warmup": "1 epoch", "warmup_start": 0.1, "total_iters": "2 epochs"}},
+         rates(warm(per_epoch, 0.1, lambda o: s.LinearLR(o, 1.0, 0.2, total_iters=16)), total)),
+        ({"polynomial": {}}, rates(lambda o: s.PolynomialLR(o, total), total)),
+        ({"polynomial": {"power": 2.5, "total_iters": 30}}, rates(lambda o: s.PolynomialLR(o, 30, 2.5), total)),
+        ({"polynomial": {"power": 2, "min_lr": 0.1, "warmup": 8, "warmup_start": 0.5}},
+         rates(warm(8, 0.5, formula(lambda k: 0.25 + 0.75 * (1 - k / 32) ** 2)), total)),
+        ({"inverse_sqrt": {}}, rates(formula(lambda k: (10000 / (k + 10000)) ** 0.5), total)),
+        ({"inverse_sqrt": {"timescale": 9}}, rates(formula(lambda k: (1 + k / 9) ** -0.5), total)),
+        ({"inverse_sqrt": {"warmup": 10, "warmup_start": 0.5}}, rates(warm(10, 0.5, formula(lambda k: (10 / (k + 10)) ** 0.5)), total)),
+        ({"noam": {"dim": 64, "warmup": 12}}, rates(formula(lambda k: noam(k, 64, 12)), total)),
+        ({"noam": 256}, rates(formula(lambda k: noam(k, 256, 4000)), total)),
+        ({"cosine_warm_restarts": {"t_0": 7}}, rates(lambda o: s.CosineAnnealingWarmRestarts(o, 7), total)),
+        ({"cosine_warm_restarts": {"t_0": 5, "t_mult": 2, "min_lr": 0.02}},
+         rates(lambda o: s.CosineAnnealingWarmRestarts(o, 5, 2, eta_min=0.02), total)),
+        ({"cosine_warm_restarts": {"t_0": 3, "t_mult": 3, "warmup": 4, "warmup_start": 0.25}},
+         rates(warm(4, 0.25, lambda o: s.CosineAnnealingWarmRestarts(o, 3, 3)), total)),
+        ({"cyclic": {"max_lr": 1.2}}, rates(lambda o: s.CyclicLR(o, base, 1.2, cycle_momentum=False), total)),
+        ({"cyclic": {"max_lr": 1.2, "step_size_up": 4, "step_size_down": 9}},
+         rates(lambda o: s.CyclicLR(o, base, 1.2, 4, 9, cycle_momentum=False), total)),
+        ({"cyclic": {"max_lr": 1.2, "step_size_up": "0.5 epochs", "mode": "triangular2"}},
+         rates(lambda o: s.CyclicLR(o, base, 1.2, 4, mode="triangular2", cycle_momentum=False), total)),
+        ({"cyclic": {"max_lr": 1.2, "step_size_up": 6, "mode": "exp_range", "gamma": 0.95}},
+         rates(lambda o: s.CyclicLR(o, base, 1.2, 6, mode="exp_range", gamma=0.95, cycle_momentum=False), total)),
+        ({"sequential": {"schedules": [{"constant": 0.1}, {"cosine": {}}, {"step": {"every": 4, "gamma": 0.5}}], "milestones": [6, "3 epochs"]}},
+         rates(lambda o: s.SequentialLR(o, [s.ConstantLR(o, 0.1, total_iters=100), s.CosineAnnealingLR(o, 18), s.StepLR(o, 4, 0.5)],
+                                        milestones=[6, 24]), total)),
+        ({"sequential": {"schedules": ["linear", {"exponential": {"gamma": 0.9, "every": 1}}], "milestones": 10}},
+         rates(lambda o: s.SequentialLR(o, [s.LinearLR(o, 1.0, 0.0, total_iters=10), s.ExponentialLR(o, 0.9)], milestones=[10]), total)),
+        ({"chained": [{"constant": {"factor": 0.1, "total_iters": 5}}, {"exponential": {"gamma": 0.95, "every": 1}}]},
+         rates(lambda o: s.ChainedScheduler([s.ConstantLR(o, 0.1, total_iters=5), s.ExponentialLR(o, 0.95)]), total)),
+        ({"chained": [{"multi_step": {"at": [10, 30], "gamma": 0.5}}, {"linear": {"end_factor": 0.5}}, {"polynomial": {"power": 2}}]},
+         rates(lambda o: s.ChainedScheduler([s.MultiStepLR(o, [10, 30], 0.5), s.LinearLR(o, 1.0, 0.5, total_iters=total),
+                                             s.PolynomialLR(o, total, 2.0)]), total)),
         ({"constant": {}}, rates(lambda o: s.ConstantLR(o, 1.0), total)),
         ({"constant": {"warmup": 10, "warmup_start": 0.25}}, rates(lambda o: s.LinearLR(o, 0.25, total_iters=10), total)),
         ({"step": {"every": 7, "gamma": 0.5}}, rates(lambda o: s.StepLR(o, 7, 0.5), total)),

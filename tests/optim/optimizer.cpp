@@ -233,3 +233,14 @@ TEST_CASE("the average follows its rule, swaps and swaps back") {
   CHECK(value.to_vector<float>()[0] == Approx(current));
   CHECK(average.averages()[0].to_vector<float>()[0] == Approx(expected).epsilon(1e-5));
 }
+
+TEST_CASE("state of parameters without data takes no memory, but has its size") {
+  for (const auto& type : optim::optimizer_types()) {
+    INFO(type.name);
+    const auto o = make("{\"" + type.name + "\": {}}");
+    Tensor value = Tensor::empty({300, 1000000}, DType::kFloat32, kMeta);
+    value.set_requires_grad(true);
+    o->attach({{"w", value}});
+    for (const auto& s : o->state()) CHECK(s.value.is_meta());
+  }
+}

@@ -32,7 +32,9 @@ class FolderTree final : public FileTree {
     add("", 0);
     std::sort(files_.begin(), files_.end(), [](const File& a, const File& b) { return a.path < b.path; });
   }
-  std::string read(size_t i) const override { return files::read_all(files::join(path_, files_[i].path), kMaxFile); }
+  std::string read(size_t i) const override {
+    return files::read_all(files::join(path_, files_[i].path), kMaxFile);
+  }
 
  private:
   void add(const std::string& below, int depth) {
@@ -137,7 +139,8 @@ class ZipTree final : public FileTree {
                                                                  &zip_fclose);
     if (file == nullptr) {
       const int code = zip_error_code_zip(zip_get_error(&archive));
-      const bool lacking = code == ZIP_ER_NOPASSWD || code == ZIP_ER_ENCRNOTSUPP || code == ZIP_ER_COMPNOTSUPP;
+      const bool lacking =
+          code == ZIP_ER_NOPASSWD || code == ZIP_ER_ENCRNOTSUPP || code == ZIP_ER_COMPNOTSUPP;
       fail(lacking ? ErrorKind::kUnsupported : ErrorKind::kData, "'{}' cannot be read from its archive: {}",
            name(i), zip_strerror(&archive));
     }
@@ -149,8 +152,8 @@ class ZipTree final : public FileTree {
     if (more < 0)
       fail(ErrorKind::kData, "'{}' is damaged in its archive: {}", name(i), zip_file_strerror(file.get()));
     if (static_cast<uint64_t>(got) != bytes.size() || more != 0)
-      fail(ErrorKind::kData, "'{}' is damaged in its archive: expected {} bytes, found {}", name(i), bytes.size(),
-           more != 0 ? "more" : std::to_string(got));
+      fail(ErrorKind::kData, "'{}' is damaged in its archive: expected {} bytes, found {}", name(i),
+           bytes.size(), more != 0 ? "more" : std::to_string(got));
     return bytes;
   }
 

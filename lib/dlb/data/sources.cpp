@@ -1,14 +1,23 @@
 #include <algorithm>
 
 #include "dlb/base/files.h"
+#include "dlb/data/cart_pole.h"
+#include "dlb/data/csv_source.h"
 #include "dlb/data/dataset.h"
+#include "dlb/data/graphs.h"
+#include "dlb/data/grid_world.h"
 #include "dlb/data/idx_source.h"
 #include "dlb/data/line_sources.h"
 #include "dlb/data/manifest.h"
 #include "dlb/data/pair_source.h"
+#include "dlb/data/points.h"
+#include "dlb/data/random_source.h"
+#include "dlb/data/sequences.h"
+#include "dlb/data/shapes.h"
 #include "dlb/data/synthetic.h"
 #include "dlb/data/tagged_source.h"
 #include "dlb/data/text_source.h"
+#include "dlb/data/trees.h"
 
 namespace dlb::data {
 
@@ -16,8 +25,22 @@ std::span<const SourceType> source_types() {
   static const SourceType list[] = {
       type_info<Source, IdxSource>("idx",
                                    "images and labels from IDX files (the format of MNIST), plain or gzip"),
+      type_info<Source, CartPoleSource>(
+          "cartpole", "reinforcement learning: balance a pole on a cart, up to max_steps steps an episode"),
+      type_info<Source, GridWorldSource>("grid_world",
+                                         "reinforcement learning: walk from S to G on a board of fields"),
+      type_info<Source, CsvSource>("csv", "rows of text files, with numbers and categories"),
       type_info<Source, SyntheticSource>("synthetic",
                                          "made-up samples that a model can learn, for tests and benchmarks"),
+      type_info<Source, RandomSource>("random", "columns of random numbers of any shape and type"),
+      type_info<Source, PointsSource>("points",
+                                      "made-up classes of points in the plane: moons, spirals, ..."),
+      type_info<Source, CurveSource>("curve", "points of a function to fit: sine, step, ..."),
+      type_info<Source, ShapesSource>("shapes", "made-up pictures of shapes, with masks, classes or counts"),
+      type_info<Source, SequencesSource>("sequences",
+                                         "made-up tasks on sequences of tokens: copy, sort, parity, ..."),
+      type_info<Source, TreesSource>("trees", "made-up arithmetic expressions as trees, with their value"),
+      type_info<Source, GraphsSource>("graphs", "made-up small graphs with a class each"),
       type_info<Source, TextSource>("text", "windows of running text, for language models"),
       type_info<Source, LinesSource>("lines",
                                      "one piece of text per line, such as names, for language models"),

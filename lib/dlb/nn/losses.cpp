@@ -1,5 +1,7 @@
 #include "dlb/nn/losses.h"
 
+#include "dlb/nn/policy_gradient.h"
+
 #include "dlb/ops/unary.h"
 
 namespace dlb::nn {
@@ -117,6 +119,9 @@ std::span<const LossType> loss_types() {
       type_info<Loss, Huber>("huber", "squared error near 0, linear from delta on"),
       type_info<Loss, SmoothL1>("smooth_l1", "huber divided by beta"),
       type_info<Loss, BceWithLogits>("bce_with_logits", "binary classes from logits, targets 0 to 1"),
+      type_info<Loss, PolicyGradient>(
+          "policy_gradient", "rollouts of the policy itself: scores of actions, optionally a value; targets "
+                             "action and return"),
   };
   return types;
 }

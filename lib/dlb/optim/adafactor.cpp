@@ -163,16 +163,16 @@ void Adafactor::make_state() {
   for (size_t i = 0; i < params_.size(); ++i) {
     const Tensor& value = params_[i].value;
     if (value.rank() < 2) {
-      variance_[i] = zeros(value.shape(), value.dtype());
+      variance_[i] = zeros(value.shape(), value.dtype(), value.device());
       continue;
     }
     Shape shape = value.shape();
     const int64_t columns = shape.back();
     shape.back() = 1;
-    rows_[i] = zeros(shape, value.dtype());
+    rows_[i] = zeros(shape, value.dtype(), value.device());
     shape[shape.size() - 2] = 1;
     shape.back() = columns;
-    columns_[i] = zeros(shape, value.dtype());
+    columns_[i] = zeros(shape, value.dtype(), value.device());
   }
 }
 

@@ -49,9 +49,8 @@ Fields Adagrad::fields() {
 }
 
 void Adagrad::make_state() {
-  sum_ = zero_state(params_);
-  if (initial_accumulator_value == 0) return;
-  for (const Tensor& s : sum_) s.assign(full(s.shape(), initial_accumulator_value, s.dtype()));
+  sum_.clear();
+  for (const Param& p : params_) sum_.push_back(full_like(p.value.detach(), initial_accumulator_value));
 }
 
 void Adagrad::update(double lr_now, double scale) {

@@ -37,7 +37,7 @@ Fields Asgd::fields() {
 
 void Asgd::make_state() {
   average_ = zero_state(params_);
-  last_lr_ = zeros({1}, DType::kFloat64);
+  last_lr_ = zeros({1}, DType::kFloat64, state_device(params_));
 }
 
 void Asgd::update(double lr_now, double scale) {

@@ -6,6 +6,7 @@
 #include "dlb/ops/create.h"
 #include "dlb/optim/flat_vector.h"
 #include "dlb/optim/line_search.h"
+#include "dlb/optim/state.h"
 
 namespace dlb::optim {
 
@@ -42,11 +43,12 @@ void Lbfgs::make_state() {
     wide = wide || p.value.dtype() == DType::kFloat64;
   }
   const DType dtype = wide ? DType::kFloat64 : DType::kFloat32;
-  direction_ = zeros({numel_}, dtype);
-  gradient_ = zeros({numel_}, dtype);
-  gradient_changes_ = zeros({history_size, numel_}, dtype);
-  changes_ = zeros({history_size, numel_}, dtype);
-  numbers_ = zeros({kNumbers + history_size}, DType::kFloat64);
+  const Device device = state_device(params_);
+  direction_ = zeros({numel_}, dtype, device);
+  gradient_ = zeros({numel_}, dtype, device);
+  gradient_changes_ = zeros({history_size, numel_}, dtype, device);
+  changes_ = zeros({history_size, numel_}, dtype, device);
+  numbers_ = zeros({kNumbers + history_size}, DType::kFloat64, device);
 }
 
 void Lbfgs::update(double /*lr_now*/, double /*scale*/) {

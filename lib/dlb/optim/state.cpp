@@ -11,6 +11,10 @@ std::vector<Tensor> zero_state(std::span<const Param> params) {
   return out;
 }
 
+Device state_device(std::span<const Param> params) {
+  return params.empty() ? kCpu : params.front().value.device();
+}
+
 void add_state(std::vector<State>& out, const std::string& what, std::span<const Param> params,
                const std::vector<Tensor>& tensors) {
   for (size_t i = 0; i < tensors.size(); ++i) out.push_back({what + "/" + params[i].name, tensors[i]});

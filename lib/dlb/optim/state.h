@@ -10,6 +10,8 @@ namespace dlb::optim {
 
 /// Zeros in the form of each parameter.
 std::vector<Tensor> zero_state(std::span<const Param> params);
+/// Where state that belongs to no single parameter lives: with the first of them.
+Device state_device(std::span<const Param> params);
 /// Adds "<what>/<parameter>" for each tensor; nothing when `tensors` is empty.
 void add_state(std::vector<State>& out, const std::string& what, std::span<const Param> params,
                const std::vector<Tensor>& tensors);

@@ -28,7 +28,16 @@ std::vector<Described> sections() {
   return {section<ConfigSections>("config", "The top level of a config"),
           section<data::DataConfig>("data", "Where samples come from and how they are prepared"),
           section<TrainSettings>("train", "Length of the run and everything around the updates"),
-          section<WeightsSettings>("weights", "Initial weights from a file")};
+          section<PhaseSettings>("phase",
+                                 "An entry of `train.phases`: an update with its own loss and parameters"),
+          section<LossSettings>(
+              "losses", "What may stand in `loss` beside the fields of the loss itself, or beside its name"),
+          section<MetricSettings>(
+              "metrics",
+              "What may stand in `metrics` beside the fields of the metric itself, or beside its name"),
+          section<WeightsSettings>("weights", "Initial weights from a file"),
+          section<ExpectSettings>("expect",
+                                  "A value of `expect`, whose key is SPLIT.NAME: test.accuracy, train.loss")};
 }
 
 }  // namespace
