@@ -53,7 +53,7 @@ constexpr double kCachedBytes = 256.0 * (1 << 20);
 bool is_integer(DType type) { return !is_floating(type); }
 
 /// Writes `count` values of the column.
-void draw(RandomStream& random, const RandomColumn& column, DType type, int64_t count, void* out) {
+void fill_column(RandomStream& random, const RandomColumn& column, DType type, int64_t count, void* out) {
   const double low = column.low.value_or(0), high = column.high.value_or(is_integer(type) ? 2 : 1);
   const auto fill = [&](auto* values) {
     using T = std::remove_pointer_t<decltype(values)>;
@@ -110,7 +110,7 @@ class RandomDataset final : public Dataset {
         count = spec.dim(0) == 0 ? 0 : count / spec.dim(0) * length(index, c);
       RandomStream random = stream(index, 2 * c);
       if (columns_[c].rows_of.empty()) {
-        draw(random, columns_[c], spec.dtype, count, columns[c]);
+        fill_column(random, columns_[c], spec.dtype, count, columns[c]);
         continue;
       }
       // Rows that the sample has.

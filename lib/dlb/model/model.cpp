@@ -1,6 +1,6 @@
 #include "dlb/model/model.h"
 
-#include "dlb/model/program.h"
+#include "dlb/model/runtime.h"
 
 namespace dlb::model {
 

@@ -5,8 +5,8 @@
 #include <algorithm>
 
 #include "dlb/base/log.h"
+#include "dlb/ops/binary.h"
 #include "dlb/ops/join.h"
-#include "dlb/ops/reduce.h"
 #include "dlb/ops/view.h"
 
 namespace dlb::model {
@@ -96,6 +96,18 @@ Outputs AssertLayer::run(nn::Context& c, Inputs inputs) {
   }
   Outputs out;
   out.push_back(inputs[0]);
+  return out;
+}
+
+Outputs MergeLayer::run(nn::Context& /*c*/, Inputs inputs) {
+  Outputs out;
+  if (how_ == "stack") {
+    out.push_back(stack({inputs.begin(), inputs.end()}, dim_));
+    return out;
+  }
+  Tensor y = inputs[0];
+  for (size_t i = 1; i < inputs.size(); ++i) y = how_ == "max" ? maximum(y, inputs[i]) : add(y, inputs[i]);
+  out.push_back(how_ == "mean" ? y / static_cast<double>(inputs.size()) : y);
   return out;
 }
 
@@ -214,26 +226,36 @@ Outputs IfLayer::run(nn::Context& c, Inputs inputs) {
   return a;
 }
 
+Outputs CallLayer::inside(nn::Context& c, Inputs inputs) {
+  try {
+    return instance_.program->run(c, {}, inputs);
+  } catch (Error& e) {
+    if (!frame_.empty()) e.in(frame_);
+    throw;
+  }
+}
+
 Outputs CallLayer::run(nn::Context& c, Inputs inputs) {
   Instance& instance = instance_;
   if (c.shapes_only) {
+    constexpr int64_t kMostChecks = 20'000;
     const std::vector<TensorSpec> specs = specs_of(inputs);
     // Inside itself a call of the same form gives what is assumed, and what the outer one will be held to.
     const bool open = std::any_of(instance.checked.begin(), instance.checked.end(),
                                   [&](const auto& other) { return same_forms(other, specs); });
     if (instance.program == nullptr || open) return metas_of(instance.outputs);
-    if (instance.checked.size() >= static_cast<size_t>(most_.value_or(kMostDepth)))
-      return metas_of(instance.outputs);
-    instance.checked.push_back(specs);
-    Outputs out;
-    try {
-      out = instance.program->run(c, {}, inputs);
-    } catch (...) {
-      instance.checked.pop_back();
-      throw;
+    if (instance.checked.empty()) instance.checks = 0;
+    if (instance.checked.size() >= static_cast<size_t>(kMostDepth) || ++instance.checks > kMostChecks) {
+      fail(ErrorKind::kShape, "{} calls itself with ever more different shapes, such as {}", instance.what,
+           shape_text(specs.front().shape));
     }
-    instance.checked.pop_back();
-    return out;
+    instance.checked.push_back(specs);
+    struct Pop {
+      std::vector<std::vector<TensorSpec>>& list;
+      ~Pop() { list.pop_back(); }
+    };
+    const Pop pop{instance.checked};
+    return inside(c, inputs);
   }
   if (most_ && instance.depth >= *most_) {
     throw Error(ErrorKind::kNumeric,
@@ -247,7 +269,7 @@ Outputs CallLayer::run(nn::Context& c, Inputs inputs) {
     int& depth;
   };
   const Depth depth(instance.depth);
-  return instance.program->run(c, {}, inputs);
+  return inside(c, inputs);
 }
 
 }  // namespace dlb::model

@@ -55,6 +55,17 @@ class AssertLayer : public nn::Layer {
   std::string message_;
 };
 
+/// The largest, the mean or the stack of the inputs.
+class MergeLayer : public nn::Layer {
+ public:
+  MergeLayer(std::string how, int64_t dim) : how_(std::move(how)), dim_(dim) {}
+  Outputs run(nn::Context& c, Inputs inputs) override;
+
+ private:
+  std::string how_;
+  int64_t dim_;
+};
+
 /// The input without history.
 class DetachLayer : public nn::Layer {
  public:
@@ -132,22 +143,27 @@ struct Instance {
   std::vector<TensorSpec> inputs;
   std::vector<TensorSpec> outputs;  ///< while it is built: what a call inside itself is taken to give
   int depth = 0;                    ///< calls of it that are running
+  int64_t checks = 0;               ///< runs on shapes alone within one outermost call
   std::vector<std::vector<TensorSpec>> checked;  ///< inputs whose shapes are being checked
 };
 
 /// How deep a call inside itself may go, whatever its `max`: the stack has an end.
-inline constexpr int64_t kMostDepth = 1000;
+inline constexpr int64_t kMostDepth = 500;
 
 /// Runs an instance on the inputs.
 class CallLayer : public nn::Layer {
  public:
-  /// `most` is the depth that a call inside itself may reach.
-  CallLayer(Instance& instance, std::optional<int64_t> most) : instance_(instance), most_(most) {}
+  /// `most` is the depth that a call inside itself may reach; errors get the line `frame`.
+  CallLayer(Instance& instance, std::optional<int64_t> most, std::string frame)
+      : instance_(instance), most_(most), frame_(std::move(frame)) {}
   Outputs run(nn::Context& c, Inputs inputs) override;
 
  private:
+  Outputs inside(nn::Context& c, Inputs inputs);
+
   Instance& instance_;
   std::optional<int64_t> most_;
+  std::string frame_;
 };
 
 /// Whether shape and dtype are equal.
