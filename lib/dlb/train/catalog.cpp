@@ -64,7 +64,8 @@ const std::vector<Category>& catalog() {
        model::construct_types()},
       {"loss", "Losses", "What `loss` may be.", describe_types(nn::loss_types())},
       {"initializer", "Initialisers",
-       "What an entry of `init` may hold beside `match`: the initial values of parameters, torch.nn.init's.",
+       "Entries of `init`: `{match: pattern or list, INITIALIZER}`, for parameters by name; the first match "
+       "wins.",
        describe_types(nn::initializer_types())},
       {"optimizer", "Optimizers", "What `optimizer` may be.", describe_types(optim::optimizer_types())},
       {"schedule", "Schedules", "What `schedule` may be: the learning rate over time.",
