@@ -61,6 +61,15 @@ model:                            # a list of layers; each one's input is the pr
   - linear: $classes              # known from the data
 )";
 
+/// Data sets whose samples are images: what the models below are for.
+std::vector<std::string> image_sets() {
+  std::vector<std::string> names;
+  for (const std::string& name : data::manifest_names()) {
+    if (data::builtin_manifest(name).shape.size() == 3) names.push_back(name);
+  }
+  return names;
+}
+
 struct NewOptions {
   std::string file;
   std::string kind = "cnn";
@@ -122,7 +131,7 @@ void add_new(CLI::App& app, Globals& globals) {
       ->check(name_among({"mlp", "cnn", "resnet"}));
   command->add_option("--data", options->data, "a data set (default digits)")
       ->type_name("NAME")
-      ->check(name_among(data::manifest_names()));
+      ->check(name_among(image_sets()));
   add_output_flags(*command, globals);
   command->callback([options, &globals] { create(*options, globals); });
 }

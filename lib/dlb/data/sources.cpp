@@ -90,11 +90,15 @@ std::unique_ptr<Source> make_source(config::Reader& reader, const config::Node& 
   if (!chosen) return nullptr;
   const std::vector<std::string> manifests = manifest_names();
   if (std::find(manifests.begin(), manifests.end(), chosen->name) != manifests.end()) {
-    if (!chosen->body.is_null()) {
-      reader.error(chosen->body, fmt::format("data set '{}' has no fields", chosen->name));
+    auto source = std::make_unique<ManifestSource>(builtin_manifest(chosen->name), options);
+    try {
+      if (!chosen->body.is_null())
+        source->override_fields(config::evaluate_all(chosen->body, reader.scope()));
+    } catch (Error& e) {
+      reader.errors().add(e);
       return nullptr;
     }
-    return std::make_unique<ManifestSource>(builtin_manifest(chosen->name), options);
+    return source;
   }
   if (find_type(source_types(), chosen->name) == nullptr) {
     std::vector<std::string> valid = type_names(source_types());
