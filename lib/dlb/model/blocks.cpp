@@ -136,20 +136,21 @@ void read_block_inputs(config::Reader& reader, const Node* node, Block& block) {
       if (item.is_string()) {
         add(item.as_string(), item, Node());
       } else {
-        reader.error(item, fmt::format("expected the name of an input of {}, got {}", block.what(),
-                                       item.found()));
+        reader.error(item,
+                     fmt::format("expected the name of an input of {}, got {}", block.what(), item.found()));
       }
     }
   }
   if (block.inputs.empty()) {
-    reader.error(*node, fmt::format("inputs of {} must be a list of names, or a map of names to types, got {}",
-                                    block.what(), node->found()));
+    reader.error(*node,
+                 fmt::format("inputs of {} must be a list of names, or a map of names to types, got {}",
+                             block.what(), node->found()));
   }
   for (const Param& param : block.params) {
     for (const Block::Input& input : block.inputs) {
       if (param.name != input.name) continue;
-      reader.error(*node, fmt::format("'{}' is both an input and a parameter of {}", param.name,
-                                      block.what()));
+      reader.error(*node,
+                   fmt::format("'{}' is both an input and a parameter of {}", param.name, block.what()));
     }
   }
 }
@@ -177,9 +178,9 @@ void read_networks(config::Reader& reader, const Node* node, Blocks& blocks) {
                    "a letter, then letters, digits and _");
     }
     const Node& value = entry.value;
-    const bool long_form = value.is_map() && (value.find("steps") != nullptr ||
-                                              value.find("inputs") != nullptr ||
-                                              value.find("outputs") != nullptr);
+    const bool long_form =
+        value.is_map() && (value.find("steps") != nullptr || value.find("inputs") != nullptr ||
+                           value.find("outputs") != nullptr);
     if (!long_form) {
       block.steps = value;
     } else if (value.find("steps") == nullptr) {
@@ -210,7 +211,8 @@ Blocks read_blocks(config::Reader& reader, const Node* node) {
                    "a letter, then letters, digits and _");
     }
     if (!entry.value.is_map() || entry.value.find("steps") == nullptr) {
-      reader.error(entry.value, fmt::format("block {} must be {{params, inputs, steps, outputs}}", entry.key));
+      reader.error(entry.value,
+                   fmt::format("block {} must be {{params, inputs, steps, outputs}}", entry.key));
       block.valid = false;
       continue;
     }

@@ -224,8 +224,8 @@ void Builder::step(const Node& written, List& list, const Env& env) {
       return record(std::move(e));
     }
   }
-  const bool is_call = node.is_map() ? node.find("call") != nullptr
-                                     : node.is_string() && node.as_string() == "call";
+  const bool is_call =
+      node.is_map() ? node.find("call") != nullptr : node.is_string() && node.as_string() == "call";
   const std::vector<std::string>& beside = is_call ? kCallModifiers : kModifiers;
   auto choose = [&](const Node& from, std::string_view what) {
     return reading(env.scope(), [&](config::Reader& r) { return r.choice(from, what, beside); });

@@ -21,7 +21,8 @@ std::optional<Formula> Builder::formula(const Node& text, const List& list, cons
     Value value = kUnknown;
     if (name == "it") {
       value = list.current;
-      if (value == kNone) fail(ErrorKind::kConfig, "'it' is the previous step's output, and this is the first");
+      if (value == kNone)
+        fail(ErrorKind::kConfig, "'it' is the previous step's output, and this is the first");
     } else if (found == nullptr) {
       if (!names_lost_) return -1;
     } else if (found->size() != 1) {
