@@ -18,7 +18,7 @@ std::vector<float> first_values(const data::DataModule& module, const std::strin
   loader->start(0);
   std::vector<float> out;
   while (const auto batch = loader->next()) {
-    const auto values = batch->input.to_vector<float>();
+    const auto values = batch->input().to_vector<float>();
     const size_t width = values.size() / static_cast<size_t>(batch->size);
     for (size_t i = 0; i < values.size(); i += width) out.push_back(values[i]);
   }
@@ -94,12 +94,12 @@ TEST_CASE("augment acts on bytes, before the transforms") {
   auto module = plan(
       "source: digits\ntransforms: [to_float: 16, normalize: {mean: 0.3, std: 0.4}]\n"
       "augment: [{random_crop: {size: 8, padding: 1}}, random_flip]\n");
-  CHECK(module->spec().input.dtype == DType::kFloat32);
-  CHECK(module->spec().input.shape == Shape{1, 8, 8});
+  CHECK(module->spec().input().spec.dtype == DType::kFloat32);
+  CHECK(module->spec().input().spec.shape == Shape{1, 8, 8});
   module->open();
   auto loader = module->loader("train", true, 3);
   loader->start(1);
-  const Tensor x = loader->next()->input;
+  const Tensor x = loader->next()->input();
   CHECK(x.is_channels_last());
   // All values are sixteenths, normalised: the border is too.
   for (const float v : x.to_vector<float>()) {
@@ -141,8 +141,10 @@ TEST_CASE("pipelines that do not fit are refused at the transform") {
              Contains("c.yaml:2:") && Contains("larger"));
   CHECK_THAT(plan_report(kSource + "augment: [{random_crop: 4}]\n"),
              Contains("c.yaml:2:10") && Contains("[1, 4, 4]") && Contains("[1, 8, 6]"));
-  CHECK(plan(kSource + "augment: [{random_crop: 4}]\ntransforms: [{center_crop: 4}]\n")->spec().input.shape ==
-        Shape{1, 4, 4});
+  CHECK(plan(kSource + "augment: [{random_crop: 4}]\ntransforms: [{center_crop: 4}]\n")
+            ->spec()
+            .input()
+            .spec.shape == Shape{1, 4, 4});
   CHECK_THAT(plan_report("source: digits\ntransforms: [{normalize: {mean: 0, std: 1}}]\n"),
              Contains("to_float"));
 }

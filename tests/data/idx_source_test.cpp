@@ -31,8 +31,8 @@ TEST_CASE("an inline IDX source: sizes from headers, samples when open, checksum
   CHECK(module->size("test") == 2);
   CHECK_FALSE(module->has("val"));
   CHECK(module->spec().classes == 3);
-  CHECK(module->spec().input.shape == Shape{1, 2, 3});
-  CHECK(module->spec().input.dtype == DType::kUInt8);
+  CHECK(module->spec().input().spec.shape == Shape{1, 2, 3});
+  CHECK(module->spec().input().spec.dtype == DType::kUInt8);
   CHECK(module->steps_per_epoch() == 2);
   CHECK(module->checksums().empty());
   module->open();
@@ -43,9 +43,9 @@ TEST_CASE("an inline IDX source: sizes from headers, samples when open, checksum
   loader->start(0);
   const auto batch = loader->next();
   REQUIRE(batch);
-  CHECK(batch->input.shape() == Shape{4, 1, 2, 3});
-  CHECK(batch->target.to_vector<int64_t>() == std::vector<int64_t>{0, 1, 2, 0});
-  std::vector<int64_t> values = batch->input.to_vector<int64_t>();
+  CHECK(batch->input().shape() == Shape{4, 1, 2, 3});
+  CHECK(batch->target().to_vector<int64_t>() == std::vector<int64_t>{0, 1, 2, 0});
+  std::vector<int64_t> values = batch->input().to_vector<int64_t>();
   for (size_t i = 0; i < values.size(); ++i) CHECK(values[i] == static_cast<int64_t>(i));
 }
 
@@ -55,14 +55,14 @@ TEST_CASE("vectors and colour images from IDX") {
   write(folder / "rgb", idx_bytes({2, 2, 2, 3}, counting(24)));
   write(folder / "l", idx_bytes({2}, counting(2)));
   auto vectors = plan("source: {idx: {train_images: v, train_labels: l}}", folder.path());
-  CHECK(vectors->spec().input.shape == Shape{5});
+  CHECK(vectors->spec().input().spec.shape == Shape{5});
   auto colour = plan("source: {idx: {train_images: rgb, train_labels: l, classes: 7}}", folder.path());
-  CHECK(colour->spec().input.shape == Shape{3, 2, 2});
+  CHECK(colour->spec().input().spec.shape == Shape{3, 2, 2});
   CHECK(colour->spec().classes == 7);
   colour->open();
   auto loader = colour->loader("train", false, 0);
   loader->start(0);
-  const Tensor x = loader->next()->input;
+  const Tensor x = loader->next()->input();
   CHECK(x.is_channels_last());
   // Logical order is by channel; the file has the channels innermost.
   CHECK(x.to_vector<int64_t>() == std::vector<int64_t>{0,  3,  6,  9,  1,  4,  7,  10, 2,  5,  8,  11,

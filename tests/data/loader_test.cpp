@@ -16,17 +16,17 @@ namespace {
 class Numbers final : public data::Dataset {
  public:
   explicit Numbers(int64_t size, int64_t bad = -1) : size_(size), bad_(bad) {
-    spec_.input = make_spec({2}, DType::kFloat32);
-    spec_.target = make_spec({}, DType::kInt64);
+    spec_ = data::labelled(make_spec({2}, DType::kFloat32), 0, "x");
   }
   int64_t size() const override { return size_; }
   const data::SampleSpec& spec() const override { return spec_; }
-  void read(int64_t index, void* input, void* target) const override {
+  void read(int64_t index, void* const* columns) const override {
+    float* input = static_cast<float*>(columns[0]);
     ++reads;
     if (index == bad_) fail(ErrorKind::kData, "record {} is bad", index);
     std::this_thread::sleep_for(std::chrono::microseconds(index * 7919 % 50));
-    static_cast<float*>(input)[0] = static_cast<float*>(input)[1] = static_cast<float>(index);
-    *static_cast<int64_t*>(target) = index;
+    input[0] = input[1] = static_cast<float>(index);
+    *static_cast<int64_t*>(columns[1]) = index;
   }
   mutable std::atomic<int> reads = 0;
 
@@ -49,7 +49,7 @@ class Jitter final : public data::Transform {
 
 data::Pipeline pipeline(const data::Dataset& dataset, int transforms) {
   data::Pipeline p;
-  p.output = dataset.spec().input;
+  p.output = dataset.spec().input().spec;
   p.scratch_bytes = p.output.bytes();
   for (int i = 0; i < transforms; ++i) p.transforms.push_back(std::make_shared<Jitter>());
   return p;
@@ -65,9 +65,9 @@ struct Seen {
 Seen take(data::Loader& loader) {
   Seen seen;
   while (const auto batch = loader.next()) {
-    CHECK(batch->input.dim(0) == batch->size);
-    for (const int64_t t : batch->target.to_vector<int64_t>()) seen.order.push_back(t);
-    for (const float v : batch->input.to_vector<float>()) seen.values.push_back(v);
+    CHECK(batch->input().dim(0) == batch->size);
+    for (const int64_t t : batch->target().to_vector<int64_t>()) seen.order.push_back(t);
+    for (const float v : batch->input().to_vector<float>()) seen.values.push_back(v);
     seen.sizes.push_back(batch->size);
   }
   return seen;
@@ -222,4 +222,122 @@ TEST_CASE("a failed allocation in a loader thread is an error of that batch") {
   const std::string report = report_of([&] { take(loader); });
   fail_cpu_allocation(0);
   CHECK_THAT(report, Catch::Matchers::Contains("out of memory"));
+}
+
+namespace {
+
+/// Sample i: a stacked number, a padded list of i % 5 + 1 numbers, a joined graph of i % 3 + 1 nodes with an
+/// edge from each node to the first, and for each node the number of its graph.
+class Ragged final : public data::Dataset {
+ public:
+  explicit Ragged(int64_t size) : size_(size) {
+    using data::Collate;
+    spec_.columns = {
+        {"tokens", make_spec({5}, DType::kInt32), Collate::kPad, -1},
+        {"nodes", make_spec({3, 2}, DType::kFloat32), Collate::kJoin},
+        {"edges", make_spec({3, 2}, DType::kInt64), Collate::kJoin, 0, 1},
+        {"graph", make_spec({3}, DType::kInt64), Collate::kJoin, 0, 4},
+        {"label", make_spec({}, DType::kInt64)},
+    };
+    spec_.inputs = 4;
+  }
+  int64_t size() const override { return size_; }
+  const data::SampleSpec& spec() const override { return spec_; }
+  void lengths(int64_t index, int64_t* out) const override {
+    out[0] = index % 5 + 1;
+    out[1] = out[2] = out[3] = index % 3 + 1;
+  }
+  void read(int64_t index, void* const* columns) const override {
+    for (int64_t i = 0; i < index % 5 + 1; ++i)
+      static_cast<int32_t*>(columns[0])[i] = static_cast<int32_t>(index);
+    for (int64_t i = 0; i < index % 3 + 1; ++i) {
+      static_cast<float*>(columns[1])[2 * i] = static_cast<float>(index);
+      static_cast<float*>(columns[1])[2 * i + 1] = static_cast<float>(i);
+      static_cast<int64_t*>(columns[2])[2 * i] = i;
+      static_cast<int64_t*>(columns[2])[2 * i + 1] = 0;
+      static_cast<int64_t*>(columns[3])[i] = 0;
+    }
+    *static_cast<int64_t*>(columns[4]) = index;
+  }
+
+ private:
+  int64_t size_;
+  data::SampleSpec spec_;
+};
+
+std::vector<data::Batch> ragged_batches(const data::LoaderOptions& options, int64_t size,
+                                        int64_t number = 0) {
+  auto dataset = std::make_shared<Ragged>(size);
+  data::Loader loader(dataset, data::Pipeline{{}, dataset->spec().input().spec}, options);
+  loader.start(number);
+  std::vector<data::Batch> all;
+  while (auto batch = loader.next()) all.push_back(std::move(*batch));
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("samples of different sizes are padded or joined") {
+  data::LoaderOptions options;
+  options.batch = 3;
+  const auto batches = ragged_batches(options, 5);
+  REQUIRE(batches.size() == 2);
+  const data::Batch& a = batches[0];
+  CHECK(a.inputs().size() == 4);
+  CHECK(a.targets().size() == 1);
+  CHECK(a.column("tokens").shape() == Shape{3, 3});
+  CHECK(a.column("tokens").to_vector<int64_t>() == std::vector<int64_t>{0, -1, -1, 1, 1, -1, 2, 2, 2});
+  CHECK(a.column("nodes").shape() == Shape{6, 2});
+  CHECK(a.column("nodes").to_vector<int64_t>() == std::vector<int64_t>{0, 0, 1, 0, 1, 1, 2, 0, 2, 1, 2, 2});
+  CHECK(a.column("edges").to_vector<int64_t>() == std::vector<int64_t>{0, 0, 1, 1, 2, 1, 3, 3, 4, 3, 5, 3});
+  CHECK(a.column("graph").to_vector<int64_t>() == std::vector<int64_t>{0, 1, 1, 2, 2, 2});
+  CHECK(a.target().to_vector<int64_t>() == std::vector<int64_t>{0, 1, 2});
+  const data::Batch& b = batches[1];
+  CHECK(b.size == 2);
+  CHECK(b.column("tokens").shape() == Shape{2, 5});
+  CHECK(b.column("graph").to_vector<int64_t>() == std::vector<int64_t>{0, 1, 1});
+  CHECK_THROWS_AS(b.column("absent"), Error);
+}
+
+TEST_CASE("padded lengths are multiples of pad_to") {
+  data::LoaderOptions options;
+  options.batch = 2;
+  options.pad_to = 4;
+  const auto batches = ragged_batches(options, 6);
+  CHECK(batches[0].input().shape() == Shape{2, 4});
+  CHECK(batches[2].input().shape() == Shape{2, 8});
+  CHECK(batches[2].input().to_vector<int64_t>() ==
+        std::vector<int64_t>{4, 4, 4, 4, 4, -1, -1, -1, 5, -1, -1, -1, -1, -1, -1, -1});
+}
+
+TEST_CASE("buckets gather samples of like length, each sample once, the same for every number of threads") {
+  data::LoaderOptions options;
+  options.batch = 4;
+  options.shuffle = true;
+  options.seed = 3;
+  options.bucket = 10;
+  const auto order_of = [&](int64_t number) {
+    std::vector<int64_t> order;
+    int64_t padding = 0;
+    for (const data::Batch& b : ragged_batches(options, 102, number)) {
+      for (const int64_t i : b.target().to_vector<int64_t>()) order.push_back(i);
+      for (const int64_t t : b.input().to_vector<int64_t>()) padding += t == -1;
+    }
+    // Five lengths in windows of 40 samples: at most four batches of a window mix two lengths or more.
+    CHECK(padding < 60);
+    return order;
+  };
+  const auto one = order_of(0), two = order_of(1);
+  CHECK(one != two);
+  options.threads = 3;
+  CHECK(order_of(0) == one);
+  auto sorted = one;
+  std::sort(sorted.begin(), sorted.end());
+  for (int64_t i = 0; i < 102; ++i) CHECK(sorted[static_cast<size_t>(i)] == i);
+  options.bucket = 0;
+  int64_t padding = 0;
+  for (const data::Batch& b : ragged_batches(options, 102)) {
+    for (const int64_t t : b.input().to_vector<int64_t>()) padding += t == -1;
+  }
+  CHECK(padding > 100);
 }

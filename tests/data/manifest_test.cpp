@@ -1,4 +1,5 @@
 #include "dlb/data/manifest.h"
+#include "dlb/data/set_manifest.h"
 
 #include "data/data_support.h"
 #include "dlb/data/embedded.h"
@@ -46,8 +47,19 @@ struct Tiny {
 }  // namespace
 
 TEST_CASE("the binary carries the manifests, and each reads without error") {
-  CHECK(data::manifest_names() == std::vector<std::string>{"digits", "fashion-mnist", "mnist"});
-  for (const std::string& name : data::manifest_names()) {
+  const std::vector<std::string> names = data::manifest_names();
+  for (const char* name : {"cifar10-jpeg", "digits", "fashion-mnist", "fsdd", "mnist"})
+    CHECK(std::find(names.begin(), names.end(), name) != names.end());
+  for (const std::string& name : names) {
+    const std::string_view text = data::embedded_file(name + ".yaml");
+    if (data::SetManifest::is_one(text)) {
+      ErrorList errors;
+      const auto set = data::SetManifest::parse(errors, text, name);
+      errors.throw_if_any();
+      CHECK(set->name == name);
+      CHECK_FALSE(set->source.empty());
+      continue;
+    }
     const data::Manifest manifest = data::builtin_manifest(name);
     CHECK(manifest.name == name);
     CHECK(manifest.classes.size() == 10);
@@ -59,7 +71,7 @@ TEST_CASE("the binary carries the manifests, and each reads without error") {
 TEST_CASE("digits needs no file: 1,797 samples with known content") {
   Environment other("DLBENCH_DATA", "/nowhere");
   auto module = plan("source: digits\nbatch: 100\n");
-  CHECK(module->spec().input.shape == Shape{1, 8, 8});
+  CHECK(module->spec().input().spec.shape == Shape{1, 8, 8});
   module->open();
   CHECK(module->checksums().at("built-in digits/train-images-idx3-ubyte.gz") ==
         "md5:0b2422c2514f3758d2252e415d6e2a64");
@@ -69,8 +81,8 @@ TEST_CASE("digits needs no file: 1,797 samples with known content") {
     auto loader = module->loader(split, false, 0);
     loader->start(0);
     while (const auto batch = loader->next()) {
-      for (const int64_t label : batch->target.to_vector<int64_t>()) ++classes[static_cast<size_t>(label)];
-      for (const int64_t v : batch->input.to_vector<int64_t>()) {
+      for (const int64_t label : batch->target().to_vector<int64_t>()) ++classes[static_cast<size_t>(label)];
+      for (const int64_t v : batch->input().to_vector<int64_t>()) {
         largest = std::max(largest, v);
         sum += v;
       }

@@ -22,13 +22,13 @@ Drawn draw(const std::string& fields, const std::string& split = "train") {
   loader->start(0);
   Drawn out;
   while (const auto batch = loader->next()) {
-    const auto values = batch->input.to_vector<float>();
+    const auto values = batch->input().to_vector<float>();
     const size_t width = values.size() / static_cast<size_t>(batch->size);
     for (auto it = values.begin(); it != values.end(); it += static_cast<std::ptrdiff_t>(width)) {
       out.inputs.emplace_back(it, it + static_cast<std::ptrdiff_t>(width));
     }
-    if (batch->target.dtype() == DType::kInt64) {
-      for (const int64_t label : batch->target.to_vector<int64_t>()) out.labels.push_back(label);
+    if (batch->target().dtype() == DType::kInt64) {
+      for (const int64_t label : batch->target().to_vector<int64_t>()) out.labels.push_back(label);
     }
   }
   return out;
@@ -84,7 +84,7 @@ TEST_CASE("the nearest class mean of training samples classifies the test sample
 
 TEST_CASE("synthetic bytes and regression targets") {
   auto bytes = plan("source: {synthetic: {dtype: uint8}}\n");
-  CHECK(bytes->spec().input.dtype == DType::kUInt8);
+  CHECK(bytes->spec().input().spec.dtype == DType::kUInt8);
   double sum = 0;
   for (const auto& x : draw("samples: 64, dtype: uint8").inputs) {
     for (const float v : x) sum += static_cast<double>(v);
@@ -95,19 +95,19 @@ TEST_CASE("synthetic bytes and regression targets") {
       "source: {synthetic: {task: regression, shape: [6], outputs: 2, noise: 0, samples: 500}}\nbatch: "
       "500\n");
   CHECK(module->spec().classes == 0);
-  CHECK(module->spec().target.shape == Shape{2});
+  CHECK(module->spec().target().spec.shape == Shape{2});
   module->open();
   auto loader = module->loader("train", false, 0);
   loader->start(0);
   const auto batch = loader->next();
-  const auto y = batch->target.to_vector<double>();
+  const auto y = batch->target().to_vector<double>();
   double variance = 0;
   for (const double v : y) variance += v * v / static_cast<double>(y.size());
   CHECK(variance > 0.1);
   CHECK(variance < 10);
   // Without noise the target is linear: samples 0..5 determine it, sample by sample of the rest it must be
   // met.
-  const auto x = batch->input.to_vector<double>();
+  const auto x = batch->input().to_vector<double>();
   std::vector<std::vector<double>> m;  // [x | y], Gauss-Jordan
   for (size_t i = 0; i < 6; ++i) {
     m.emplace_back(x.begin() + static_cast<std::ptrdiff_t>(6 * i),

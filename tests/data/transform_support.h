@@ -47,7 +47,7 @@ inline std::unique_ptr<data::Transform> make_transform(const std::string& yaml) 
   config::Scope scope;
   config::Reader reader(errors, scope);
   const auto document = config::Document::parse("t: " + yaml + "\n", "t.yaml");
-  auto made = reader.make<data::Transform>(*document.root().find("t"), data::transform_types(), "transform");
+  auto made = data::make_transform(reader, *document.root().find("t"));
   errors.throw_if_any();
   return made;
 }

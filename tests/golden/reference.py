@@ -16,7 +16,7 @@ class Inputs:
         self.generator = torch.Generator().manual_seed(seed)
 
     def normal(self, *shape, scale=1.0):
-        return (torch.randn(*shape, generator=self.generator).double() * scale * 256).round() / 256
+        return (torch.randn(shape, generator=self.generator).double() * scale * 256).round() / 256
 
     def classes(self, count, *shape):
         return torch.randint(count, shape, generator=self.generator)

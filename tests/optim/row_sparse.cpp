@@ -74,9 +74,31 @@ TEST_CASE("adam leaves rows without a gradient and their state, as PyTorch's Spa
   CHECK(got[2] == Approx(w2).epsilon(1e-13));
 }
 
+TEST_CASE("adagrad adds up the squares of the rows it sees, as PyTorch does of sparse gradients") {
+  backend::cpu::install();
+  const auto adagrad = make(R"({"adagrad": {"lr": 0.5, "lr_decay": 0.5, "eps": 0.01}})");
+  const optim::Param p = table_of({1, 2, 3}, 3);
+  adagrad->attach({p});
+  set_rows(p, {2, 0, 2}, {1, 3, 1});
+  adagrad->step(0.5, 1);
+  set_rows(p, {2}, {-4});
+  adagrad->step(0.5, 1);
+  const auto got = values(p);
+  CHECK(got[0] == Approx(1 - 0.5 * 3 / 3.01).epsilon(1e-14));
+  CHECK(got[1] == 2);
+  CHECK(got[2] == Approx(3 - 0.5 * 2 / 2.01 + 0.5 / 1.5 * 4 / (std::sqrt(20.0) + 0.01)).epsilon(1e-14));
+}
+
 TEST_CASE("optimizers that touch every row refuse row-sparse gradients by name") {
   backend::cpu::install();
-  for (const char* text : {R"({"sgd": {"lr": 1, "momentum": 0.9}})", R"({"rmsprop": {}})"}) {
+  std::vector<std::string> texts = {R"({"sgd": {"lr": 1, "momentum": 0.9}})"};
+  for (const auto& type : optim::optimizer_types()) {
+    const bool takes = type.name == "sgd" || type.name == "adam" || type.name == "adamw" ||
+                       type.name == "adagrad" || type.name == "lbfgs";
+    if (!takes) texts.push_back("{\"" + type.name + "\": {}}");
+  }
+  for (const std::string& text : texts) {
+    INFO(text);
     const auto o = make(text);
     const optim::Param p = table_of({1, 2}, 2);
     o->attach({p});

@@ -73,3 +73,41 @@ TEST_CASE("plateau counts NaN as no improvement") {
   CHECK(s->lr(0) == 0.5);
   CHECK_THROWS_WITH(s->set_state({1, 2}), Catch::Contains("5 numbers, got 2"));
 }
+
+TEST_CASE("joined schedules report wrong parts at their place") {
+  const auto message = [](const std::string& text) -> std::string {
+    try {
+      make(text);
+    } catch (const Error& e) {
+      return e.report();
+    }
+    return "no error";
+  };
+  CHECK_THAT(message(R"({"sequential": {"schedules": ["constant", "cosine"], "milestones": [10, 20]}})"),
+             Catch::Contains("2 schedules need 1 milestones, got 2"));
+  CHECK_THAT(
+      message(R"({"sequential": {"schedules": ["constant", "cosine", "linear"], "milestones": [20, 10]}})"),
+      Catch::Contains("milestones must rise: step 10 comes after step 20"));
+  CHECK_THAT(message(R"({"sequential": {"schedules": ["constant", "cosine"], "milestones": ["10 epochs"]}})"),
+             Catch::Contains("the milestone at step 100 is not within the run of 100 steps"));
+  CHECK_THAT(message(R"({"sequential": {"schedules": ["constant", "plateau"], "milestones": 5}})"),
+             Catch::Contains("plateau cannot be part of sequential"));
+  CHECK_THAT(message(R"({"sequential": {"schedules": ["constant", "cosin"], "milestones": 5}})"),
+             Catch::Contains("unknown schedule 'cosin'; did you mean 'cosine'?"));
+  CHECK_THAT(message(R"({"sequential": {"schedules": [], "milestones": 5}})"),
+             Catch::Contains("sequential.schedules is a list of schedules, got"));
+  CHECK_THAT(message(R"({"chained": 3})"),
+             Catch::Contains("chained.schedules is a list of schedules, got 3"));
+  CHECK_THAT(message(R"({"chained": [{"cyclic": 0.5}, {"cosine": 200}]})"),
+             Catch::Contains("max_lr is 0.5, below the optimizer's rate of 1") &&
+                 Catch::Contains("warm-up of 200 steps is not shorter"));
+}
+
+TEST_CASE("one schedule after the other lasts until the next") {
+  const auto s = make(R"({"sequential": {"schedules": ["linear", "linear"], "milestones": ["4 epochs"]}})");
+  CHECK(s->lr(0) == 1);
+  CHECK(s->lr(20) == Approx(0.5));
+  CHECK(s->lr(40) == 1);
+  CHECK(s->lr(70) == Approx(0.5));
+  CHECK(s->lr(200) == 0);
+}

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "dlb/data/resample.h"
 #include "dlb/data/window.h"
 
 namespace dlb::data {
@@ -128,6 +129,67 @@ void RandomErasing::apply(const void* in, void* out, RandomStream& random) const
                   to_pixel<T>(static_cast<float>(value)));
     }
   });
+}
+
+Fields RandomResizedCrop::fields() {
+  static const Field list[] = {
+      required<&RandomResizedCrop::size>("size",
+                                         "height and width of the result: one for both, or [height, width]",
+                                         items(between(1, kMaxSide), 1, 2)),
+      field<&RandomResizedCrop::scale>("scale", "smallest and largest share of the area",
+                                       items(between(0, 1), 2, 2)),
+      field<&RandomResizedCrop::ratio>("ratio", "smallest and largest ratio of width to height",
+                                       items(positive(), 2, 2)),
+      field<&RandomResizedCrop::interpolation>("interpolation", "how new pixels are made",
+                                               interpolation_names()),
+      field<&RandomResizedCrop::antialias>("antialias", "smooth when shrinking, with bilinear and bicubic"),
+  };
+  return list;
+}
+
+TensorSpec RandomResizedCrop::prepare(const TensorSpec& in) {
+  if (scale[0] > scale[1] || ratio[0] > ratio[1]) {
+    fail(ErrorKind::kConfig, "random_resized_crop: scale and ratio must give the smaller value first");
+  }
+  in_ = image_of("random_resized_crop", in);
+  type_ = in.dtype;
+  out_ = {in_.channels, first_of(size), second_of(size)};
+  return image_result("random_resized_crop", out_, type_);
+}
+
+void RandomResizedCrop::apply(const void* in, void* out, RandomStream& random) const {
+  constexpr int kTries = 10;
+  const double area = static_cast<double>(in_.height * in_.width);
+  ImageShape window{in_.channels, 0, 0};
+  int64_t top = 0, left = 0;
+  for (int i = 0; i < kTries && window.height == 0; ++i) {
+    const double target = area * (scale[0] + (scale[1] - scale[0]) * random.uniform_double());
+    const double low = std::log(ratio[0]), high = std::log(ratio[1]);
+    const double aspect = std::exp(low + (high - low) * random.uniform_double());
+    const double width = std::nearbyint(std::sqrt(target * aspect)),
+                 height = std::nearbyint(std::sqrt(target / aspect));
+    if (!(width >= 1 && height >= 1 && width <= static_cast<double>(in_.width) &&
+          height <= static_cast<double>(in_.height)))
+      continue;
+    window.height = static_cast<int64_t>(height);
+    window.width = static_cast<int64_t>(width);
+    top = static_cast<int64_t>(random.below(static_cast<uint64_t>(in_.height - window.height + 1)));
+    left = static_cast<int64_t>(random.below(static_cast<uint64_t>(in_.width - window.width + 1)));
+  }
+  if (window.height == 0) {
+    // The largest window in the middle whose shape is allowed.
+    const double width = static_cast<double>(in_.width), height = static_cast<double>(in_.height);
+    const double aspect = std::clamp(width / height, ratio[0], ratio[1]);
+    window.width = std::max<int64_t>(std::min<int64_t>(in_.width, std::llround(height * aspect)), 1);
+    window.height = std::max<int64_t>(std::min<int64_t>(in_.height, std::llround(width / aspect)), 1);
+    top = (in_.height - window.height) / 2;
+    left = (in_.width - window.width) / 2;
+  }
+  const Interpolation kind = interpolation_from_name(interpolation);
+  const Taps rows = make_taps(window.height, out_.height, kind, antialias);
+  const Taps columns = make_taps(window.width, out_.width, kind, antialias);
+  const size_t skipped = static_cast<size_t>(top * in_.row() + left * in_.channels) * dtype_size(type_);
+  resample(type_, static_cast<const char*>(in) + skipped, in_.row(), window, rows, columns, out, out_);
 }
 
 }  // namespace dlb::data

@@ -1,93 +1,66 @@
 #include <cmath>
-#include <numbers>
+#include <cstring>
 
 #include "dlb/data/augment.h"
+#include "dlb/data/warp.h"
 
 namespace dlb::data {
 
 namespace {
 
-/// A rotation (counter-clockwise) and scaling about the centre, followed by a shift in pixels.
-struct AffineMap {
-  double degrees = 0;
-  double scale = 1;
-  double shift_x = 0;
-  double shift_y = 0;
-};
-
-/// A pixel, or `value` outside of the image.
-template <class T>
-float pixel(const T* x, const ImageShape& image, int64_t row, int64_t column, int64_t channel, float value) {
-  if (row < 0 || row >= image.height || column < 0 || column >= image.width) return value;
-  return static_cast<float>(x[row * image.row() + column * image.channels + channel]);
+double between_two(RandomStream& random, double low, double high) {
+  return low + (high - low) * random.uniform_double();
 }
 
-template <class T>
-void warp(const T* in, T* out, const ImageShape& image, const AffineMap& map, float value) {
-  // Output pixels are looked up where they come from: undo the shift, then the scaling, then the rotation.
-  // Rows run downwards, so a counter-clockwise rotation has a negative sine here.
-  const double angle = map.degrees * std::numbers::pi / 180;
-  const double cosine = std::cos(angle) / map.scale, sine = std::sin(angle) / map.scale;
-  const double centre_x = static_cast<double>(image.width - 1) / 2,
-               centre_y = static_cast<double>(image.height - 1) / 2;
-  for (int64_t row = 0; row < image.height; ++row) {
-    for (int64_t column = 0; column < image.width; ++column) {
-      const double dx = static_cast<double>(column) - centre_x - map.shift_x;
-      const double dy = static_cast<double>(row) - centre_y - map.shift_y;
-      const double x = cosine * dx - sine * dy + centre_x;
-      const double y = sine * dx + cosine * dy + centre_y;
-      const double left = std::floor(x), top = std::floor(y);
-      const float wx = static_cast<float>(x - left), wy = static_cast<float>(y - top);
-      // Far outside, the conversion to an integer must not overflow.
-      const bool near = left >= -2 && top >= -2 && left <= static_cast<double>(image.width) &&
-                        top <= static_cast<double>(image.height);
-      const int64_t r = near ? static_cast<int64_t>(top) : -2, c = near ? static_cast<int64_t>(left) : -2;
-      for (int64_t k = 0; k < image.channels; ++k) {
-        const float upper =
-            (1 - wx) * pixel(in, image, r, c, k, value) + wx * pixel(in, image, r, c + 1, k, value);
-        const float lower =
-            (1 - wx) * pixel(in, image, r + 1, c, k, value) + wx * pixel(in, image, r + 1, c + 1, k, value);
-        *out++ = to_pixel<T>((1 - wy) * upper + wy * lower);
-      }
-    }
-  }
+/// A field of one value, for -value to value, or of two, low and high.
+double draw(RandomStream& random, const std::vector<double>& range) {
+  const double low = range.size() == 1 ? -range[0] : range[0];
+  return between_two(random, low, range.back());
 }
 
-void apply_map(DType type, const ImageShape& image, const void* in, void* out, const AffineMap& map,
-               double value) {
-  with_pixels(type, [&]<class T>(T) {
-    const float fill = static_cast<float>(to_pixel<T>(static_cast<float>(value)));
-    warp(static_cast<const T*>(in), static_cast<T*>(out), image, map, fill);
-  });
+void check_order(const char* name, const char* field, const std::vector<double>& range) {
+  if (range.size() == 1 && range[0] < 0)
+    fail(ErrorKind::kConfig, "{}: {} is {}; expected a value of at least 0, or [low, high]", name, field,
+         range[0]);
+  if (range.front() > range.back())
+    fail(ErrorKind::kConfig, "{}: {} must give the smaller value first", name, field);
 }
 
-double symmetric(RandomStream& random, double limit) { return (2 * random.uniform_double() - 1) * limit; }
+template <auto Interpolation, auto Value>
+std::array<Field, 2> sampling_fields() {
+  return {field<Interpolation>("interpolation", "how values between pixels are made", sampling_names()),
+          field<Value>("value", "value of pixels from outside the image")};
+}
 
 }  // namespace
 
 Fields RandomRotation::fields() {
-  static const Field list[] = {
-      required<&RandomRotation::degrees>("degrees", "largest angle, either way", between(0, 180)),
-      field<&RandomRotation::value>("value", "value of pixels from outside the image"),
-  };
+  static const auto more = sampling_fields<&RandomRotation::interpolation, &RandomRotation::value>();
+  static const Field list[] = {required<&RandomRotation::degrees>(
+                                   "degrees", "largest angle either way, or [low, high]; counter-clockwise",
+                                   items(between(-360, 360), 1, 2)),
+                               more[0], more[1]};
   return list;
 }
 
 TensorSpec RandomRotation::prepare(const TensorSpec& in) {
+  check_order("random_rotation", "degrees", degrees);
   in_ = image_of("random_rotation", in);
   type_ = in.dtype;
   return in;
 }
 
 void RandomRotation::apply(const void* in, void* out, RandomStream& random) const {
-  AffineMap map;
-  map.degrees = symmetric(random, degrees);
-  apply_map(type_, in_, in, out, map, value);
+  AffineParameters map;
+  map.degrees = -draw(random, degrees);
+  warp_affine({type_, in_, in, out}, inverse_affine(map), {interpolation == "nearest", value});
 }
 
 Fields RandomAffine::fields() {
+  static const auto more = sampling_fields<&RandomAffine::interpolation, &RandomAffine::value>();
   static const Field list[] = {
-      field<&RandomAffine::degrees>("degrees", "largest angle, either way", between(0, 180)),
+      field<&RandomAffine::degrees>("degrees", "largest angle either way, or [low, high]; clockwise",
+                                    items(between(-360, 360), 1, 2)),
       field<&RandomAffine::translate>(
           "translate",
           "largest shift as a share of height and width: one for both, or [vertical, horizontal]",
@@ -95,26 +68,76 @@ Fields RandomAffine::fields() {
       field<&RandomAffine::scale>("scale",
                                   "smallest and largest factor of size: [0.9, 1.1]; one: always that",
                                   items(between(0.01, 100), 1, 2)),
-      field<&RandomAffine::value>("value", "value of pixels from outside the image"),
-  };
+      field<&RandomAffine::shear>(
+          "shear", "largest shear along x in degrees, or [low, high], or [x low, x high, y low, y high]",
+          items(between(-89, 89), 1, 4)),
+      more[0],
+      more[1]};
   return list;
 }
 
 TensorSpec RandomAffine::prepare(const TensorSpec& in) {
+  check_order("random_affine", "degrees", degrees);
   if (scale.front() > scale.back())
     fail(ErrorKind::kConfig, "random_affine: scale must give the smaller value first");
+  if (shear.size() == 3) fail(ErrorKind::kConfig, "random_affine: shear has 3 values; expected 1, 2 or 4");
+  check_order("random_affine", "shear",
+              {shear.begin(), shear.begin() + static_cast<int64_t>(std::min<size_t>(shear.size(), 2))});
+  if (shear.size() == 4) check_order("random_affine", "shear", {shear[2], shear[3]});
   in_ = image_of("random_affine", in);
   type_ = in.dtype;
   return in;
 }
 
 void RandomAffine::apply(const void* in, void* out, RandomStream& random) const {
-  AffineMap map;
-  map.degrees = symmetric(random, degrees);
-  map.shift_y = symmetric(random, translate.front() * static_cast<double>(in_.height));
-  map.shift_x = symmetric(random, translate.back() * static_cast<double>(in_.width));
-  map.scale = scale.front() + (scale.back() - scale.front()) * random.uniform_double();
-  apply_map(type_, in_, in, out, map, value);
+  AffineParameters map;
+  map.degrees = draw(random, degrees);
+  // Whole pixels, so that shifts alone do not blur.
+  map.shift_y = std::nearbyint(draw(random, {translate.front() * static_cast<double>(in_.height)}));
+  map.shift_x = std::nearbyint(draw(random, {translate.back() * static_cast<double>(in_.width)}));
+  map.scale = between_two(random, scale.front(), scale.back());
+  const bool both = shear.size() == 4;
+  if (both || shear.back() != 0 || shear.front() != 0) {
+    map.shear_x = both ? between_two(random, shear[0], shear[1]) : draw(random, shear);
+    if (both) map.shear_y = between_two(random, shear[2], shear[3]);
+  }
+  warp_affine({type_, in_, in, out}, inverse_affine(map), {interpolation == "nearest", value});
+}
+
+Fields RandomPerspective::fields() {
+  static const auto more = sampling_fields<&RandomPerspective::interpolation, &RandomPerspective::value>();
+  static const Field list[] = {
+      field<&RandomPerspective::distortion_scale>(
+          "distortion_scale", "0: none; 1: corners may meet in the middle", between(0, 1)),
+      field<&RandomPerspective::p>("p", "probability", between(0, 1)), more[0], more[1]};
+  return list;
+}
+
+TensorSpec RandomPerspective::prepare(const TensorSpec& in) {
+  in_ = image_of("random_perspective", in);
+  type_ = in.dtype;
+  return in;
+}
+
+void RandomPerspective::apply(const void* in, void* out, RandomStream& random) const {
+  const PixelRun run{type_, in_, in, out};
+  if (!(random.uniform_double() < p)) {
+    std::memcpy(out, in, run.bytes());
+    return;
+  }
+  // Whole pixels, as torchvision draws them.
+  const int64_t reach_x = static_cast<int64_t>(distortion_scale * static_cast<double>(in_.width / 2)),
+                reach_y = static_cast<int64_t>(distortion_scale * static_cast<double>(in_.height / 2));
+  const double right = static_cast<double>(in_.width - 1), bottom = static_cast<double>(in_.height - 1);
+  const Corners from = {{{0, 0}, {right, 0}, {right, bottom}, {0, bottom}}};
+  Corners to = from;
+  for (std::array<double, 2>& corner : to) {
+    const double dx = static_cast<double>(random.below(static_cast<uint64_t>(reach_x) + 1));
+    const double dy = static_cast<double>(random.below(static_cast<uint64_t>(reach_y) + 1));
+    corner[0] += corner[0] > 0 ? -dx : dx;
+    corner[1] += corner[1] > 0 ? -dy : dy;
+  }
+  warp_perspective(run, perspective_coefficients(from, to), {interpolation == "nearest", value});
 }
 
 }  // namespace dlb::data

@@ -45,6 +45,12 @@ Fields DataConfig::fields() {
       field<&DataConfig::threads>("threads", "threads that prepare batches; 0: none but the main thread",
                                   between(0, 256)),
       field<&DataConfig::prefetch>("prefetch", "batches prepared ahead, at most", between(1, 1024)),
+      field<&DataConfig::bucket>("bucket",
+                                 "make training batches of samples of like length, sorting that many batches "
+                                 "at a time; 0: as they come",
+                                 between(0, 1 << 20)),
+      field<&DataConfig::pad_to>("pad_to", "fill up samples of different lengths to a multiple of this",
+                                 between(1, 1 << 20)),
   };
   return list;
 }

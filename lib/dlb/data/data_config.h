@@ -9,6 +9,7 @@
 
 #include "dlb/config/reader.h"
 #include "dlb/data/dataset.h"
+#include "dlb/data/environment.h"
 #include "dlb/data/loader.h"
 #include "dlb/data/pipeline.h"
 
@@ -39,6 +40,8 @@ struct DataConfig {
   std::optional<int64_t> limit_test;
   int64_t threads = 1;
   int64_t prefetch = 4;
+  int64_t bucket = 0;
+  int64_t pad_to = 1;
   static Fields fields();
 };
 
@@ -50,7 +53,16 @@ class DataModule {
   static std::unique_ptr<DataModule> plan(config::Reader& reader, const config::Node& node,
                                           const std::string& config_file);
 
-  /// One sample as the model sees it, after the transforms.
+  /// The module of data sets that a program has made itself, by split ("train" must be there, all with the same
+  /// columns); of `config` only what concerns batches counts.
+  static std::unique_ptr<DataModule> of(std::map<std::string, std::shared_ptr<const Dataset>> splits,
+                                        const DataConfig& config);
+
+  /// The environment whose episodes are the samples, nullptr where the data are no such.
+  const EnvironmentSource* environment() const {
+    return dynamic_cast<const EnvironmentSource*>(source_.get());
+  }
+  /// One sample as the model sees it, after the transforms, with lengths rounded up as `pad_to` says.
   const SampleSpec& spec() const { return spec_; }
   const DataConfig& config() const { return config_; }
   /// "train", "val", "test", as far as there are such.
@@ -68,8 +80,9 @@ class DataModule {
   std::unique_ptr<Loader> loader(const std::string& split, bool training, uint64_t seed) const;
   /// What run.json records: path -> checksum of the files that open() has read.
   std::map<std::string, std::string> checksums() const { return source_->checksums(); }
-  /// Sets $classes (of a classification), $channels, $height, $width (of images), $features (values of a
-  /// sample) and $train_size.
+  /// Sets what the source says ($vocab, $users, ...), $classes (of a classification), $channels, $height,
+  /// $width (of images), $length (the largest one of samples that are padded), $features (values of a sample,
+  /// of one row where lengths differ) and $train_size.
   void facts(config::Scope& scope) const;
   /// All names that facts() may set.
   static const std::vector<std::string>& fact_names();

@@ -36,6 +36,12 @@ std::optional<int64_t> held_out(config::Reader& reader, const config::Node& node
   return std::nullopt;
 }
 
+TensorSpec padded_spec(const TensorSpec& spec, int64_t length) {
+  Shape shape = spec.shape;
+  shape[0] = length;
+  return make_spec(shape, spec.dtype);
+}
+
 }  // namespace
 
 bool DataModule::hold_out(config::Reader& reader, const config::Node& node) {
@@ -121,10 +127,47 @@ std::unique_ptr<DataModule> DataModule::plan(config::Reader& reader, const confi
     reader.errors().add(e.at(c.source.mark().str()));
     return nullptr;
   }
-  auto pipelines = make_pipelines(reader, c.augment, c.transforms, module->spec_.input);
+  auto pipelines = make_pipelines(reader, c.augment, c.transforms, module->spec_.input());
   if (!pipelines || !good) return nullptr;
   module->pipelines_ = std::move(*pipelines);
-  module->spec_.input = module->pipelines_.evaluation.output;
+  module->spec_ = transformed(module->spec_, module->pipelines_.evaluation.output);
+  for (Column& column : module->spec_.columns) {
+    if (column.collate == Collate::kPad)
+      column.spec = padded_spec(column.spec, rounded_up(column.spec.dim(0), c.pad_to));
+  }
+  return module;
+}
+
+namespace {
+
+/// Data sets that are there already.
+class GivenSource final : public Source {
+ public:
+  explicit GivenSource(std::map<std::string, std::shared_ptr<const Dataset>> sets) : sets_(std::move(sets)) {}
+  std::vector<std::string> splits() const override {
+    std::vector<std::string> names;
+    for (const auto& [name, set] : sets_) names.push_back(name);
+    return names;
+  }
+  SampleSpec spec() override { return sets_.at("train")->spec(); }
+  int64_t size(const std::string& split) override { return sets_.at(split)->size(); }
+  std::shared_ptr<const Dataset> open(const std::string& split) override { return sets_.at(split); }
+
+ private:
+  std::map<std::string, std::shared_ptr<const Dataset>> sets_;
+};
+
+}  // namespace
+
+std::unique_ptr<DataModule> DataModule::of(std::map<std::string, std::shared_ptr<const Dataset>> splits,
+                                           const DataConfig& config) {
+  DLB_CHECK(splits.contains("train"));
+  std::unique_ptr<DataModule> module(new DataModule);
+  module->config_ = config;
+  module->spec_ = splits.at("train")->spec();
+  module->pipelines_.training.output = module->pipelines_.evaluation.output = module->spec_.input().spec;
+  for (const auto& [name, set] : splits) module->parts_[name] = {name, 0, set->size()};
+  module->source_ = std::make_unique<GivenSource>(std::move(splits));
   return module;
 }
 
@@ -178,26 +221,37 @@ std::unique_ptr<Loader> DataModule::loader(const std::string& split, bool traini
   options.seed = seed;
   options.threads = static_cast<int>(config_.threads);
   options.prefetch = config_.prefetch;
+  options.bucket = training ? config_.bucket : 0;
+  options.pad_to = config_.pad_to;
   return std::make_unique<Loader>(open_.at(split), training ? pipelines_.training : pipelines_.evaluation,
                                   options);
 }
 
 const std::vector<std::string>& DataModule::fact_names() {
-  static const std::vector<std::string> names = {"classes", "channels", "height",
-                                                 "width",   "features", "train_size"};
+  static const std::vector<std::string> names = {
+      "classes",    "channels", "height", "width",   "features",     "length", "train_size",
+      "vocab",      "context",  "users",  "items",   "nodes",        "edges",  "outputs",
+      "categories", "tables",   "rows",   "actions", "target_length"};
   return names;
 }
 
 void DataModule::facts(config::Scope& scope) const {
-  const auto set = [&](const char* name, int64_t value) { scope.set(name, config::Node::integer(value)); };
+  const auto set = [&](const std::string& name, int64_t value) {
+    scope.set(name, config::Node::integer(value));
+  };
   if (spec_.classes > 0) set("classes", spec_.classes);
-  if (spec_.input.rank() == 3) {
-    set("channels", spec_.input.dim(0));
-    set("height", spec_.input.dim(1));
-    set("width", spec_.input.dim(2));
+  const Column& input = spec_.input();
+  const TensorSpec& spec = input.spec;
+  const bool ragged = input.collate != Collate::kStack;
+  if (spec.rank() == 3 && !ragged) {
+    set("channels", spec.dim(0));
+    set("height", spec.dim(1));
+    set("width", spec.dim(2));
   }
-  set("features", spec_.input.numel());
+  if (input.collate == Collate::kPad) set("length", spec.dim(0));
+  set("features", ragged ? spec.numel() / std::max<int64_t>(spec.dim(0), 1) : spec.numel());
   set("train_size", size("train"));
+  for (const auto& [name, value] : spec_.facts) set(name, value);
 }
 
 }  // namespace dlb::data

@@ -17,6 +17,28 @@ TensorSpec batch_spec(const TensorSpec& sample, int64_t count) {
   return spec;
 }
 
+TensorSpec batch_spec(const Column& column, int64_t count) {
+  if (column.collate != Collate::kJoin) return batch_spec(column.spec, count);
+  Shape shape = column.spec.shape;
+  if (__builtin_mul_overflow(shape[0], count, &shape[0])) {
+    fail(ErrorKind::kShape, "{} samples of column '{}' {} are too many to be joined", count, column.name,
+         shape_text(column.spec.shape));
+  }
+  return make_spec(shape, column.spec.dtype);
+}
+
+void Dataset::draw(int64_t index, RandomStream& /*random*/, void* const* columns) const {
+  read(index, columns);
+}
+
+SampleSpec labelled(TensorSpec input, int64_t classes, std::string input_name) {
+  SampleSpec spec;
+  spec.columns.push_back({std::move(input_name), std::move(input)});
+  spec.columns.push_back({"label", make_spec({}, DType::kInt64)});
+  spec.classes = classes;
+  return spec;
+}
+
 namespace {
 
 class Subset final : public Dataset {
@@ -27,8 +49,15 @@ class Subset final : public Dataset {
   }
   int64_t size() const override { return static_cast<int64_t>(indices_.size()); }
   const SampleSpec& spec() const override { return whole_->spec(); }
-  void read(int64_t index, void* input, void* target) const override {
-    whole_->read(indices_[static_cast<size_t>(index)], input, target);
+  bool constant() const override { return whole_->constant(); }
+  void lengths(int64_t index, int64_t* out) const override {
+    whole_->lengths(indices_[static_cast<size_t>(index)], out);
+  }
+  void read(int64_t index, void* const* columns) const override {
+    whole_->read(indices_[static_cast<size_t>(index)], columns);
+  }
+  void draw(int64_t index, RandomStream& random, void* const* columns) const override {
+    whole_->draw(indices_[static_cast<size_t>(index)], random, columns);
   }
 
  private:

@@ -1,6 +1,7 @@
 #pragma once
 /// \file Data sets: where samples come from.
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
@@ -12,22 +13,52 @@
 #include "dlb/base/error_list.h"
 #include "dlb/base/fields.h"
 #include "dlb/config/reader.h"
+#include "dlb/tensor/random.h"
 #include "dlb/tensor/tensor.h"
 
 namespace dlb::data {
 
-/// What is known of samples before reading any: per-sample specs (without batch dimension) and facts for
-/// `$classes` etc.
+/// How samples of different sizes become one tensor of a batch of n.
+enum class Collate : uint8_t {
+  kStack,  ///< [n, ...]: every sample has the same shape
+  kPad,    ///< [n, longest, ...]: the first size differs; shorter samples are filled up with `pad`
+  kJoin,   ///< [sum of first sizes, ...]: one after the other along the first dimension
+};
+
+/// One named part of a sample: "image", "label", "tokens", "edges". Only kStack may be stored in another
+/// order than row-major (images H, W, C).
+struct Column {
+  std::string name;
+  TensorSpec spec;  ///< of one sample; of kPad and kJoin the first size is the largest one
+  Collate collate = Collate::kStack;
+  double pad = 0;    ///< kPad: the filling value (token 0, target -100, ...)
+  int rows_of = -1;  ///< kJoin of int64: counts rows of that column, and is shifted as samples are joined. A
+                     ///< kStack or kPad column has one row per sample, so its rows tell samples apart
+};
+
+/// What is known of samples before reading any: their columns, and facts for `$classes` etc.
 struct SampleSpec {
-  TensorSpec input;     ///< images: [C, H, W], stored H, W, C
-  TensorSpec target;    ///< class: int64 []
-  int64_t classes = 0;  ///< 0 when the target is no class
+  std::vector<Column> columns;
+  size_t inputs = 1;    ///< the first `inputs` columns are the model's inputs, the rest targets
+  int64_t classes = 0;  ///< 0 when no target is a class
+  std::map<std::string, int64_t> facts = {};  ///< further names for `$`: vocab, users, nodes, ...
+
+  const Column& input() const { return columns.front(); }      ///< the first input
+  const Column& target() const { return columns.at(inputs); }  ///< the first target
+  bool has_target() const { return columns.size() > inputs; }
+  std::span<const Column> input_columns() const { return std::span(columns).first(inputs); }
+  std::span<const Column> target_columns() const { return std::span(columns).subspan(inputs); }
 };
 
 /// Spec of one image: logically [C, H, W], stored H, W, C.
 TensorSpec image_spec(int64_t channels, int64_t height, int64_t width, DType dtype);
 /// Spec of `count` samples of that spec: a dimension in front, the storage order kept.
 TensorSpec batch_spec(const TensorSpec& sample, int64_t count);
+/// Spec of a column in a batch of `count` samples, each of the largest size. Errors: shape, when that
+/// overflows.
+TensorSpec batch_spec(const Column& column, int64_t count);
+/// An image column and a column of class numbers, the most common pair.
+SampleSpec labelled(TensorSpec input, int64_t classes, std::string input_name = "image");
 
 /// One split of a data set: random access to samples.
 class Dataset {
@@ -35,9 +66,16 @@ class Dataset {
   virtual ~Dataset() = default;
   virtual int64_t size() const = 0;
   virtual const SampleSpec& spec() const = 0;
-  /// Copies sample `index` into memory of spec().input.bytes() / spec().target.bytes(); thread-safe.
-  /// Errors: data, naming file and record.
-  virtual void read(int64_t index, void* input, void* target) const = 0;
+  /// First sizes of the sample's kPad and kJoin columns, in the order of columns; none is above the spec's.
+  virtual void lengths(int64_t /*index*/, int64_t* /*out*/) const {}
+  /// Writes sample `index`: columns[c] has room for what spec() and lengths() say, in the spec's storage
+  /// order. Thread-safe. Errors: data, naming file and record.
+  virtual void read(int64_t index, void* const* columns) const = 0;
+  /// As read(), of a data set that draws anew at each epoch (masked tokens, places of windows): `random` is
+  /// the sample's own stream, RngKey{seed, kSample, epoch, index}.
+  virtual void draw(int64_t index, RandomStream& random, void* const* columns) const;
+  /// Whether a sample is known to be the same at every epoch, so that a lone batch may be kept.
+  virtual bool constant() const { return false; }
 };
 
 /// Where to look for data, and what paths in a config are relative to.

@@ -45,15 +45,15 @@ class IdxDataset final : public Dataset {
       : spec_(std::move(spec)),
         images_(std::move(images)),
         labels_(std::move(labels)),
-        bytes_(spec_.input.bytes()) {}
+        bytes_(spec_.input().spec.bytes()) {}
 
   int64_t size() const override { return images_.header.records(); }
   const SampleSpec& spec() const override { return spec_; }
-  void read(int64_t index, void* input, void* target) const override {
+  void read(int64_t index, void* const* columns) const override {
     const size_t i = static_cast<size_t>(index);
-    std::memcpy(input, images_.values() + i * bytes_, bytes_);
+    std::memcpy(columns[0], images_.values() + i * bytes_, bytes_);
     const int64_t label = labels_.values()[i];
-    std::memcpy(target, &label, sizeof label);
+    std::memcpy(columns[1], &label, sizeof label);
   }
 
  private:
@@ -106,12 +106,10 @@ void IdxSplits::read_headers() {
 
 SampleSpec IdxSplits::spec() {
   read_headers();
-  SampleSpec spec;
-  spec.input = shape_.size() == 1 ? make_spec(shape_, DType::kUInt8)
-                                  : image_spec(shape_[0], shape_[1], shape_[2], DType::kUInt8);
-  spec.target = make_spec({}, DType::kInt64);
-  spec.classes = classes_;
-  return spec;
+  const bool vectors = shape_.size() == 1;
+  return labelled(
+      vectors ? make_spec(shape_, DType::kUInt8) : image_spec(shape_[0], shape_[1], shape_[2], DType::kUInt8),
+      classes_, vectors ? "x" : "image");
 }
 
 int64_t IdxSplits::size(const std::string& split) {

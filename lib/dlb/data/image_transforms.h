@@ -1,9 +1,13 @@
 #pragma once
 /// \file Transforms of shape and colour: flatten, pad, center_crop, resize, grayscale, to_rgb.
 
+#include <optional>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "dlb/data/pixels.h"
+#include "dlb/data/resample.h"
 #include "dlb/data/transform.h"
 
 namespace dlb::data {
@@ -18,15 +22,19 @@ struct Flatten final : Transform {
   TensorSpec in_;
 };
 
-/// A border of `value`. Shapes: [C, H, W] -> [C, H + top + bottom, W + left + right].
+/// A border of `value`, of the edge's pixels, or of the image mirrored (reflect without its edge, symmetric
+/// with it). Shapes: [C, H, W] -> [C, H + top + bottom, W + left + right].
 struct Pad final : Transform {
   std::vector<int64_t> padding = {0};
   double value = 0;
+  std::string mode = "constant";
   static Fields fields();
   TensorSpec prepare(const TensorSpec& in) override;
   void apply(const void* in, void* out, RandomStream& random) const override;
 
  private:
+  /// Where position i of a padded side comes from.
+  int64_t source(int64_t i, int64_t size) const;
   DType type_ = DType::kUInt8;
   ImageShape in_;
   ImageShape out_;
@@ -47,33 +55,34 @@ struct CenterCrop final : Transform {
   ImageShape out_;
 };
 
-/// Bilinear, pixel centres at halves, not smoothed when shrinking (PyTorch's interpolate with
-/// align_corners=False, antialias=False). Shapes: [C, H, W] -> [C, size, size].
+/// Scaled to another size, pixel centres at halves. One value of `size` is the shorter side, and the longer
+/// follows (int(size * long / short), at most max_size); two are height and width. Shapes: [C, H, W] -> [C,
+/// H', W']. **Source**: torchvision's Resize of tensors.
 struct Resize final : Transform {
   std::vector<int64_t> size;
+  std::string interpolation = "bilinear";
+  bool antialias = true;
+  std::optional<int64_t> max_size;
   static Fields fields();
   TensorSpec prepare(const TensorSpec& in) override;
   void apply(const void* in, void* out, RandomStream& random) const override;
 
  private:
-  /// Where an output coordinate lies between two input ones.
-  struct Tap {
-    int64_t low;
-    int64_t high;
-    float weight;  ///< of `high`
-  };
-  static std::vector<Tap> taps(int64_t from, int64_t to);
   DType type_ = DType::kUInt8;
   ImageShape in_;
   ImageShape out_;
-  std::vector<Tap> rows_;
-  std::vector<Tap> columns_;
+  Taps rows_;
+  Taps columns_;
 };
 
-/// y = 0.299 R + 0.587 G + 0.114 B. Shapes: [3, H, W] -> [1, H, W]; [1, H, W] stays. **Source**: ITU-R
-/// BT.601.
+/// Height and width of an image of that size after Resize with one value: the shorter side becomes `size`.
+std::pair<int64_t, int64_t> short_side_size(int64_t height, int64_t width, int64_t size);
+
+/// y = 0.2989 R + 0.587 G + 0.114 B, bytes without their fraction. Shapes: [3, H, W] -> [channels, H, W]; of
+/// [1, H, W] the value is repeated. **Source**: torchvision's Grayscale of tensors.
 struct Grayscale final : Transform {
-  static Fields fields() { return {}; }
+  int64_t channels = 1;
+  static Fields fields();
   TensorSpec prepare(const TensorSpec& in) override;
   void apply(const void* in, void* out, RandomStream& random) const override;
 

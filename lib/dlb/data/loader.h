@@ -4,6 +4,9 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "dlb/data/dataset.h"
@@ -12,11 +15,20 @@
 
 namespace dlb::data {
 
+/// `size` samples: one tensor per column.
 struct Batch {
-  Tensor input;   ///< [n, ...]; images channels-last
-  Tensor target;  ///< [n, ...]
+  std::vector<Tensor> columns;  ///< as Collate says; images channels-last
+  size_t inputs_count = 1;
   int64_t size = 0;
-  int64_t index = 0;  ///< number of the batch within its epoch
+  int64_t index = 0;                                           ///< number of the batch within its epoch
+  std::shared_ptr<const std::vector<std::string>> names = {};  ///< of the columns
+
+  std::span<const Tensor> inputs() const { return std::span(columns).first(inputs_count); }
+  std::span<const Tensor> targets() const { return std::span(columns).subspan(inputs_count); }
+  const Tensor& input() const { return columns.front(); }            ///< the first one
+  const Tensor& target() const { return columns.at(inputs_count); }  ///< the first one
+  /// The column of that name. Errors: internal, when there is none.
+  const Tensor& column(std::string_view name) const;
 };
 
 struct LoaderOptions {
@@ -26,7 +38,14 @@ struct LoaderOptions {
   uint64_t seed = 0;
   int threads = 1;       ///< 0: in the caller's thread
   int64_t prefetch = 4;  ///< batches prepared ahead, at most
+  int64_t bucket = 0;    ///< windows of that many batches are sorted by the length of the first kPad column
+  int64_t pad_to = 1;    ///< padded lengths are multiples of it
 };
+
+/// `length` rounded up to a multiple of `multiple`.
+inline int64_t rounded_up(int64_t length, int64_t multiple) {
+  return (length + multiple - 1) / multiple * multiple;
+}
 
 /// Batches of one split. The sequence follows from (options, epoch) alone; threads only prepare them earlier.
 class Loader {

@@ -12,7 +12,7 @@ bool same_samples(const TensorSpec& a, const TensorSpec& b) {
 
 std::shared_ptr<const Transform> make_one(config::Reader& reader, const config::Node& node, TensorSpec& spec,
                                           Randomness randomness) {
-  std::unique_ptr<Transform> made = reader.make<Transform>(node, transform_types(), "transform");
+  std::unique_ptr<Transform> made = make_transform(reader, node);
   if (made == nullptr) return nullptr;
   if (randomness == Randomness::kRefused && made->random()) {
     reader.error(node, fmt::format("{} draws random numbers, so it cannot be in transforms", node.brief()),
@@ -28,7 +28,36 @@ std::shared_ptr<const Transform> make_one(config::Reader& reader, const config::
   return made;
 }
 
+/// Records an error at each list that has transforms: they are prepared for one shape.
+bool all_of_one_size(config::Reader& reader, const config::Node& augment, const config::Node& transforms,
+                     const Column& column) {
+  bool good = true;
+  for (const config::Node* node : {&augment, &transforms}) {
+    if (node->is_null() || (node->is_list() && node->items().empty())) continue;
+    reader.error(*node, fmt::format("transforms need samples of one shape; those of '{}' differ in length",
+                                    column.name));
+    good = false;
+  }
+  return good;
+}
+
 }  // namespace
+
+bool acts_on(const SampleSpec& spec, size_t c) {
+  if (c >= spec.inputs) return false;
+  const Column& first = spec.columns.front();
+  const Column& other = spec.columns[c];
+  return c == 0 || (first.collate == Collate::kStack && other.collate == Collate::kStack &&
+                    same_samples(first.spec, other.spec) && first.spec.strides == other.spec.strides);
+}
+
+SampleSpec transformed(const SampleSpec& spec, const TensorSpec& output) {
+  SampleSpec result = spec;
+  for (size_t c = 0; c < spec.inputs; ++c) {
+    if (acts_on(spec, c)) result.columns[c].spec = output;
+  }
+  return result;
+}
 
 std::optional<Pipeline> make_pipeline(config::Reader& reader, const config::Node& node, const TensorSpec& in,
                                       Randomness randomness) {
@@ -40,7 +69,7 @@ std::optional<Pipeline> make_pipeline(config::Reader& reader, const config::Node
   for (const config::Node& item : node.is_list() ? node.items() : one) {
     // After an error the spec is no longer known, so the rest is read for its own errors only.
     if (!good) {
-      static_cast<void>(reader.make<Transform>(item, transform_types(), "transform"));
+      static_cast<void>(make_transform(reader, item));
       continue;
     }
     pipeline.scratch_bytes = std::max(pipeline.scratch_bytes, pipeline.output.bytes());
@@ -53,7 +82,10 @@ std::optional<Pipeline> make_pipeline(config::Reader& reader, const config::Node
 }
 
 std::optional<Pipelines> make_pipelines(config::Reader& reader, const config::Node& augment,
-                                        const config::Node& transforms, const TensorSpec& in) {
+                                        const config::Node& transforms, const Column& column) {
+  const TensorSpec& in = column.spec;
+  if (column.collate != Collate::kStack && !all_of_one_size(reader, augment, transforms, column))
+    return std::nullopt;
   auto augmented = make_pipeline(reader, augment, in, Randomness::kAllowed);
   auto plain = make_pipeline(reader, transforms, in, Randomness::kRefused);
   if (!augmented || !plain) return std::nullopt;

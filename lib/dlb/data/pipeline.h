@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "dlb/config/reader.h"
+#include "dlb/data/dataset.h"
 #include "dlb/data/transform.h"
 
 namespace dlb::data {
@@ -16,6 +17,12 @@ struct Pipeline {
   TensorSpec output;
   size_t scratch_bytes = 0;  ///< of the largest sample before the last transform
 };
+
+/// Whether a pipeline for the first column acts on column `c` too: it is the first, or another input of the
+/// very same spec. Each draws the same random numbers.
+bool acts_on(const SampleSpec& spec, size_t c);
+/// The columns of `spec` with `output` in place of those that a pipeline acts on.
+SampleSpec transformed(const SampleSpec& spec, const TensorSpec& output);
 
 /// Whether a list may hold transforms that draw random numbers.
 enum class Randomness { kAllowed, kRefused };
@@ -32,8 +39,9 @@ struct Pipelines {
 };
 
 /// Augmentation acts on samples as the source gives them, so that crops and flips work on bytes; both
-/// pipelines must end in the same spec. Records errors and then returns nothing.
+/// pipelines must end in the same spec. Records errors (also where samples differ in size) and then returns
+/// nothing.
 std::optional<Pipelines> make_pipelines(config::Reader& reader, const config::Node& augment,
-                                        const config::Node& transforms, const TensorSpec& in);
+                                        const config::Node& transforms, const Column& column);
 
 }  // namespace dlb::data

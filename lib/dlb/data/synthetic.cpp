@@ -55,7 +55,7 @@ class SyntheticDataset : public Dataset {
         size_(size),
         noise_(static_cast<float>(source.noise)),
         spec_(std::move(spec)),
-        count_(spec_.input.numel()) {}
+        count_(spec_.input().spec.numel()) {}
   int64_t size() const override { return size_; }
   const SampleSpec& spec() const override { return spec_; }
 
@@ -76,7 +76,7 @@ class SyntheticDataset : public Dataset {
         for (int64_t j = 0; j < n; ++j) out[i + j] = convert(make(i + j, words[static_cast<size_t>(j)]));
       }
     };
-    if (spec_.input.dtype == DType::kUInt8) {
+    if (spec_.input().spec.dtype == DType::kUInt8) {
       store(static_cast<uint8_t*>(input),
             [](float x) { return static_cast<uint8_t>(std::clamp(128.5F + 40 * x, 0.0F, 255.0F)); });
     } else {
@@ -96,13 +96,14 @@ class SyntheticDataset : public Dataset {
 class Classification final : public SyntheticDataset {
  public:
   Classification(const SyntheticSource& source, const SampleSpec& spec, Part part, int64_t size)
-      : SyntheticDataset(source, spec, part, size), patterns_(make_patterns(source, spec.input)) {}
-  void read(int64_t index, void* input, void* target) const override {
+      : SyntheticDataset(source, spec, part, size), patterns_(make_patterns(source, spec.input().spec)) {}
+  void read(int64_t index, void* const* columns) const override {
     const RngKey stream = key(index);
     const int64_t label = philox(stream, 0)[0] % spec().classes;
-    std::memcpy(target, &label, sizeof label);
+    std::memcpy(columns[1], &label, sizeof label);
     const float* pattern = patterns_.data() + label * count();
-    fill(stream, 1, input, [&](int64_t i, uint32_t bits) { return pattern[i] + noise() * centred(bits); });
+    fill(stream, 1, columns[0],
+         [&](int64_t i, uint32_t bits) { return pattern[i] + noise() * centred(bits); });
   }
 
  private:
@@ -117,11 +118,11 @@ class Regression final : public SyntheticDataset {
     weights_.resize(static_cast<size_t>(outputs_ * count()));
     for (float& w : weights_) w = random.normal();
   }
-  void read(int64_t index, void* input, void* target) const override {
+  void read(int64_t index, void* const* columns) const override {
     const RngKey stream = key(index);
     std::vector<float> sums(static_cast<size_t>(outputs_), 0.0F);
     const uint64_t noise_blocks = static_cast<uint64_t>(outputs_);
-    fill(stream, noise_blocks, input, [&](int64_t i, uint32_t bits) {
+    fill(stream, noise_blocks, columns[0], [&](int64_t i, uint32_t bits) {
       const float x = 2 * unit_float(bits) - 1;
       for (int64_t k = 0; k < outputs_; ++k)
         sums[static_cast<size_t>(k)] += weights_[static_cast<size_t>(k * count() + i)] * x;
@@ -131,7 +132,7 @@ class Regression final : public SyntheticDataset {
     for (int64_t k = 0; k < outputs_; ++k) {
       const float u = centred(philox(stream, static_cast<uint64_t>(k))[0]);
       const float value = sums[static_cast<size_t>(k)] / scale + noise() * u;
-      std::memcpy(static_cast<float*>(target) + k, &value, sizeof value);
+      std::memcpy(static_cast<float*>(columns[1]) + k, &value, sizeof value);
     }
   }
 
@@ -182,13 +183,15 @@ std::vector<std::string> SyntheticSource::splits() const {
 }
 
 SampleSpec SyntheticSource::spec() {
-  SampleSpec spec;
   const DType type = dtype_from_name(dtype);
-  spec.input =
-      shape.size() == 1 ? make_spec({shape[0]}, type) : image_spec(shape[0], shape[1], shape[2], type);
-  const bool regression = task == "regression";
-  spec.target = regression ? make_spec({outputs}, DType::kFloat32) : make_spec({}, DType::kInt64);
-  spec.classes = regression ? 0 : classes;
+  const bool vectors = shape.size() == 1;
+  SampleSpec spec =
+      labelled(vectors ? make_spec({shape[0]}, type) : image_spec(shape[0], shape[1], shape[2], type),
+               classes, vectors ? "x" : "image");
+  if (task == "regression") {
+    spec.columns[1] = {"y", make_spec({outputs}, DType::kFloat32)};
+    spec.classes = 0;
+  }
   return spec;
 }
 

@@ -5,6 +5,7 @@
 #include <span>
 
 #include "dlb/base/fields.h"
+#include "dlb/config/reader.h"
 #include "dlb/tensor/random.h"
 #include "dlb/tensor/tensor.h"
 
@@ -14,6 +15,12 @@ namespace dlb::data {
 class Transform {
  public:
   virtual ~Transform() = default;
+  /// Called once after the fields are read, by transforms that are made of others. Records errors and then
+  /// returns false.
+  virtual bool read_parts(config::Reader& reader) {
+    static_cast<void>(reader);
+    return true;
+  }
   /// Spec of the result. Errors: shape, dtype (normalize of uint8, crop larger than the image, ...). Called
   /// once before any apply.
   virtual TensorSpec prepare(const TensorSpec& in) = 0;
@@ -27,5 +34,8 @@ using TransformType = TypeInfo<Transform>;
 /// All transforms, those for `data.transforms` first, then those that draw random numbers, for
 /// `data.augment`.
 std::span<const TransformType> transform_types();
+
+/// Reads one transform with all its parts. Records errors and then returns nullptr.
+std::unique_ptr<Transform> make_transform(config::Reader& reader, const config::Node& node);
 
 }  // namespace dlb::data

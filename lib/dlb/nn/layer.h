@@ -38,6 +38,7 @@ class Build {
       : inputs_(std::move(inputs)), dtype_(dtype) {}
   const TensorSpec& input(size_t i = 0) const { return inputs_.at(i); }
   size_t inputs() const { return inputs_.size(); }
+  DType dtype() const { return dtype_; }  ///< of parameters
   /// Whether input i is given; an optional one that is not has an empty spec, and an undefined Tensor in
   /// run().
   bool has_input(size_t i) const { return i < inputs_.size() && (i >= left_out_.size() || !left_out_[i]); }
@@ -77,8 +78,8 @@ class Build {
 struct Context {
   bool training = false;
   uint64_t seed = 0;
-  uint64_t step = 0;        ///< counts micro-batches over the whole run: names the random streams
-  uint32_t next_index = 0;  ///< counts random calls within this pass
+  uint64_t step = 0;         ///< counts micro-batches over the whole run: names the random streams
+  uint32_t next_index = 0;   ///< counts random calls within this pass
   bool shapes_only = false;  ///< on meta tensors, to check shapes: nothing depends on values
   RngKey next_key(RngPurpose purpose) { return {seed, purpose, step, next_index++}; }
 };

@@ -92,8 +92,7 @@ void Adam::run(double lr_now, double scale) {
               });
 }
 
-void Adam::step(double lr_now, double scale) {
-  ++steps_;
+void Adam::update(double lr_now, double scale) {
   if (amsgrad) {
     run<true>(lr_now, scale);
   } else {

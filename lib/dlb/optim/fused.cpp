@@ -30,7 +30,7 @@ std::vector<Update> updates(std::span<const Param> params, double lr_now, double
     if (rule == SparseRule::kRefused) {
       Error e(ErrorKind::kUnsupported,
               fmt::format("{} cannot use the row-sparse gradient of '{}'", optimizer, p.name));
-      e.hint = "use sgd without momentum, adam or adamw, or turn `sparse` off in the embedding";
+      e.hint = "use sgd without momentum, adagrad, adam or adamw, or turn `sparse` off in the embedding";
       throw e;
     }
     const Tensor coalesced = coalesce(g);

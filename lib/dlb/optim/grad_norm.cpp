@@ -1,6 +1,7 @@
 #include <cmath>
 
 #include "dlb/base/threads.h"
+#include "dlb/optim/block_sums.h"
 #include "dlb/optim/fused.h"
 #include "dlb/optim/wide.h"
 #include "dlb/tensor/row_sparse.h"
@@ -9,11 +10,6 @@ namespace dlb::optim {
 
 namespace {
 
-/// Elements summed together; fixed, so that the order of additions does not depend on the number of threads.
-constexpr int64_t kBlock = 8192;
-/// Running sums side by side: part of the result, whatever width the processor works in.
-constexpr int kLanes = 16;
-
 template <class T>
 struct SquareSum {
   const T* g;
@@ -21,10 +17,10 @@ struct SquareSum {
   double* result;
 
   [[gnu::always_inline]] void operator()() const {
-    double lanes[kLanes] = {};
+    double lanes[kSumLanes] = {};
     int64_t i = 0;
-    for (; i + kLanes <= n; i += kLanes) {
-      for (int j = 0; j < kLanes; ++j) {
+    for (; i + kSumLanes <= n; i += kSumLanes) {
+      for (int j = 0; j < kSumLanes; ++j) {
         const auto x = static_cast<double>(g[i + j]);
         lanes[j] += x * x;
       }
@@ -37,7 +33,7 @@ struct SquareSum {
 };
 
 struct Block {
-  size_t param;
+  size_t tensor;
   int64_t begin, count;
 };
 
@@ -45,26 +41,31 @@ struct Block {
 
 double grad_norm(std::span<const Param> params) {
   std::vector<Tensor> gradients;
-  std::vector<Block> blocks;
   for (const Param& p : params) {
     const Tensor g = p.value.grad();
     if (!g.defined()) continue;
     // Of a row-sparse gradient only the rows count; coalesced, as parts of one row add up first.
     gradients.push_back(g.is_row_sparse() ? row_sparse(coalesce(g)).rows : aligned_gradient(p.value, g));
-    const int64_t n = gradients.back().numel();
-    for (int64_t begin = 0; begin < n; begin += kBlock) {
-      blocks.push_back({gradients.size() - 1, begin, std::min(kBlock, n - begin)});
-    }
+  }
+  return norm(gradients);
+}
+
+double norm(const std::vector<Tensor>& tensors) {
+  std::vector<Block> blocks;
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    const int64_t n = tensors[i].numel();
+    for (int64_t begin = 0; begin < n; begin += kSumBlock)
+      blocks.push_back({i, begin, std::min(kSumBlock, n - begin)});
   }
   std::vector<double> sums(blocks.size());
   parallel_for(static_cast<int64_t>(blocks.size()), 2, [&](int64_t begin, int64_t end) {
     for (auto i = static_cast<size_t>(begin); i < static_cast<size_t>(end); ++i) {
       const Block& b = blocks[i];
-      const Tensor& g = gradients[b.param];
-      if (g.dtype() == DType::kFloat64) {
-        run_wide(SquareSum<double>{g.data<double>() + b.begin, b.count, &sums[i]});
+      const Tensor& t = tensors[b.tensor];
+      if (t.dtype() == DType::kFloat64) {
+        run_wide(SquareSum<double>{t.data<double>() + b.begin, b.count, &sums[i]});
       } else {
-        run_wide(SquareSum<float>{g.data<float>() + b.begin, b.count, &sums[i]});
+        run_wide(SquareSum<float>{t.data<float>() + b.begin, b.count, &sums[i]});
       }
     }
   });

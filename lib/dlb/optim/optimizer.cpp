@@ -21,6 +21,22 @@ void Optimizer::attach(std::vector<Param> params) {
   make_state();
 }
 
+void Optimizer::step(double lr_now, double scale) {
+  DLB_CHECK(!needs_closure());
+  ++steps_;
+  update(lr_now, maximize ? -scale : scale);
+}
+
+void Optimizer::step(double lr_now, const Evaluation& first, const Closure& again) {
+  if (!needs_closure()) return step(lr_now, first.scale);
+  ++steps_;
+  update_with(lr_now, first, again);
+}
+
+void Optimizer::update_with(double lr_now, const Evaluation& first, const Closure& /*again*/) {
+  update(lr_now, maximize ? -first.scale : first.scale);
+}
+
 void clip_grad_value(std::span<const Param> params, double limit) {
   const NoGrad no_grad;
   for (const Param& p : params) {

@@ -2,10 +2,10 @@
 /// \file The optimizers. g is the gradient (scaled, plus weight_decay * w where the decay is not decoupled),
 /// w the parameter, t the number of the update from 1. Each rule is PyTorch's, with its order of operations.
 ///
-/// Row-sparse gradients (tensor/row_sparse.h): sgd without momentum and the adams update the rows of the
-/// gradient alone, in time proportional to them. Values, running means and weight decay of other rows wait
-/// until their row has a gradient; t counts all updates, and eps is added before the bias correction (both as
-/// PyTorch's SparseAdam). Sgd with momentum and rmsprop refuse them.
+/// Row-sparse gradients (tensor/row_sparse.h): sgd without momentum, adagrad and the adams update the rows of
+/// the gradient alone, in time proportional to them. Values, running means and weight decay of other rows
+/// wait until their row has a gradient; t counts all updates, and eps is added before the bias correction
+/// (both as PyTorch's SparseAdam). The others refuse them, sgd with momentum too.
 
 #include "dlb/optim/optimizer.h"
 
@@ -21,11 +21,11 @@ struct Sgd : Optimizer {
   bool nesterov = false;
   double weight_decay = 0;
   static Fields fields();
-  void step(double lr_now, double scale) override;
   std::vector<State> state() const override;
 
  protected:
   void make_state() override;
+  void update(double lr_now, double scale) override;
 
  private:
   std::vector<Tensor> buffers_;  ///< empty without momentum
@@ -41,11 +41,11 @@ struct Adam : Optimizer {
   double weight_decay = 0;
   bool amsgrad = false;
   static Fields fields();
-  void step(double lr_now, double scale) override;
   std::vector<State> state() const override;
 
  protected:
   void make_state() override;
+  void update(double lr_now, double scale) override;
   /// Whether w <- w (1 - lr weight_decay) takes the place of adding the decay to g.
   virtual bool decoupled() const { return false; }
 
@@ -75,11 +75,11 @@ struct RmsProp : Optimizer {
   bool centered = false;
   double weight_decay = 0;
   static Fields fields();
-  void step(double lr_now, double scale) override;
   std::vector<State> state() const override;
 
  protected:
   void make_state() override;
+  void update(double lr_now, double scale) override;
 
  private:
   template <bool kCentered, bool kMomentum>

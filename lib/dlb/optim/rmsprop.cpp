@@ -91,8 +91,7 @@ void RmsProp::run(double lr_now, double scale) {
               });
 }
 
-void RmsProp::step(double lr_now, double scale) {
-  ++steps_;
+void RmsProp::update(double lr_now, double scale) {
   if (centered) {
     momentum > 0 ? run<true, true>(lr_now, scale) : run<true, false>(lr_now, scale);
   } else {

@@ -32,7 +32,8 @@ class Schedule {
 };
 
 using ScheduleType = TypeInfo<Schedule>;
-/// constant, step, multi_step, exponential, cosine (with warm-up), one_cycle, plateau
+/// constant, step, multi_step, exponential, linear, polynomial, inverse_sqrt, noam, cosine,
+/// cosine_warm_restarts, cyclic, one_cycle, plateau, sequential, chained
 std::span<const ScheduleType> schedule_types();
 
 }  // namespace dlb::optim

@@ -10,20 +10,6 @@ namespace dlb::optim {
 
 namespace {
 
-std::vector<Field> with_warmup(std::vector<Field> own) {
-  own.push_back(field<&WarmupSchedule::warmup>("warmup", "length of the linear warm-up, in steps or epochs",
-                                               non_negative()));
-  own.push_back(field<&WarmupSchedule::warmup_start>(
-      "warmup_start", "factor of the rate at which the warm-up begins", between(0, 1)));
-  return own;
-}
-
-int64_t period(const Duration& every, const ScheduleContext& context, std::string_view name) {
-  const int64_t steps = every.steps(context.steps_per_epoch);
-  if (steps < 1) fail(ErrorKind::kConfig, "schedule {}: `every` must be at least one step", name);
-  return steps;
-}
-
 struct Milestone {
   Duration when;
   static Fields fields() {
@@ -33,6 +19,21 @@ struct Milestone {
 };
 
 }  // namespace
+
+std::vector<Field> with_warmup(std::vector<Field> own) {
+  own.push_back(field<&WarmupSchedule::warmup>("warmup", "length of the linear warm-up, in steps or epochs",
+                                               non_negative()));
+  own.push_back(field<&WarmupSchedule::warmup_start>(
+      "warmup_start", "factor of the rate at which the warm-up begins", between(0, 1)));
+  return own;
+}
+
+int64_t at_least_one_step(const Duration& length, const ScheduleContext& context, std::string_view schedule,
+                          std::string_view field) {
+  const int64_t steps = length.steps(context.steps_per_epoch);
+  if (steps < 1) fail(ErrorKind::kConfig, "schedule {}: `{}` must be at least one step", schedule, field);
+  return steps;
+}
 
 void WarmupSchedule::prepare(const ScheduleContext& context) {
   Schedule::prepare(context);
@@ -49,12 +50,23 @@ double WarmupSchedule::lr(int64_t step) const {
   return context_.base_lr * (warmup_start + (1 - warmup_start) * done);
 }
 
+int64_t WarmupSchedule::length_of(const std::optional<Duration>& length) const {
+  return length ? length->steps(context_.steps_per_epoch) : context_.total_steps - warmup_steps_;
+}
+
 Fields Constant::fields() {
-  static const std::vector<Field> list = with_warmup({});
+  static const std::vector<Field> list = with_warmup({
+      field<&Constant::factor>("factor", "of the optimizer's rate", non_negative()),
+      field<&Constant::total_iters>("total_iters", "steps or epochs of that factor; all when not given",
+                                    non_negative()),
+  });
   return list;
 }
 
-double Constant::after_warmup(int64_t /*step*/) const { return context_.base_lr; }
+double Constant::after_warmup(int64_t step) const {
+  const bool scaled = !total_iters || step - warmup_steps() < length_of(total_iters);
+  return context_.base_lr * (scaled ? factor : 1);
+}
 
 Fields StepDecay::fields() {
   static const std::vector<Field> list = with_warmup({
@@ -66,7 +78,7 @@ Fields StepDecay::fields() {
 
 void StepDecay::prepare(const ScheduleContext& context) {
   WarmupSchedule::prepare(context);
-  period_ = period(every, context, "step");
+  period_ = at_least_one_step(every, context, "step", "every");
 }
 
 double StepDecay::after_warmup(int64_t step) const {
@@ -117,7 +129,7 @@ Fields Exponential::fields() {
 
 void Exponential::prepare(const ScheduleContext& context) {
   WarmupSchedule::prepare(context);
-  period_ = period(every, context, "exponential");
+  period_ = at_least_one_step(every, context, "exponential", "every");
 }
 
 double Exponential::after_warmup(int64_t step) const {
@@ -230,19 +242,6 @@ void Plateau::set_state(const std::vector<double>& state) {
   best_ = state[2];
   bad_ = static_cast<int64_t>(state[3]);
   cooling_ = static_cast<int64_t>(state[4]);
-}
-
-std::span<const ScheduleType> schedule_types() {
-  static const std::vector<ScheduleType> types = {
-      type_info<Schedule, Constant>("constant", "the optimizer's rate throughout"),
-      type_info<Schedule, StepDecay>("step", "reduced at regular intervals"),
-      type_info<Schedule, MultiStep>("multi_step", "reduced at given times"),
-      type_info<Schedule, Exponential>("exponential", "multiplied by gamma every epoch, or other period"),
-      type_info<Schedule, Cosine>("cosine", "falls along half a cosine to the end of the run"),
-      type_info<Schedule, OneCycle>("one_cycle", "rises, then falls far below where it began"),
-      type_info<Schedule, Plateau>("plateau", "reduced when the monitored value stops improving"),
-  };
-  return types;
 }
 
 }  // namespace dlb::optim

@@ -1,10 +1,20 @@
 #pragma once
 /// \file The schedules. k is the number of the update from 0, base the optimizer's rate.
 
+#include <optional>
+#include <string_view>
+#include <vector>
+
 #include "dlb/config/node.h"
 #include "dlb/optim/schedule.h"
 
 namespace dlb::optim {
+
+/// The fields `warmup` and `warmup_start` after those of the schedule itself.
+std::vector<Field> with_warmup(std::vector<Field> own);
+/// A length of at least one step. Errors: config, which says `schedule.field` for a shorter one.
+int64_t at_least_one_step(const Duration& length, const ScheduleContext& context, std::string_view schedule,
+                          std::string_view field);
 
 /// A schedule that may begin with a linear warm-up, PyTorch's LinearLR: for k < warmup the rate is
 /// base (warmup_start + (1 - warmup_start) k / warmup).
@@ -20,13 +30,18 @@ struct WarmupSchedule : Schedule {
   /// The rate for k >= warmup_steps().
   virtual double after_warmup(int64_t step) const = 0;
   int64_t warmup_steps() const { return warmup_steps_; }
+  /// `length` in steps, or what the warm-up leaves of the run.
+  int64_t length_of(const std::optional<Duration>& length) const;
 
  private:
   int64_t warmup_steps_ = 0;
 };
 
-/// base.
+/// base factor for total_iters updates after the warm-up (all, if not given), then base. PyTorch's
+/// ConstantLR.
 struct Constant : WarmupSchedule {
+  double factor = 1;
+  std::optional<Duration> total_iters;
   static Fields fields();
 
  protected:

@@ -67,8 +67,8 @@ void Sgd::make_state() {
   buffers_ = momentum == 0 ? std::vector<Tensor>() : zero_state(params_);
 }
 
-void Sgd::step(double lr_now, double scale) {
-  const bool first = steps_++ == 0;
+void Sgd::update(double lr_now, double scale) {
+  const bool first = steps_ == 1;
   const SparseRule rule = buffers_.empty() ? SparseRule::kRowsOnly : SparseRule::kRefused;
   run_updates(
       updates(params_, lr_now, weight_decay, rule, "sgd with momentum"),

@@ -11,6 +11,10 @@ std::vector<Tensor> zero_state(std::span<const Param> params) {
   return out;
 }
 
+Device state_device(std::span<const Param> params) {
+  return params.empty() ? kCpu : params.front().value.device();
+}
+
 void add_state(std::vector<State>& out, const std::string& what, std::span<const Param> params,
                const std::vector<Tensor>& tensors) {
   for (size_t i = 0; i < tensors.size(); ++i) out.push_back({what + "/" + params[i].name, tensors[i]});
@@ -20,6 +24,7 @@ std::vector<Field> optimizer_fields(std::vector<Field> own) {
   std::vector<Field> list = {
       field<&Optimizer::lr>("lr", "learning rate, before the schedule", non_negative())};
   for (Field& f : own) list.push_back(std::move(f));
+  list.push_back(field<&Optimizer::maximize>("maximize", "climb the loss instead of descending"));
   list.push_back(evaluated(field<&Optimizer::groups>(
       "groups", "list of {match, lr_scale, weight_decay} for parameters by name; the first match wins")));
   return list;

@@ -10,10 +10,13 @@ namespace dlb::optim {
 
 /// Zeros in the form of each parameter.
 std::vector<Tensor> zero_state(std::span<const Param> params);
+/// Where state that belongs to no single parameter lives: with the first of them.
+Device state_device(std::span<const Param> params);
 /// Adds "<what>/<parameter>" for each tensor; nothing when `tensors` is empty.
 void add_state(std::vector<State>& out, const std::string& what, std::span<const Param> params,
                const std::vector<Tensor>& tensors);
-/// `own` between the fields that every optimizer has: lr first (a lone number sets it), groups last.
+/// `own` between the fields that every optimizer has: lr first (a lone number sets it), maximize and groups
+/// last.
 std::vector<Field> optimizer_fields(std::vector<Field> own);
 
 }  // namespace dlb::optim

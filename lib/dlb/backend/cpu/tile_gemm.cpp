@@ -102,21 +102,25 @@ HWY_INLINE void block(const Access access, int64_t k, const T* HWY_RESTRICT a, i
   }
 }
 
-/// All rows of a block of columns.
+/// block() with a number of rows that is known when the program runs.
+template <int kR, int kV, class T, class Access>
+HWY_INLINE void block_of(int64_t r, const Access access, int64_t k, const T* a, int64_t a_row, int64_t a_col,
+                         const T* b, int64_t b_row, T* c, int64_t c_row, bool add) {
+  if constexpr (kR > 1) {
+    if (r < kR) return block_of<kR - 1, kV>(r, access, k, a, a_row, a_col, b, b_row, c, c_row, add);
+  }
+  block<kR, kV>(access, k, a, a_row, a_col, b, b_row, c, c_row, add);
+}
+
+/// All rows of a block of columns, in about equal blocks: a single row takes as long as several do.
 template <int kV, class T, class Access>
 HWY_INLINE void rows(const Access access, int64_t m, int64_t k, const Factor<T>& a, const T* b, int64_t b_row,
                      T* c, int64_t c_row, bool add) {
-  int64_t i = 0;
-  for (; i + kRows <= m; i += kRows) {
-    block<kRows, kV>(access, k, a.data + i * a.row, a.row, a.col, b, b_row, c + i * c_row, c_row, add);
-  }
-  if constexpr (kRows > 4) {
-    for (; i + 4 <= m; i += 4) {
-      block<4, kV>(access, k, a.data + i * a.row, a.row, a.col, b, b_row, c + i * c_row, c_row, add);
-    }
-  }
-  for (; i < m; ++i) {
-    block<1, kV>(access, k, a.data + i * a.row, a.row, a.col, b, b_row, c + i * c_row, c_row, add);
+  for (int64_t i = 0, blocks = (m + kRows - 1) / kRows; blocks > 0; --blocks) {
+    const int64_t r = (m - i + blocks - 1) / blocks;
+    block_of<static_cast<int>(kRows), kV>(r, access, k, a.data + i * a.row, a.row, a.col, b, b_row,
+                                          c + i * c_row, c_row, add);
+    i += r;
   }
 }
 

@@ -15,6 +15,25 @@ struct Factor {
   int64_t col;
 };
 
+namespace detail {
+
+/// Transposes [4, 4] of 32-bit elements.
+template <class T>
+inline void transpose_four(const T* from, int64_t from_row, T* to, int64_t to_row) {
+  using V [[gnu::vector_size(16)]] = int32_t;
+  V r[4];
+  for (int64_t i = 0; i < 4; ++i) __builtin_memcpy(&r[i], from + i * from_row, 16);
+  const V a = __builtin_shuffle(r[0], r[1], V{0, 4, 1, 5});
+  const V b = __builtin_shuffle(r[2], r[3], V{0, 4, 1, 5});
+  const V c = __builtin_shuffle(r[0], r[1], V{2, 6, 3, 7});
+  const V d = __builtin_shuffle(r[2], r[3], V{2, 6, 3, 7});
+  const V out[4] = {__builtin_shuffle(a, b, V{0, 1, 4, 5}), __builtin_shuffle(a, b, V{2, 3, 6, 7}),
+                    __builtin_shuffle(c, d, V{0, 1, 4, 5}), __builtin_shuffle(c, d, V{2, 3, 6, 7})};
+  for (int64_t j = 0; j < 4; ++j) __builtin_memcpy(to + j * to_row, &out[j], 16);
+}
+
+}  // namespace detail
+
 /// c = a b, or c += a b when `add`; b [k, n] and c [m, n] have unit column strides and those row strides.
 /// Each element is one chain of multiply-adds in the order of k, so neither the sizes m and n nor how a
 /// larger product is cut along them change its bits.
@@ -26,14 +45,19 @@ void tile_gemm(int64_t m, int64_t n, int64_t k, const Factor<double>& a, const d
 /// to[j * to_row + i] = from[i * from_row + j]: transposes [rows, cols].
 template <class T>
 void tile_transpose(const T* from, int64_t from_row, T* to, int64_t to_row, int64_t rows, int64_t cols) {
-  constexpr int64_t kBlock = 8;
-  for (int64_t i0 = 0; i0 < rows; i0 += kBlock) {
-    const int64_t i1 = i0 + kBlock < rows ? i0 + kBlock : rows;
-    for (int64_t j = 0; j < cols; ++j) {
-      T* const out = to + j * to_row;
-      const T* const in = from + j;
-      for (int64_t i = i0; i < i1; ++i) out[i] = in[i * from_row];
+  int64_t rows_done = 0;
+  int64_t cols_done = 0;
+  if constexpr (sizeof(T) == 4) {
+    rows_done = rows / 4 * 4;
+    cols_done = cols / 4 * 4;
+    for (int64_t i = 0; i < rows_done; i += 4) {
+      for (int64_t j = 0; j < cols_done; j += 4)
+        detail::transpose_four(from + i * from_row + j, from_row, to + j * to_row + i, to_row);
     }
+  }
+  for (int64_t i = 0; i < rows; ++i) {
+    for (int64_t j = i < rows_done ? cols_done : 0; j < cols; ++j)
+      to[j * to_row + i] = from[i * from_row + j];
   }
 }
 

@@ -1,0 +1,309 @@
+#include "dlb/nn/graph.h"
+
+#include <cstring>
+
+#include "dlb/nn/init.h"
+#include "dlb/nn/named_inputs.h"
+#include "dlb/ops/arrange.h"
+#include "dlb/ops/binary.h"
+#include "dlb/ops/create.h"
+#include "dlb/ops/index.h"
+#include "dlb/ops/join.h"
+#include "dlb/ops/matmul.h"
+#include "dlb/ops/pointwise.h"
+#include "dlb/ops/reduce.h"
+#include "dlb/ops/scatter_reduce.h"
+#include "dlb/ops/softmax.h"
+#include "dlb/ops/unary.h"
+#include "dlb/ops/view.h"
+
+namespace dlb::nn {
+
+namespace {
+
+constexpr std::string_view kNames[] = {"x", "edges", "edge_weight"};
+
+void expect_graph(const Build& b, std::string_view layer) {
+  b.expect(b.input().rank() == 2 && b.input().dim(1) > 0, layer, "[nodes, features]");
+  expect_input(b.input(1).rank() == 2 && b.input(1).dim(1) == 2, b, 1, layer, "edges", "[E, 2]");
+  expect_whole_numbers(b, 1, layer, "edges");
+  if (b.has_input(2)) {
+    expect_input(b.input(2).shape == Shape{b.input(1).dim(0)}, b, 2, layer, "edge_weight",
+                 fmt::format("[{}]", b.input(1).dim(0)));
+  }
+}
+
+bool equal_data(const Tensor& a, const Tensor& b) {
+  return a.defined() && a.shape() == b.shape() && a.dtype() == b.dtype() &&
+         (a.numel() == 0 || std::memcmp(a.raw(), b.raw(), a.spec().bytes()) == 0);
+}
+
+/// A copy that later writes to the original do not change.
+Tensor copied(const Tensor& x) {
+  const Tensor y = Tensor::empty(x.shape(), x.dtype());
+  y.assign(x);
+  return y;
+}
+
+void check_nodes(const Tensor& edges, int64_t nodes) {
+  const int64_t* p = edges.data<int64_t>();
+  for (int64_t i = 0; i < edges.numel(); ++i) {
+    if (p[i] >= 0 && p[i] < nodes) continue;
+    fail(ErrorKind::kData, "edge {} is [{}, {}], there are {} nodes", i / 2, p[i - i % 2], p[i - i % 2 + 1],
+         nodes);
+  }
+}
+
+Tensor propagate(const Csr& a, const Tensor& x) { return spmm(a.crow, a.col, a.values, x); }
+
+/// Index [n] for each of the columns of a matrix.
+Tensor for_columns(const Tensor& index, int64_t columns) {
+  return expand(unsqueeze(index, 1), {index.dim(0), columns});
+}
+
+}  // namespace
+
+const Csr& EdgeMatrix::of(const Tensor& edges, const Tensor& weight, int64_t nodes, DType dtype) {
+  const int64_t count = edges.dim(0) + (self_loops_ ? nodes : 0);
+  if (edges.is_meta()) {
+    csr_ = {Tensor::empty({nodes + 1}, DType::kInt64, kMeta), Tensor::empty({count}, DType::kInt64, kMeta),
+            Tensor::empty({count}, dtype, kMeta)};
+    rows_ = csr_.col;
+    nodes_ = -1;
+    return csr_;
+  }
+  const Tensor list = contiguous(cast(edges, DType::kInt64));
+  const bool learned = weight.defined() && weight.requires_grad();
+  const bool same_weight = weight.defined() ? equal_data(weight_, contiguous(weight)) : !weight_.defined();
+  if (!learned && nodes == nodes_ && same_weight && csr_.values.dtype() == dtype && equal_data(edges_, list))
+    return csr_;
+  check_nodes(list, nodes);
+  nodes_ = nodes;
+  edges_ = copied(list);
+  weight_ = weight.defined() && !learned ? copied(contiguous(weight)) : Tensor{};
+  Tensor source = select(list, 1, 0), target = select(list, 1, 1);
+  Tensor w = weight.defined() ? cast(weight, dtype) : ones({edges.dim(0)}, dtype, edges.device());
+  if (self_loops_) {
+    const Tensor all = arange(0, static_cast<double>(nodes), 1, DType::kInt64, edges.device());
+    source = cat({source, all}, 0);
+    target = cat({target, all}, 0);
+    w = cat({w, ones({nodes}, dtype, edges.device())}, 0);
+  }
+  // The numbers of the entries as values tell the order in which the matrix has them.
+  const Tensor numbers = arange(0, static_cast<double>(count), 1, DType::kFloat64, edges.device());
+  const Csr ordered = coo_to_csr(contiguous(target), contiguous(source), numbers, nodes, nodes);
+  const Tensor order = cast(ordered.values, DType::kInt64);
+  csr_ = {ordered.crow, ordered.col, index_select(w, 0, order)};
+  rows_ = index_select(target, 0, order);
+  if (normalize_ == Normalize::kNone) return csr_;
+  const Tensor sums = reshape(propagate(csr_, ones({nodes, 1}, dtype, edges.device())), {nodes});
+  const auto at = [](const Tensor& x, const Tensor& i) { return index_select(x, 0, i); };
+  if (normalize_ == Normalize::kRow) {
+    csr_.values = div(csr_.values, at(sums, rows_));
+    return csr_;
+  }
+  const Tensor zero = full({}, 0, dtype, edges.device());
+  const Tensor roots = where(gt(sums, 0.0), rsqrt(sums), zero);
+  csr_.values = mul(mul(csr_.values, at(roots, rows_)), at(roots, csr_.col));
+  return csr_;
+}
+
+Fields GraphPropagate::fields() {
+  static const Field list[] = {
+      field<&GraphPropagate::normalize>("normalize",
+                                        "`symmetric`: by the roots of both nodes' degrees, "
+                                        "`row`: the mean of the sources, or `none`: their sum",
+                                        one_of({"symmetric", "row", "none"})),
+      field<&GraphPropagate::self_loops>("self_loops", "add an edge from each node to itself"),
+  };
+  return list;
+}
+std::span<const std::string_view> GraphPropagate::input_names() const { return kNames; }
+void GraphPropagate::build(Build& b) {
+  expect_graph(b, "graph_propagate");
+  matrix_.configure(self_loops, normalize == "none"  ? EdgeMatrix::Normalize::kNone
+                                : normalize == "row" ? EdgeMatrix::Normalize::kRow
+                                                     : EdgeMatrix::Normalize::kSymmetric);
+}
+Outputs GraphPropagate::run(Context& /*c*/, Inputs inputs) {
+  const Tensor& x = inputs[0];
+  return one(propagate(matrix_.of(inputs[1], input_or_none(inputs, 2), x.dim(0), x.dtype()), x));
+}
+
+Fields GcnConv::fields() {
+  static const Field list[] = {
+      required<&GcnConv::out>("out", "output features", positive()),
+      field<&GcnConv::bias>("bias", "add a bias"),
+      field<&GcnConv::normalize>("normalize", "divide by the roots of both nodes' degrees"),
+      field<&GcnConv::self_loops>("self_loops", "add an edge from each node to itself"),
+  };
+  return list;
+}
+std::span<const std::string_view> GcnConv::input_names() const { return kNames; }
+void GcnConv::build(Build& b) {
+  expect_graph(b, "gcn_conv");
+  matrix_.configure(self_loops, normalize ? EdgeMatrix::Normalize::kSymmetric : EdgeMatrix::Normalize::kNone);
+  weight_ = b.parameter("weight", {out, b.input().dim(1)}, xavier_uniform());
+  if (bias) bias_ = b.parameter("bias", {out}, constant_init(0));
+}
+Outputs GcnConv::run(Context& /*c*/, Inputs inputs) {
+  const Tensor& x = inputs[0];
+  const Csr& a = matrix_.of(inputs[1], input_or_none(inputs, 2), x.dim(0), x.dtype());
+  // The narrower of the two matrices is propagated.
+  if (out > x.dim(1)) return one(linear(propagate(a, x), weight_, bias_));
+  const Tensor y = propagate(a, linear(x, weight_));
+  return one(bias_.defined() ? add(y, bias_) : y);
+}
+
+Fields SageConv::fields() {
+  static const Field list[] = {
+      required<&SageConv::out>("out", "output features", positive()),
+      field<&SageConv::aggregate>("aggregate", "how the sources are joined", one_of({"mean", "sum", "max"})),
+      field<&SageConv::root>("root", "add the node's own features, transformed"),
+      field<&SageConv::normalize>("normalize", "scale each output to length 1"),
+      field<&SageConv::bias>("bias", "add a bias"),
+  };
+  return list;
+}
+std::span<const std::string_view> SageConv::input_names() const { return std::span(kNames).first(2); }
+void SageConv::build(Build& b) {
+  expect_graph(b, "sage_conv");
+  matrix_.configure(false, aggregate == "mean" ? EdgeMatrix::Normalize::kRow : EdgeMatrix::Normalize::kNone);
+  const int64_t in = b.input().dim(1);
+  neighbor_ = b.parameter("lin_l.weight", {out, in}, kaiming_uniform());
+  if (bias) bias_ = b.parameter("lin_l.bias", {out}, uniform_fan(in));
+  if (root) root_ = b.parameter("lin_r.weight", {out, in}, kaiming_uniform());
+}
+Outputs SageConv::run(Context& /*c*/, Inputs inputs) {
+  const Tensor& x = inputs[0];
+  const Csr& a = matrix_.of(inputs[1], {}, x.dim(0), x.dtype());
+  Tensor y;
+  if (aggregate != "max") {
+    y = propagate(a, x);
+  } else {
+    y = scatter_reduce(zeros(x.shape(), x.dtype(), x.device()), 0, for_columns(matrix_.rows(), x.dim(1)),
+                       index_select(x, 0, a.col), ScatterReduction::kAmax, false);
+  }
+  y = linear(y, neighbor_, bias_);
+  if (root_.defined()) y = add(y, linear(x, root_));
+  return one(normalize ? dlb::normalize(y, 2, {1}) : y);
+}
+
+Fields GatConv::fields() {
+  static const Field list[] = {
+      required<&GatConv::out>("out", "output features of each head", positive()),
+      field<&GatConv::heads>("heads", "number of attention heads", positive()),
+      field<&GatConv::concat>("concat", "heads side by side; otherwise their mean"),
+      field<&GatConv::slope>("slope", "of leaky_relu, for negative scores"),
+      field<&GatConv::dropout>("dropout", "probability of dropping an attention weight", between(0, 1)),
+      field<&GatConv::self_loops>("self_loops", "add an edge from each node to itself"),
+      field<&GatConv::bias>("bias", "add a bias"),
+  };
+  return list;
+}
+std::span<const std::string_view> GatConv::input_names() const { return std::span(kNames).first(2); }
+void GatConv::build(Build& b) {
+  expect_graph(b, "gat_conv");
+  matrix_.configure(self_loops, EdgeMatrix::Normalize::kNone);
+  weight_ = b.parameter("weight", {heads * out, b.input().dim(1)}, xavier_uniform());
+  source_ = b.parameter("att_src", {heads, out}, xavier_uniform());
+  target_ = b.parameter("att_dst", {heads, out}, xavier_uniform());
+  if (bias) bias_ = b.parameter("bias", {concat ? heads * out : out}, constant_init(0));
+}
+Outputs GatConv::run(Context& c, Inputs inputs) {
+  const Tensor& x = inputs[0];
+  const int64_t nodes = x.dim(0);
+  const Csr& a = matrix_.of(inputs[1], {}, nodes, x.dtype());
+  const Tensor& rows = matrix_.rows();
+  const Tensor h = linear(x, weight_);
+  const Tensor by_head = reshape(h, {nodes, heads, out});
+  const Tensor from = sum(mul(by_head, source_), {2}), to = sum(mul(by_head, target_), {2});
+  const Tensor scores =
+      leaky_relu(add(index_select(from, 0, a.col), index_select(to, 0, rows)), slope);  // [E, heads]
+  const Tensor largest =
+      segment_reduce(scores.detach(), SegmentReduction::kMax, {}, a.crow, 0, std::nullopt, false);
+  const Tensor e = exp(sub(scores, index_select(largest, 0, rows)));
+  const Tensor total = segment_reduce(e, SegmentReduction::kSum, {}, a.crow);
+  Tensor alpha = div(e, index_select(total, 0, rows));
+  if (c.training && dropout > 0) alpha = dlb::dropout(alpha, dropout, c.next_key(RngPurpose::kDropout));
+  std::vector<Tensor> parts;
+  for (int64_t i = 0; i < heads; ++i) {
+    parts.push_back(spmm(a.crow, a.col, contiguous(select(alpha, 1, i)), contiguous(select(by_head, 1, i))));
+  }
+  Tensor y = concat ? cat(parts, 1) : mean(stack(parts, 0), {0});
+  return one(bias_.defined() ? add(y, bias_) : y);
+}
+
+Fields GinConv::fields() {
+  static const Field list[] = {
+      required<&GinConv::out>("out", "output features", positive()),
+      field<&GinConv::hidden>("hidden", "features inside the net; `out` when not given", positive()),
+      field<&GinConv::eps>("eps", "weight of the node itself is 1 + eps"),
+      field<&GinConv::train_eps>("train_eps", "learn eps"),
+  };
+  return list;
+}
+std::span<const std::string_view> GinConv::input_names() const { return std::span(kNames).first(2); }
+void GinConv::build(Build& b) {
+  expect_graph(b, "gin_conv");
+  const int64_t in = b.input().dim(1);
+  const int64_t inner = hidden.value_or(out);
+  if (train_eps) eps_ = b.parameter("eps", {}, constant_init(eps));
+  w1_ = b.parameter("linear1.weight", {inner, in}, kaiming_uniform());
+  b1_ = b.parameter("linear1.bias", {inner}, uniform_fan(in));
+  w2_ = b.parameter("linear2.weight", {out, inner}, kaiming_uniform());
+  b2_ = b.parameter("linear2.bias", {out}, uniform_fan(inner));
+}
+Outputs GinConv::run(Context& /*c*/, Inputs inputs) {
+  const Tensor& x = inputs[0];
+  const Tensor sums = propagate(matrix_.of(inputs[1], {}, x.dim(0), x.dtype()), x);
+  const Tensor own = eps_.defined() ? mul(x, add(eps_, 1.0)) : mul(x, 1 + eps);
+  return one(linear(relu(linear(add(own, sums), w1_, b1_)), w2_, b2_));
+}
+
+Fields GraphPool::fields() {
+  static const Field list[] = {
+      field<&GraphPool::reduce>("reduce", "how nodes are joined", one_of({"mean", "sum", "max"})),
+      field<&GraphPool::count>("count", "number of graphs, with the input `graph`", positive()),
+  };
+  return list;
+}
+std::span<const std::string_view> GraphPool::input_names() const {
+  static constexpr std::string_view kPoolNames[] = {"x", "sizes", "graph"};
+  return kPoolNames;
+}
+void GraphPool::build(Build& b) {
+  b.expect(b.input().rank() == 2, "graph_pool", "[nodes, features]");
+  if (b.has_input(1)) {
+    expect_input(b.input(1).rank() == 1, b, 1, "graph_pool", "sizes", "[N]");
+    expect_whole_numbers(b, 1, "graph_pool", "sizes");
+    return;
+  }
+  if (!b.has_input(2)) {
+    fail(ErrorKind::kConfig,
+         "graph_pool needs the input `sizes`, nodes of each graph, or `graph`, the graph of "
+         "each node");
+  }
+  expect_input(b.input(2).shape == Shape{b.input().dim(0)}, b, 2, "graph_pool", "graph",
+               fmt::format("[{}]", b.input().dim(0)));
+  expect_whole_numbers(b, 2, "graph_pool", "graph");
+  if (!count) fail(ErrorKind::kConfig, "graph_pool by `graph` needs `count`, the number of graphs");
+}
+Outputs GraphPool::run(Context& /*c*/, Inputs inputs) {
+  const Tensor& x = inputs[0];
+  const Tensor sizes = input_or_none(inputs, 1);
+  if (sizes.defined()) {
+    const auto how = reduce == "mean"  ? SegmentReduction::kMean
+                     : reduce == "sum" ? SegmentReduction::kSum
+                                       : SegmentReduction::kMax;
+    const Tensor y = segment_reduce(x, how, sizes, {});
+    return one(where(unsqueeze(gt(sizes, 0.0), 1), y, full({}, 0, x.dtype(), x.device())));
+  }
+  const auto how = reduce == "mean"  ? ScatterReduction::kMean
+                   : reduce == "sum" ? ScatterReduction::kSum
+                                     : ScatterReduction::kAmax;
+  return one(scatter_reduce(zeros({*count, x.dim(1)}, x.dtype(), x.device()), 0,
+                            for_columns(cast(inputs[2], DType::kInt64), x.dim(1)), x, how, false));
+}
+
+}  // namespace dlb::nn
