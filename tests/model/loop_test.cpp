@@ -1,5 +1,6 @@
 // loop, scan and if: values, gradients, counts that the data decide, memory, errors.
 
+#include <chrono>
 #include <cmath>
 
 #include "dlb/ops/binary.h"
@@ -320,4 +321,35 @@ TEST_CASE("print passes its input on, only in some batches") {
   auto m =
       ready("model: [print: {expr: [it, 'mean(it)'], label: here, every: 2}, print, eval: 'it + 1']", {2});
   CHECK(run(*m, {Tensor::from<float>({1, 2}, {2})})[0].to_vector<double>() == std::vector<double>{2, 3});
+}
+
+// Hidden: `test_model "[timing]"` prints what a step of a loop's body costs beyond its operator.
+TEST_CASE("cost of a loop's steps", "[.timing]") {
+  auto m = ready(
+      "model: [loop: {carry: {h: it}, max: 100000, body: [relu: {in: h}, relu, relu, relu, relu, relu, relu, "
+      "relu, relu, relu: {as: h}]}]",
+      {4});
+  auto formulas = ready(
+      "model: [loop: {carry: {h: it}, while: 'sum(h) > -1', max: 100000, body: [eval: {expr: 'h * 0.5 + 1', "
+      "as: h}]}]",
+      {4});
+  const Tensor x = random({4});
+  const NoGrad no_grad;
+  const auto seconds = [](const auto& work) {
+    const auto start = std::chrono::steady_clock::now();
+    work();
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  };
+  const double plain = seconds([&] {
+    Tensor h = x;
+    for (int i = 0; i < 1'000'000; ++i) h = relu(h);
+  });
+  const double loop = seconds([&] { run(*m, {x}); });
+  const double computed = seconds([&] { run(*formulas, {x}); });
+  const double written = seconds([&] {
+    Tensor h = x;
+    for (int i = 0; i < 100'000 && sum(h).item() > -1; ++i) h = h * 0.5 + 1.0;
+  });
+  WARN("relu alone " << plain * 1e3 << " ns, as a step " << loop * 1e3 << " ns; an iteration of formulas "
+                     << computed * 1e4 << " ns, written in C++ " << written * 1e4 << " ns");
 }

@@ -146,6 +146,7 @@ std::vector<Builder::Value> Builder::read_inputs(const Node* declared, List& lis
     return values;
   }
   std::vector<Value> chosen;
+  std::map<std::string, int64_t> sizes;
   for (const Node::Entry& entry : declared->entries()) {
     auto at = static_cast<size_t>(std::find(valid.begin(), valid.end(), entry.key) - valid.begin());
     // With one input there is no doubt which one is meant: it gets the declared name.
@@ -162,7 +163,7 @@ std::vector<Builder::Value> Builder::read_inputs(const Node* declared, List& lis
     list.values[entry.key] = {chosen.back()};
     if (at == valid.size()) continue;
     try {
-      check_input_type(entry.key, entry.value, inputs_[at].spec);
+      check_input_type(entry.key, entry.value, inputs_[at].spec, "the data gives", sizes);
     } catch (Error& e) {
       record(std::move(e));
     }

@@ -72,13 +72,15 @@ std::vector<Builder::Value> Builder::block_steps(const Block& block, const std::
   const Value first = good && !inputs.empty() ? inputs.front() : kUnknown;
   body.current = first;
   body.values["input"] = {first};
+  std::map<std::string, int64_t> sizes;
   for (size_t i = 0; i < block.inputs.size(); ++i) {
     const Value v = good && i < inputs.size() ? inputs[i] : kUnknown;
     body.values[block.inputs[i].name] = {v};
     const Node& type = block.inputs[i].type;
     if (v < 0 || type.is_null()) continue;
     try {
-      check_input_type(block.inputs[i].name, type, meta(v).spec(), fmt::format("{} gets", block.what()));
+      check_input_type(block.inputs[i].name, type, meta(v).spec(), fmt::format("{} gets", block.what()),
+                       sizes);
     } catch (Error& e) {
       record(std::move(e));
       body.values[block.inputs[i].name] = {kUnknown};

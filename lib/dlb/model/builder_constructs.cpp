@@ -20,15 +20,15 @@ void Builder::construct(Item& item, List& list, const Env& env) {
   if (name == "if") return branch(item, list, env);
   if (name == "loop") return loop(item, list, env);
   if (name == "scan") return scan(item, list, env);
-  if (name == "print") return print(item, list, env);
-  if (name == "assert") return assertion(item, list, env);
-  if (name == "detach") return detach(item, list, env);
   if (needs_input(item)) item.inputs = {kUnknown};
   if (item.inputs.size() != 1) {
     record(item.in->error(fmt::format("{} takes 1 input, got {}", name, item.inputs.size()),
                           "join them first, with `add` or `concat`"));
     item.inputs = {kUnknown};
   }
+  if (name == "print") return print(item, list, env);
+  if (name == "assert") return assertion(item, list, env);
+  if (name == "detach") return detach(item, list, env);
   if (name == "residual") return residual(item, list, env);
   if (name == "parallel") return parallel(item, list, env);
   sequential(item, list, env);

@@ -80,7 +80,9 @@ void Builder::eval(Item& item, List& list, const Env& env) {
   const std::string name = name_step(item, "eval", list, env);
   Eval fields;
   const Status status = read_formula_fields(item, Eval::fields(), &fields, "expr", env);
-  if (status == Status::kWrong) return bind_outputs(item, {kUnknown}, list, env);
+  if (item.inputs.size() > 1)
+    record(item.in->error("eval takes 1 input, `it`", "the expression names further values itself"));
+  if (status == Status::kWrong || item.inputs.size() > 1) return bind_outputs(item, {kUnknown}, list, env);
   List view = around(list, item.inputs.front());
   view.values.erase("input");
   Env facts(&env);
@@ -97,8 +99,7 @@ void Builder::print(Item& item, List& list, const Env& env) {
   Print fields;
   fields.expr = Node::string("it").placed_at(item.choice.name_node);
   const Status status = read_formula_fields(item, Print::fields(), &fields, "expr", env);
-  if (needs_input(item) || status != Status::kGood || !known(item.inputs))
-    return bind_outputs(item, {kUnknown}, list, env);
+  if (status != Status::kGood || !known(item.inputs)) return bind_outputs(item, {kUnknown}, list, env);
   List view = around(list, item.inputs.front());
   view.values.erase("input");
   Wants wants;
@@ -119,8 +120,7 @@ void Builder::assertion(Item& item, List& list, const Env& env) {
   const std::string name = name_step(item, "assert", list, env);
   Assert fields;
   const Status status = read_formula_fields(item, Assert::fields(), &fields, "cond", env);
-  if (needs_input(item) || status != Status::kGood || !known(item.inputs))
-    return bind_outputs(item, {kUnknown}, list, env);
+  if (status != Status::kGood || !known(item.inputs)) return bind_outputs(item, {kUnknown}, list, env);
   List view = around(list, item.inputs.front());
   view.values.erase("input");
   Wants wants;
@@ -136,8 +136,7 @@ void Builder::detach(Item& item, List& list, const Env& env) {
   const std::string name = name_step(item, "detach", list, env);
   Detach fields;
   const Status status = read_fields(item.choice.body, Detach::fields(), &fields, "detach", env);
-  if (needs_input(item) || status != Status::kGood || !known(item.inputs) || item.inputs.size() != 1)
-    return bind_outputs(item, {kUnknown}, list, env);
+  if (status != Status::kGood || !known(item.inputs)) return bind_outputs(item, {kUnknown}, list, env);
   const size_t row = add_row(item, name, "detach", list.depth);
   bind_outputs(item, emit(std::make_unique<DetachLayer>(), {here(item.inputs[0])}, row, item), list, env);
 }
