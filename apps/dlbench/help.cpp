@@ -22,7 +22,8 @@ constexpr std::string_view kOverview =
   dlbench COMMAND --help          all options of a command
 
 Results go to stdout (--json: one JSON document), progress to stderr.
-Exit codes: 0 success, 1 the run failed, 2 usage or config error, 130 interrupted after a checkpoint.
+Exit codes: 0 success, 1 the run failed, 2 usage or config error, 3 the run missed what the config expects,
+130 interrupted after a checkpoint.
 
 Categories of `dlbench help`:
 )";

@@ -18,6 +18,7 @@ std::string run_text(const train::RunResult& result) {
   out += fmt::format("{} after {} step{} ({} epoch{}) in {:.1f} s, parameters {}\n", result.status,
                      result.steps, result.steps == 1 ? "" : "s", result.epochs, result.epochs == 1 ? "" : "s",
                      result.seconds, result.params_hash.substr(0, 16));
+  out += train::expect_text(result.expect);
   if (!result.run.empty()) out += fmt::format("run folder: {}\n", result.run);
   return out;
 }

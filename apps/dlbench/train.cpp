@@ -69,7 +69,11 @@ void add_train(CLI::App& app, Globals& globals) {
     settle_paths(*options);
     const train::RunResult result = train::train(*options);
     out(globals.json ? train::to_json(result) + "\n" : run_text(result));
-    if (result.status == "interrupted") globals.exit_code = 130;
+    if (result.status == "interrupted") {
+      globals.exit_code = 130;
+    } else if (!result.as_expected()) {
+      globals.exit_code = 3;
+    }
   });
 }
 

@@ -14,6 +14,7 @@
 #include "dlb/base/files.h"
 #include "dlb/config/document.h"
 #include "dlb/data/data_config.h"
+#include "dlb/data/loader.h"
 
 namespace dlb::test {
 
@@ -76,6 +77,20 @@ inline std::unique_ptr<data::DataModule> plan(const std::string& yaml, const std
 
 inline std::string plan_report(const std::string& yaml, const std::string& folder = "") {
   return report_of([&] { plan(yaml, folder); });
+}
+/// A split's samples in order, column by column.
+inline std::vector<std::vector<double>> read_all(const data::DataModule& module, const std::string& split) {
+  auto loader = module.loader(split, false, 1);
+  loader->start(0);
+  std::vector<std::vector<double>> columns;
+  while (const auto batch = loader->next()) {
+    columns.resize(batch->columns.size());
+    for (size_t c = 0; c < columns.size(); ++c) {
+      const auto values = batch->columns[c].to_vector<double>();
+      columns[c].insert(columns[c].end(), values.begin(), values.end());
+    }
+  }
+  return columns;
 }
 
 /// Sets an environment variable for one scope.

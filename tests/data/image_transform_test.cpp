@@ -42,7 +42,8 @@ TEST_CASE("pad puts a border around the image") {
 
 TEST_CASE("center_crop cuts out the middle") {
   const Picture p = noise_picture(3, 7, 6);
-  const Picture expected = picture(3, 4, 3, [&](auto y, auto x, auto c) { return p.at(y + 1, x + 1, c); });
+  // Halves of a pixel go to the even side, as torchvision's do: (7 - 4) / 2 is 2.
+  const Picture expected = picture(3, 4, 3, [&](auto y, auto x, auto c) { return p.at(y + 2, x + 2, c); });
   CHECK(apply("{center_crop: {size: [4, 3]}}", p).values == expected.values);
   CHECK(apply("{center_crop: {size: [7, 6]}}", p, DType::kFloat32).values == p.values);
   CHECK_THAT(prepare_report("{center_crop: 8}", data::image_spec(1, 7, 9, DType::kUInt8)),
@@ -60,8 +61,9 @@ TEST_CASE("resize is PyTorch's bilinear interpolation") {
   const std::vector<float> smaller = {12.5F,      14.5F,  17.833334F, 22.055555F, 26.5F,      32.055557F,
                                       37.833336F, 44.5F,  48.5F,      162.5F,     171.16667F, 185.61111F,
                                       200.94444F, 216.5F, 233.16667F, 250.05556F, 267.83334F, 278.5F};
-  CHECK(close(apply("{resize: {size: [7, 3]}}", p, DType::kFloat32).values, larger, 2e-3F));
-  CHECK(close(apply("{resize: {size: [2, 9]}}", p, DType::kFloat32).values, smaller, 2e-3F));
+  CHECK(close(apply("{resize: {size: [7, 3], antialias: false}}", p, DType::kFloat32).values, larger, 2e-3F));
+  CHECK(
+      close(apply("{resize: {size: [2, 9], antialias: false}}", p, DType::kFloat32).values, smaller, 2e-3F));
   CHECK(apply("{resize: {size: [4, 5]}}", p, DType::kFloat32).values == p.values);
 }
 
@@ -89,14 +91,14 @@ TEST_CASE("grayscale and to_rgb") {
   REQUIRE(grey.channels == 1);
   for (int64_t y = 0; y < 4; ++y) {
     for (int64_t x = 0; x < 5; ++x) {
-      const double luma = 0.299 * static_cast<double>(p.at(y, x, 0)) +
+      const double luma = 0.2989 * static_cast<double>(p.at(y, x, 0)) +
                           0.587 * static_cast<double>(p.at(y, x, 1)) +
                           0.114 * static_cast<double>(p.at(y, x, 2));
-      CHECK(std::abs(static_cast<double>(grey.at(y, x, 0)) - luma) < 0.501);
+      CHECK(std::abs(static_cast<double>(grey.at(y, x, 0)) - std::floor(luma)) < 1e-6);
     }
   }
   CHECK(apply("grayscale", picture(3, 1, 1, [](auto, auto, auto) { return 255; })).values ==
-        std::vector<float>{255});
+        std::vector<float>{254});  // the weights add up to 0.9999
   CHECK(apply("grayscale", grey).values == grey.values);
   const Picture rgb = apply("to_rgb", grey, DType::kFloat32);
   CHECK(rgb.values == picture(3, 4, 5, [&](auto y, auto x, auto) { return grey.at(y, x, 0); }).values);

@@ -148,7 +148,7 @@ TEST_CASE("wrong blocks are said to be so") {
     return errors_of("blocks: " + blocks + "\nmodel: [" + use + "]", {4, 3});
   };
   CHECK_THAT(one("[1]", "relu"), Contains("blocks must be a map"));
-  CHECK_THAT(one("{b: [relu]}", "use: b"), Contains("block b must be {params, steps}"));
+  CHECK_THAT(one("{b: [relu]}", "use: b"), Contains("block b must be {params, inputs, steps, outputs}"));
   CHECK_THAT(one("{b: {steps: [relu], parms: {}}}", "use: b"),
              Contains("unknown key 'parms' in block b; did you mean 'params'?"));
   CHECK_THAT(one("{b: {params: {c: null}, steps: [linear: $c]}}", "use: b"),

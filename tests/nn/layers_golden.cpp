@@ -62,8 +62,18 @@ TEST_CASE("layers agree with PyTorch in float32") {
 }
 
 TEST_CASE("every layer has a reference, or a test of its own") {
-  std::set<std::string> seen = {"add", "mul", "concat", "parameter"};
-  for (const char* file : {"layers.json", "layers_sequence.json", "layers_graph.json", "layers_pairs.json"}) {
+  // Layers of random numbers are in layers_random.cpp.
+  std::set<std::string> seen = {"add",
+                                "mul",
+                                "concat",
+                                "parameter",
+                                "random_normal",
+                                "random_uniform",
+                                "gumbel_softmax",
+                                "fractional_max_pool2d",
+                                "fractional_max_pool3d"};
+  for (const char* file : {"layers.json", "layers_sequence.json", "layers_graph.json", "layers_pairs.json",
+                           "layers_space.json", "layers_parts.json"}) {
     const golden::Json document = golden::load(file);
     for (const auto& c : document["cases"]) seen.insert(c["layer"].begin().key());
   }

@@ -97,3 +97,5 @@ void check_file(const std::string& name) {
 TEST_CASE("layers of sequences agree with PyTorch") { check_file("layers_sequence.json"); }
 TEST_CASE("layers of graphs agree with PyTorch") { check_file("layers_graph.json"); }
 TEST_CASE("layers of pairs of inputs agree with PyTorch") { check_file("layers_pairs.json"); }
+TEST_CASE("layers of images and sound agree with PyTorch") { check_file("layers_space.json"); }
+TEST_CASE("layers that pick and join agree with PyTorch") { check_file("layers_parts.json"); }

@@ -20,9 +20,8 @@ RunState some_state() {
   s.epoch = 1;
   s.batch = 4;
   s.micro_steps = 24;
-  s.optimizer_steps = 12;
-  s.schedule = {0.1, 1, kInf, 3};
-  s.window = {1.0 / 3, 32};
+  s.phases = {{12, {0.1, 1, kInf, 3}}, {6, {}}};
+  s.window = {{{{1.0 / 3, 32}, {2, 5}}, {}}, {7, 3}};
   s.evaluated = 10;
   s.monitored = {{"loss", std::numeric_limits<double>::quiet_NaN()}, {"accuracy", 0.1}};
   s.best = {10, -kInf};
@@ -55,12 +54,34 @@ TEST_CASE("state.json keeps every number exactly") {
   const std::string text = state_to_json(some_state(), digests);
   const RunState back = state_from_json(text, "state.json", back_digests);
   CHECK(back_digests == digests);
-  CHECK(back.schedule == some_state().schedule);
-  CHECK(back.window.loss_sum == 1.0 / 3);
+  REQUIRE(back.phases.size() == 2);
+  CHECK(back.phases[0].schedule == some_state().phases[0].schedule);
+  CHECK(back.phases[1].optimizer_steps == 6);
+  REQUIRE(back.window.losses.size() == 2);
+  CHECK(back.window.losses[0][0].sum == 1.0 / 3);
+  CHECK(back.window.losses[1].empty());
+  CHECK(back.window.reward.count == 3);
   CHECK(std::isnan(back.monitored.at("loss")));
   CHECK(back.best.value == -kInf);
   CHECK(back.seed == std::numeric_limits<uint64_t>::max());
   CHECK(state_to_json(back, back_digests) == text);
+}
+
+TEST_CASE("a checkpoint of a version without phases is read") {
+  std::map<std::string, std::string> digests;
+  auto j = nlohmann::json::parse(state_to_json(some_state(), {}));
+  j.erase("phases");
+  j.erase("sha256");
+  j["optimizer_steps"] = 12;
+  j["schedule"] = {0.5};
+  j["window"] = {{"loss_sum", 1.5}, {"loss_count", 32}};
+  j["sha256"] = files::sha256_hex(j.dump());
+  const RunState s = state_from_json(j.dump(), "state.json", digests);
+  REQUIRE(s.phases.size() == 1);
+  CHECK(s.phases[0].optimizer_steps == 12);
+  CHECK(s.phases[0].schedule == std::vector<double>{0.5});
+  REQUIRE(s.window.losses.size() == 1);
+  CHECK(s.window.losses[0][0].mean() == 1.5 / 32);
 }
 
 TEST_CASE("a checkpoint that is cut or changed anywhere is refused") {

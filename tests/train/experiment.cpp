@@ -121,7 +121,7 @@ TEST_CASE("the resolved config repeats the run from another folder") {
   files::make_folders(tmp.file("elsewhere"));
   const auto again = Experiment::load(tmp.write("elsewhere/config.yaml", resolved_yaml(*e)));
   CHECK(again->seed == 9);
-  CHECK(files::exists(files::join(again->base, again->weights.from)));
+  CHECK(files::exists(files::join(again->base, again->weights[0].from)));
   CHECK(again->totals.params == e->totals.params);
   for (const ConfigChange& c : config_changes(e->document.root(), again->document.root()))
     CHECK(change_of(c.key) == Change::kFree);

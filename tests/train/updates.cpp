@@ -5,8 +5,10 @@
 #include "dlb/config/document.h"
 #include "dlb/io/safetensors.h"
 #include "dlb/ops/create.h"
+#include "dlb/ops/view.h"
 #include "dlb/train/nonfinite.h"
 #include "dlb/train/updater.h"
+#include "train/given.h"
 #include "train/support.h"
 
 using namespace dlb;
@@ -15,78 +17,37 @@ using namespace dlb::train;
 namespace {
 
 /// The batches of a reference file, one sample after the other.
-class Recorded final : public data::Dataset {
- public:
-  Recorded(const Tensor& inputs, const Tensor& targets)
-      : inputs_(inputs.to_vector<float>()), targets_(targets.to_vector<int64_t>()) {
-    const Shape& shape = inputs.shape();
-    const Shape sample(shape.begin() + 2, shape.end());
-    image_ = sample.size() == 3;
-    spec_ = data::labelled(image_ ? data::image_spec(sample[0], sample[1], sample[2], DType::kFloat32)
-                                  : make_spec(sample, DType::kFloat32),
-                           0);
-  }
-  int64_t size() const override { return static_cast<int64_t>(targets_.size()); }
-  const data::SampleSpec& spec() const override { return spec_; }
-  void read(int64_t index, void* const* columns) const override {
-    const TensorSpec& input = spec_.input().spec;
-    const int64_t n = input.numel();
-    const float* from = inputs_.data() + index * n;
-    auto* to = static_cast<float*>(columns[0]);
-    const int64_t channels = image_ ? input.dim(0) : 1, pixels = n / channels;
-    for (int64_t c = 0; c < channels; ++c) {
-      for (int64_t p = 0; p < pixels; ++p) to[p * channels + c] = from[c * pixels + p];
-    }
-    std::memcpy(columns[1], &targets_[static_cast<size_t>(index)], sizeof(int64_t));
-  }
-
- private:
-  std::vector<float> inputs_;
-  std::vector<int64_t> targets_;
-  data::SampleSpec spec_;
-  bool image_ = false;
-};
-
-/// Model, loss and optimizer of a config that has no data section.
-std::unique_ptr<Experiment> experiment_of(const std::string& text, const TensorSpec& input) {
-  auto e = std::make_unique<Experiment>();
-  e->document = config::Document::parse(text, "test.yaml");
-  const config::Node& root = e->document.root();
-  ErrorList errors;
-  const config::Scope scope;
-  config::Reader reader(errors, scope);
-  model::ModelSource source;
-  source.model = root.find("model");
-  e->model = model::Model::build(reader, source, {{"input", input}});
-  e->loss = reader.make(*root.find("loss"), nn::loss_types(), "loss");
-  e->optimizer = reader.make(*root.find("optimizer"), optim::optimizer_types(), "optimizer");
-  e->schedule = reader.make(config::Node::string("constant"), optim::schedule_types(), "schedule");
-  errors.throw_if_any();
-  e->schedule->prepare({e->optimizer->lr, 1000, 1000});
-  e->model->materialize(1);
-  return e;
+std::shared_ptr<const data::Dataset> recorded(const Tensor& inputs, const Tensor& targets) {
+  const auto flat = [](const Tensor& x) {
+    Shape shape(x.shape().begin() + 1, x.shape().end());
+    shape[0] *= x.dim(0);
+    return reshape(x, shape);
+  };
+  return std::make_shared<GivenSamples>(
+      std::vector<std::pair<std::string, Tensor>>{{"image", flat(inputs)}, {"label", flat(targets)}});
 }
 
-std::unique_ptr<data::Loader> loader_of(std::shared_ptr<const data::Dataset> set, int64_t batch) {
-  data::LoaderOptions o;
-  o.batch = batch;
-  const TensorSpec spec = set->spec().input().spec;
-  auto loader = std::make_unique<data::Loader>(std::move(set), data::Pipeline{{}, spec}, o);
-  loader->start(0);
-  return loader;
-}
-
-std::shared_ptr<Recorded> noise(int64_t samples, uint64_t seed) {
+std::shared_ptr<const data::Dataset> noise(int64_t samples, uint64_t seed) {
   const RngKey key{seed, RngPurpose::kUser, 0, 0};
   std::vector<int64_t> targets;
   for (int64_t i = 0; i < samples; ++i) targets.push_back(i % 3);
-  return std::make_shared<Recorded>(normal({1, samples, 5}, 0, 1, key), Tensor::from(targets, {1, samples}));
+  return recorded(normal({1, samples, 5}, 0, 1, key), Tensor::from(targets, {1, samples}));
 }
 
 constexpr const char* kSmall = R"(model: [linear: 8, tanh, linear: 8, relu, linear: 3]
 loss: cross_entropy
 optimizer: {sgd: {lr: 0.1, momentum: 0.9}}
 )";
+
+std::optional<UpdateResult> update_once(Updater&& updater, const std::shared_ptr<const data::Dataset>& set,
+                                        int64_t batch) {
+  Batches batches = batches_of(set, batch);
+  return updater.update(batches, {}, false);
+}
+std::optional<UpdateResult> update_once(Updater& updater, const std::shared_ptr<const data::Dataset>& set,
+                                        int64_t batch) {
+  return update_once(std::move(updater), set, batch);
+}
 
 std::vector<double> weights(const Experiment& e) {
   std::vector<double> all;
@@ -105,23 +66,23 @@ TEST_CASE("20 steps give PyTorch's losses") {
     const std::string path = std::string(DLB_SOURCE_DIR) + "/tests/golden/train_" + name;
     const io::Safetensors file = io::read_safetensors(path + ".safetensors");
     const Tensor& inputs = *file.find("inputs");
-    const auto set = std::make_shared<Recorded>(inputs, *file.find("targets"));
+    const auto set = recorded(inputs, *file.find("targets"));
     const int64_t batch = inputs.dim(1);
-    const auto e =
-        experiment_of(files::read_all(path + ".yaml"), data::batch_spec(set->spec().input().spec, batch));
+    const auto e = experiment_of(files::read_all(path + ".yaml"), set, batch);
     model::LoadOptions options;
     options.prefix = "init.";
     model::load_weights(*e->model, file, options);
     Updater updater(*e);
-    const auto loader = loader_of(set, batch);
+    Batches batches = batches_of(set, batch);
     const auto losses = file.find("losses")->to_vector<double>();
     for (size_t step = 0; step < losses.size(); ++step) {
-      const auto result = updater.update(*loader, static_cast<int64_t>(step), false);
+      const auto result =
+          updater.update(batches, {static_cast<int64_t>(step), static_cast<int64_t>(step)}, false);
       REQUIRE(result);
       INFO(name << " step " << step);
-      CHECK(std::abs(result->loss() - losses[step]) <= 1e-5);
+      CHECK(std::abs(result->loss - losses[step]) <= 1e-5);
     }
-    CHECK_FALSE(updater.update(*loader, 20, false));
+    CHECK_FALSE(updater.update(batches, {20, 20}, false));
   }
 }
 
@@ -132,21 +93,21 @@ TEST_CASE("accumulated micro-batches equal one large batch, the short last windo
     if (!extra.empty())
       text.replace(text.find("loss: cross_entropy"), 19, "loss: {cross_entropy: {weight: [1, 5, 0.2]}}");
     const auto set = noise(4 * 8 * 3 + 8 + 3, 5);  // three windows of 32, then one of 8 + 3
-    const auto whole = experiment_of(text, data::batch_spec(set->spec().input().spec, 32));
-    const auto parts = experiment_of(text, data::batch_spec(set->spec().input().spec, 8));
-    for (Experiment* e : {whole.get(), parts.get()}) e->train.clip_norm = 0.5;
+    const auto whole = experiment_of(text, set, 32);
+    const auto parts = experiment_of(text, set, 8);
+    for (Experiment* e : {whole.get(), parts.get()}) e->phases[0].clip_norm = 0.5;
     parts->train.accumulate = 4;
     Updater a(*whole), b(*parts);
-    const auto large = loader_of(set, 32), small = loader_of(set, 8);
+    Batches large = batches_of(set, 32), small = batches_of(set, 8);
     int64_t windows = 0;
     for (;; ++windows) {
-      const auto x = a.update(*large, windows, false);
-      const auto y = b.update(*small, windows * 4, false);
+      const auto x = a.update(large, {windows, windows}, false);
+      const auto y = b.update(small, {windows, windows * 4}, false);
       REQUIRE(x.has_value() == y.has_value());
       if (!x) break;
       CHECK(y->batches == (windows == 3 ? 2 : 4));
       CHECK(y->samples == x->samples);
-      CHECK(y->loss() == Approx(x->loss()).epsilon(1e-6));
+      CHECK(y->loss == Approx(x->loss).epsilon(1e-6));
       CHECK(*y->grad_norm == Approx(*x->grad_norm).epsilon(1e-6));
     }
     CHECK(windows == 4);
@@ -163,11 +124,11 @@ TEST_CASE("clipping by norm and by value limits the gradient of the mean") {
   const std::string text =
       std::string(kSmall).replace(std::string(kSmall).find("{lr: 0.1, momentum: 0.9}"), 24, "{lr: 1}");
   const auto change = [&](double norm, double value) {
-    const auto e = experiment_of(text, data::batch_spec(set->spec().input().spec, 16));
-    e->train.clip_norm = norm;
-    e->train.clip_value = value;
+    const auto e = experiment_of(text, set, 16);
+    e->phases[0].clip_norm = norm;
+    e->phases[0].clip_value = value;
     const auto before = weights(*e);
-    Updater(*e).update(*loader_of(set, 16), 0, false);
+    update_once(Updater(*e), set, 16);
     auto after = weights(*e);
     for (size_t i = 0; i < after.size(); ++i) after[i] -= before[i];
     return after;
@@ -182,12 +143,12 @@ TEST_CASE("clipping by norm and by value limits the gradient of the mean") {
 TEST_CASE("a value that is not finite stops the update and names where it began") {
   backend::cpu::install();
   const auto set = noise(8, 9);
-  const auto e = experiment_of(kSmall, data::batch_spec(set->spec().input().spec, 8));
+  const auto e = experiment_of(kSmall, set, 8);
   Updater updater(*e);
   const auto blame = [&] {
     const auto before = weights(*e);
     try {
-      updater.update(*loader_of(set, 8), 0, false);
+      update_once(updater, set, 8);
     } catch (const Error& error) {
       CHECK(error.kind == ErrorKind::kNumeric);
       CHECK(exit_code(error.kind) == 1);
@@ -214,7 +175,7 @@ TEST_CASE("a value that is not finite stops the update and names where it began"
   SECTION("continue goes on") {
     e->train.on_nan = "continue";
     variable("linear_2.weight").assign(full({8, 8}, 3e38));
-    CHECK(updater.update(*loader_of(set, 8), 0, false));
+    CHECK(update_once(updater, set, 8));
   }
 }
 
@@ -240,9 +201,9 @@ TEST_CASE("all_finite sees a single value anywhere") {
 TEST_CASE("an allocation that fails at any point of an update is an error and nothing leaks") {
   backend::cpu::install();
   const auto set = noise(8, 11);
-  const auto e = experiment_of(kSmall, data::batch_spec(set->spec().input().spec, 8));
+  const auto e = experiment_of(kSmall, set, 8);
   Updater updater(*e);
-  const auto step = [&] { return updater.update(*loader_of(set, 8), 0, false).has_value(); };
+  const auto step = [&] { return update_once(updater, set, 8).has_value(); };
   REQUIRE(step());
   for (const optim::Param& p : updater.params()) p.value.set_grad({});
   const size_t live = cpu_allocator_stats().live_bytes;

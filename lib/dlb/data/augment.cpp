@@ -133,12 +133,15 @@ void RandomErasing::apply(const void* in, void* out, RandomStream& random) const
 
 Fields RandomResizedCrop::fields() {
   static const Field list[] = {
-      required<&RandomResizedCrop::size>("size", "height and width of the result: one for both, or [height, width]",
+      required<&RandomResizedCrop::size>("size",
+                                         "height and width of the result: one for both, or [height, width]",
                                          items(between(1, kMaxSide), 1, 2)),
-      field<&RandomResizedCrop::scale>("scale", "smallest and largest share of the area", items(between(0, 1), 2, 2)),
+      field<&RandomResizedCrop::scale>("scale", "smallest and largest share of the area",
+                                       items(between(0, 1), 2, 2)),
       field<&RandomResizedCrop::ratio>("ratio", "smallest and largest ratio of width to height",
                                        items(positive(), 2, 2)),
-      field<&RandomResizedCrop::interpolation>("interpolation", "how new pixels are made", interpolation_names()),
+      field<&RandomResizedCrop::interpolation>("interpolation", "how new pixels are made",
+                                               interpolation_names()),
       field<&RandomResizedCrop::antialias>("antialias", "smooth when shrinking, with bilinear and bicubic"),
   };
   return list;
@@ -163,7 +166,8 @@ void RandomResizedCrop::apply(const void* in, void* out, RandomStream& random) c
     const double target = area * (scale[0] + (scale[1] - scale[0]) * random.uniform_double());
     const double low = std::log(ratio[0]), high = std::log(ratio[1]);
     const double aspect = std::exp(low + (high - low) * random.uniform_double());
-    const double width = std::nearbyint(std::sqrt(target * aspect)), height = std::nearbyint(std::sqrt(target / aspect));
+    const double width = std::nearbyint(std::sqrt(target * aspect)),
+                 height = std::nearbyint(std::sqrt(target / aspect));
     if (!(width >= 1 && height >= 1 && width <= static_cast<double>(in_.width) &&
           height <= static_cast<double>(in_.height)))
       continue;

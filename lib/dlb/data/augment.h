@@ -52,8 +52,8 @@ struct RandomErasing final : ImageAugment {
   void apply(const void* in, void* out, RandomStream& random) const override;
 };
 
-/// Rotated counter-clockwise by an angle from [-degrees, degrees], or [low, high]. Shapes: [C, H, W] -> [C, H,
-/// W]. **Source**: torchvision's RandomRotation.
+/// Rotated counter-clockwise by an angle from [-degrees, degrees], or [low, high]. Shapes: [C, H, W] -> [C,
+/// H, W]. **Source**: torchvision's RandomRotation.
 struct RandomRotation final : ImageAugment {
   std::vector<double> degrees;
   std::string interpolation = "nearest";

@@ -20,7 +20,8 @@ double draw(RandomStream& random, const std::vector<double>& range) {
 
 void check_order(const char* name, const char* field, const std::vector<double>& range) {
   if (range.size() == 1 && range[0] < 0)
-    fail(ErrorKind::kConfig, "{}: {} is {}; expected a value of at least 0, or [low, high]", name, field, range[0]);
+    fail(ErrorKind::kConfig, "{}: {} is {}; expected a value of at least 0, or [low, high]", name, field,
+         range[0]);
   if (range.front() > range.back())
     fail(ErrorKind::kConfig, "{}: {} must give the smaller value first", name, field);
 }
@@ -35,10 +36,10 @@ std::array<Field, 2> sampling_fields() {
 
 Fields RandomRotation::fields() {
   static const auto more = sampling_fields<&RandomRotation::interpolation, &RandomRotation::value>();
-  static const Field list[] = {
-      required<&RandomRotation::degrees>("degrees", "largest angle either way, or [low, high]; counter-clockwise",
-                                         items(between(-360, 360), 1, 2)),
-      more[0], more[1]};
+  static const Field list[] = {required<&RandomRotation::degrees>(
+                                   "degrees", "largest angle either way, or [low, high]; counter-clockwise",
+                                   items(between(-360, 360), 1, 2)),
+                               more[0], more[1]};
   return list;
 }
 
@@ -67,10 +68,11 @@ Fields RandomAffine::fields() {
       field<&RandomAffine::scale>("scale",
                                   "smallest and largest factor of size: [0.9, 1.1]; one: always that",
                                   items(between(0.01, 100), 1, 2)),
-      field<&RandomAffine::shear>("shear",
-                                  "largest shear along x in degrees, or [low, high], or [x low, x high, y low, y high]",
-                                  items(between(-89, 89), 1, 4)),
-      more[0], more[1]};
+      field<&RandomAffine::shear>(
+          "shear", "largest shear along x in degrees, or [low, high], or [x low, x high, y low, y high]",
+          items(between(-89, 89), 1, 4)),
+      more[0],
+      more[1]};
   return list;
 }
 
@@ -79,7 +81,8 @@ TensorSpec RandomAffine::prepare(const TensorSpec& in) {
   if (scale.front() > scale.back())
     fail(ErrorKind::kConfig, "random_affine: scale must give the smaller value first");
   if (shear.size() == 3) fail(ErrorKind::kConfig, "random_affine: shear has 3 values; expected 1, 2 or 4");
-  check_order("random_affine", "shear", {shear.begin(), shear.begin() + static_cast<int64_t>(std::min<size_t>(shear.size(), 2))});
+  check_order("random_affine", "shear",
+              {shear.begin(), shear.begin() + static_cast<int64_t>(std::min<size_t>(shear.size(), 2))});
   if (shear.size() == 4) check_order("random_affine", "shear", {shear[2], shear[3]});
   in_ = image_of("random_affine", in);
   type_ = in.dtype;
@@ -104,10 +107,9 @@ void RandomAffine::apply(const void* in, void* out, RandomStream& random) const 
 Fields RandomPerspective::fields() {
   static const auto more = sampling_fields<&RandomPerspective::interpolation, &RandomPerspective::value>();
   static const Field list[] = {
-      field<&RandomPerspective::distortion_scale>("distortion_scale", "0: none; 1: corners may meet in the middle",
-                                                  between(0, 1)),
-      field<&RandomPerspective::p>("p", "probability", between(0, 1)),
-      more[0], more[1]};
+      field<&RandomPerspective::distortion_scale>(
+          "distortion_scale", "0: none; 1: corners may meet in the middle", between(0, 1)),
+      field<&RandomPerspective::p>("p", "probability", between(0, 1)), more[0], more[1]};
   return list;
 }
 

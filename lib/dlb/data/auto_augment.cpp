@@ -125,9 +125,11 @@ void apply_change(const PixelRun& run, AutoChange change, double magnitude, cons
 Fields RandAugment::fields() {
   static const Field list[] = {
       field<&RandAugment::num_ops>("num_ops", "changes of each sample", between(0, 100)),
-      field<&RandAugment::magnitude>("magnitude", "strength of all changes, below num_magnitude_bins", non_negative()),
+      field<&RandAugment::magnitude>("magnitude", "strength of all changes, below num_magnitude_bins",
+                                     non_negative()),
       field<&RandAugment::num_magnitude_bins>("num_magnitude_bins", "number of strengths", between(2, 1e6)),
-      field<&RandAugment::interpolation>("interpolation", "how values between pixels are made", sampling_names()),
+      field<&RandAugment::interpolation>("interpolation", "how values between pixels are made",
+                                         sampling_names()),
       field<&RandAugment::value>("value", "value of pixels from outside the image"),
   };
   return list;
@@ -144,8 +146,12 @@ TensorSpec RandAugment::prepare(const TensorSpec& in) {
 
 void RandAugment::apply(const void* in, void* out, RandomStream& random) const {
   // The shares are those of the first experiments, of 150 pixels in pictures of 331.
-  const Ranges ranges{0.3, 150.0 / 331.0 * static_cast<double>(in_.width),
-                      150.0 / 331.0 * static_cast<double>(in_.height), 30, 0.9, 4};
+  const Ranges ranges{0.3,
+                      150.0 / 331.0 * static_cast<double>(in_.width),
+                      150.0 / 331.0 * static_cast<double>(in_.height),
+                      30,
+                      0.9,
+                      4};
   PixelRun run{DType::kUInt8, in_, in, out};
   if (num_ops == 0) std::memcpy(out, in, run.bytes());
   Scratch scratch(run.bytes());
@@ -160,8 +166,10 @@ void RandAugment::apply(const void* in, void* out, RandomStream& random) const {
 
 Fields TrivialAugment::fields() {
   static const Field list[] = {
-      field<&TrivialAugment::num_magnitude_bins>("num_magnitude_bins", "number of strengths", between(2, 1e6)),
-      field<&TrivialAugment::interpolation>("interpolation", "how values between pixels are made", sampling_names()),
+      field<&TrivialAugment::num_magnitude_bins>("num_magnitude_bins", "number of strengths",
+                                                 between(2, 1e6)),
+      field<&TrivialAugment::interpolation>("interpolation", "how values between pixels are made",
+                                            sampling_names()),
       field<&TrivialAugment::value>("value", "value of pixels from outside the image"),
   };
   return list;
@@ -177,7 +185,8 @@ void TrivialAugment::apply(const void* in, void* out, RandomStream& random) cons
   const AutoChange change = draw_change(random);
   const int64_t bin = static_cast<int64_t>(random.below(static_cast<uint64_t>(num_magnitude_bins)));
   const Strength s = strength(change, kRanges, bin, num_magnitude_bins);
-  apply_change({DType::kUInt8, in_, in, out}, change, draw_sign(s, random), {interpolation == "nearest", value});
+  apply_change({DType::kUInt8, in_, in, out}, change, draw_sign(s, random),
+               {interpolation == "nearest", value});
 }
 
 }  // namespace dlb::data

@@ -155,8 +155,8 @@ void adjust_sharpness(const PixelRun& run, double factor) {
         float smooth = static_cast<float>(*x);
         if (!edge && j >= step && j < row - step) {
           const auto at = [&](int64_t dy, int64_t dx) { return static_cast<float>(x[dy * row + dx * step]); };
-          const float around = at(-1, -1) + at(-1, 0) + at(-1, 1) + at(0, -1) + at(0, 1) + at(1, -1) + at(1, 0) +
-                               at(1, 1);
+          const float around =
+              at(-1, -1) + at(-1, 0) + at(-1, 1) + at(0, -1) + at(0, 1) + at(1, -1) + at(1, 0) + at(1, 1);
           smooth = static_cast<float>(to_pixel<T>((around + 5.0F * smooth) / 13.0F));
         }
         *y = cut<T>(f * static_cast<float>(*x) + rest * smooth);
@@ -207,7 +207,8 @@ void autocontrast(const PixelRun& run) {
         from = 0;
         scale = 1;
       }
-      for (int64_t i = 0; i < pixels; ++i) y[i * step] = cut<T>((static_cast<float>(x[i * step]) - from) * scale);
+      for (int64_t i = 0; i < pixels; ++i)
+        y[i * step] = cut<T>((static_cast<float>(x[i * step]) - from) * scale);
     }
   });
 }

@@ -46,11 +46,14 @@ void Adjustment::apply(const void* in, void* out, RandomStream& random) const {
 
 Fields ColorJitter::fields() {
   static const Field list[] = {
-      field<&ColorJitter::brightness>("brightness", "change of brightness: b for factors 1 - b to 1 + b, or [low, high]",
+      field<&ColorJitter::brightness>("brightness",
+                                      "change of brightness: b for factors 1 - b to 1 + b, or [low, high]",
                                       items(non_negative(), 1, 2)),
       field<&ColorJitter::contrast>("contrast", "change of contrast, likewise", items(non_negative(), 1, 2)),
-      field<&ColorJitter::saturation>("saturation", "change of saturation, likewise", items(non_negative(), 1, 2)),
-      field<&ColorJitter::hue>("hue", "turn of hue: h for -h to h, or [low, high]; 0.5 is half the colour circle",
+      field<&ColorJitter::saturation>("saturation", "change of saturation, likewise",
+                                      items(non_negative(), 1, 2)),
+      field<&ColorJitter::hue>("hue",
+                               "turn of hue: h for -h to h, or [low, high]; 0.5 is half the colour circle",
                                items(between(-0.5, 0.5), 1, 2)),
       p_field(),
   };
@@ -119,7 +122,8 @@ Fields Invert::fields() {
 }
 
 Fields Posterize::fields() {
-  static const Field list[] = {field<&Posterize::bits>("bits", "high bits that are kept", between(0, 8)), p_field()};
+  static const Field list[] = {field<&Posterize::bits>("bits", "high bits that are kept", between(0, 8)),
+                               p_field()};
   return list;
 }
 
@@ -127,7 +131,8 @@ void Posterize::check(const TensorSpec& in) const { check_bytes("posterize", in)
 
 Fields Solarize::fields() {
   static const Field list[] = {
-      field<&Solarize::threshold>("threshold", "smallest value that is inverted: of bytes 0 to 255, of floats 0 to 1",
+      field<&Solarize::threshold>("threshold",
+                                  "smallest value that is inverted: of bytes 0 to 255, of floats 0 to 1",
                                   between(0, 255)),
       p_field()};
   return list;
@@ -135,12 +140,14 @@ Fields Solarize::fields() {
 
 void Solarize::check(const TensorSpec& in) const {
   if (in.dtype != DType::kUInt8 && threshold > 1)
-    fail(ErrorKind::kConfig, "solarize: threshold {} is above 1, the largest value of {}", threshold, spec_text(in));
+    fail(ErrorKind::kConfig, "solarize: threshold {} is above 1, the largest value of {}", threshold,
+         spec_text(in));
 }
 
 Fields AdjustSharpness::fields() {
   static const Field list[] = {
-      required<&AdjustSharpness::factor>("factor", "0 smooth, 1 as it is, 2 twice as sharp", non_negative()), p_field()};
+      required<&AdjustSharpness::factor>("factor", "0 smooth, 1 as it is, 2 twice as sharp", non_negative()),
+      p_field()};
   return list;
 }
 
@@ -158,9 +165,11 @@ void Equalize::check(const TensorSpec& in) const { check_bytes("equalize", in); 
 
 Fields GaussianBlur::fields() {
   static const Field list[] = {
-      required<&GaussianBlur::kernel_size>("kernel_size", "pixels that are averaged, odd: one for both, or [height, width]",
+      required<&GaussianBlur::kernel_size>("kernel_size",
+                                           "pixels that are averaged, odd: one for both, or [height, width]",
                                            items(between(1, 255), 1, 2)),
-      field<&GaussianBlur::sigma>("sigma", "standard deviation in pixels: one, or [low, high]", items(positive(), 1, 2)),
+      field<&GaussianBlur::sigma>("sigma", "standard deviation in pixels: one, or [low, high]",
+                                  items(positive(), 1, 2)),
       p_field(),
   };
   return list;
@@ -172,8 +181,8 @@ void GaussianBlur::check(const TensorSpec& in) const {
   if (sigma.front() > sigma.back())
     fail(ErrorKind::kConfig, "gaussian_blur: sigma must give the smaller value first");
   if (first_of(kernel_size) / 2 >= in_.height || second_of(kernel_size) / 2 >= in_.width) {
-    fail(ErrorKind::kShape, "gaussian_blur: a kernel of {}x{} is too large for the image {}", first_of(kernel_size),
-         second_of(kernel_size), spec_text(in));
+    fail(ErrorKind::kShape, "gaussian_blur: a kernel of {}x{} is too large for the image {}",
+         first_of(kernel_size), second_of(kernel_size), spec_text(in));
   }
 }
 

@@ -10,9 +10,12 @@ namespace dlb::data {
 
 namespace {
 
-bool same_samples(const TensorSpec& a, const TensorSpec& b) { return a.dtype == b.dtype && a.shape == b.shape; }
+bool same_samples(const TensorSpec& a, const TensorSpec& b) {
+  return a.dtype == b.dtype && a.shape == b.shape;
+}
 
-bool read_list(config::Reader& reader, const config::Node& node, std::vector<std::shared_ptr<Transform>>& parts) {
+bool read_list(config::Reader& reader, const config::Node& node,
+               std::vector<std::shared_ptr<Transform>>& parts) {
   const std::vector<config::Node> one = {node};
   bool good = true;
   for (const config::Node& item : node.is_list() ? node.items() : one) {
@@ -47,8 +50,9 @@ TensorSpec RandomApply::prepare(const TensorSpec& in) {
     scratch_bytes_ = std::max(scratch_bytes_, spec.bytes());
   }
   if (!same_samples(spec, in)) {
-    fail(ErrorKind::kShape, "random_apply: its transforms make {} of {}; they must keep the shape and the type",
-         spec_text(spec), spec_text(in));
+    fail(ErrorKind::kShape,
+         "random_apply: its transforms make {} of {}; they must keep the shape and the type", spec_text(spec),
+         spec_text(in));
   }
   return in;
 }
@@ -90,7 +94,8 @@ TensorSpec RandomChoice::prepare(const TensorSpec& in) {
   for (size_t i = 1; i < parts_.size(); ++i) {
     const TensorSpec other = parts_[i]->prepare(in);
     if (!same_samples(first, other)) {
-      fail(ErrorKind::kShape, "random_choice: its first transform makes {}, number {} makes {}; expected the same",
+      fail(ErrorKind::kShape,
+           "random_choice: its first transform makes {}, number {} makes {}; expected the same",
            spec_text(first), i + 1, spec_text(other));
     }
   }

@@ -9,6 +9,7 @@
 
 #include "dlb/config/reader.h"
 #include "dlb/data/dataset.h"
+#include "dlb/data/environment.h"
 #include "dlb/data/loader.h"
 #include "dlb/data/pipeline.h"
 
@@ -52,6 +53,15 @@ class DataModule {
   static std::unique_ptr<DataModule> plan(config::Reader& reader, const config::Node& node,
                                           const std::string& config_file);
 
+  /// The module of data sets that a program has made itself, by split ("train" must be there, all with the same
+  /// columns); of `config` only what concerns batches counts.
+  static std::unique_ptr<DataModule> of(std::map<std::string, std::shared_ptr<const Dataset>> splits,
+                                        const DataConfig& config);
+
+  /// The environment whose episodes are the samples, nullptr where the data are no such.
+  const EnvironmentSource* environment() const {
+    return dynamic_cast<const EnvironmentSource*>(source_.get());
+  }
   /// One sample as the model sees it, after the transforms, with lengths rounded up as `pad_to` says.
   const SampleSpec& spec() const { return spec_; }
   const DataConfig& config() const { return config_; }

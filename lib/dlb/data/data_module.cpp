@@ -138,6 +138,39 @@ std::unique_ptr<DataModule> DataModule::plan(config::Reader& reader, const confi
   return module;
 }
 
+namespace {
+
+/// Data sets that are there already.
+class GivenSource final : public Source {
+ public:
+  explicit GivenSource(std::map<std::string, std::shared_ptr<const Dataset>> sets) : sets_(std::move(sets)) {}
+  std::vector<std::string> splits() const override {
+    std::vector<std::string> names;
+    for (const auto& [name, set] : sets_) names.push_back(name);
+    return names;
+  }
+  SampleSpec spec() override { return sets_.at("train")->spec(); }
+  int64_t size(const std::string& split) override { return sets_.at(split)->size(); }
+  std::shared_ptr<const Dataset> open(const std::string& split) override { return sets_.at(split); }
+
+ private:
+  std::map<std::string, std::shared_ptr<const Dataset>> sets_;
+};
+
+}  // namespace
+
+std::unique_ptr<DataModule> DataModule::of(std::map<std::string, std::shared_ptr<const Dataset>> splits,
+                                           const DataConfig& config) {
+  DLB_CHECK(splits.contains("train"));
+  std::unique_ptr<DataModule> module(new DataModule);
+  module->config_ = config;
+  module->spec_ = splits.at("train")->spec();
+  module->pipelines_.training.output = module->pipelines_.evaluation.output = module->spec_.input().spec;
+  for (const auto& [name, set] : splits) module->parts_[name] = {name, 0, set->size()};
+  module->source_ = std::make_unique<GivenSource>(std::move(splits));
+  return module;
+}
+
 std::vector<std::string> DataModule::splits() const {
   std::vector<std::string> names;
   for (const char* name : {"train", "val", "test"}) {
@@ -195,9 +228,10 @@ std::unique_ptr<Loader> DataModule::loader(const std::string& split, bool traini
 }
 
 const std::vector<std::string>& DataModule::fact_names() {
-  static const std::vector<std::string> names = {"classes", "channels",   "height", "width",   "features",
-                                                 "length",  "train_size", "vocab",  "context", "users",
-                                                 "items",   "nodes",      "edges",  "outputs"};
+  static const std::vector<std::string> names = {
+      "classes",    "channels", "height", "width",   "features",     "length", "train_size",
+      "vocab",      "context",  "users",  "items",   "nodes",        "edges",  "outputs",
+      "categories", "tables",   "rows",   "actions", "target_length"};
   return names;
 }
 

@@ -27,6 +27,10 @@ TensorSpec batch_spec(const Column& column, int64_t count) {
   return make_spec(shape, column.spec.dtype);
 }
 
+void Dataset::draw(int64_t index, RandomStream& /*random*/, void* const* columns) const {
+  read(index, columns);
+}
+
 SampleSpec labelled(TensorSpec input, int64_t classes, std::string input_name) {
   SampleSpec spec;
   spec.columns.push_back({std::move(input_name), std::move(input)});
@@ -45,11 +49,15 @@ class Subset final : public Dataset {
   }
   int64_t size() const override { return static_cast<int64_t>(indices_.size()); }
   const SampleSpec& spec() const override { return whole_->spec(); }
+  bool constant() const override { return whole_->constant(); }
   void lengths(int64_t index, int64_t* out) const override {
     whole_->lengths(indices_[static_cast<size_t>(index)], out);
   }
   void read(int64_t index, void* const* columns) const override {
     whole_->read(indices_[static_cast<size_t>(index)], columns);
+  }
+  void draw(int64_t index, RandomStream& random, void* const* columns) const override {
+    whole_->draw(indices_[static_cast<size_t>(index)], random, columns);
   }
 
  private:

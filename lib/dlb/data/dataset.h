@@ -13,6 +13,7 @@
 #include "dlb/base/error_list.h"
 #include "dlb/base/fields.h"
 #include "dlb/config/reader.h"
+#include "dlb/tensor/random.h"
 #include "dlb/tensor/tensor.h"
 
 namespace dlb::data {
@@ -70,6 +71,11 @@ class Dataset {
   /// Writes sample `index`: columns[c] has room for what spec() and lengths() say, in the spec's storage
   /// order. Thread-safe. Errors: data, naming file and record.
   virtual void read(int64_t index, void* const* columns) const = 0;
+  /// As read(), of a data set that draws anew at each epoch (masked tokens, places of windows): `random` is
+  /// the sample's own stream, RngKey{seed, kSample, epoch, index}.
+  virtual void draw(int64_t index, RandomStream& random, void* const* columns) const;
+  /// Whether a sample is known to be the same at every epoch, so that a lone batch may be kept.
+  virtual bool constant() const { return false; }
 };
 
 /// Where to look for data, and what paths in a config are relative to.

@@ -77,7 +77,8 @@ std::string_view check_format(std::string_view bytes, const std::string& name) {
   if (!format.empty()) return format;
   const std::string_view other = other_format(bytes);
   if (!other.empty())
-    fail(ErrorKind::kUnsupported, "image '{}' is a {} file; only JPEG, PNG and BMP are supported", name, other);
+    fail(ErrorKind::kUnsupported, "image '{}' is a {} file; only JPEG, PNG and BMP are supported", name,
+         other);
   // The beginnings of the magic numbers above are left to this message as well: such a file is cut off.
   fail(ErrorKind::kData, "'{}' is no image: expected the beginning of a JPEG, PNG or BMP file", name);
 }
@@ -100,7 +101,8 @@ void check_png(std::string_view bytes, const std::string& name) {
     const uLong found = crc32(0, reinterpret_cast<const Bytef*>(body.data()), static_cast<uInt>(body.size()));
     if (found != big_endian(bytes.substr(8 + length)))
       fail(ErrorKind::kData, "image '{}' is damaged: the checksum of its PNG chunk '{}' is wrong", name,
-           std::all_of(body.begin(), body.begin() + 4, [](char c) { return std::isalpha(static_cast<uint8_t>(c)); })
+           std::all_of(body.begin(), body.begin() + 4,
+                       [](char c) { return std::isalpha(static_cast<uint8_t>(c)); })
                ? std::string(body.substr(0, 4))
                : "?");
     if (body.starts_with("IEND")) return;
@@ -123,8 +125,8 @@ void check_size(const ImageShape& image, size_t bytes, const std::string& name) 
     fail(ErrorKind::kData, "image '{}' has {} x {} pixels, more than the {} that are read", name, image.width,
          image.height, kMaxPixels);
   if (pixels / kMaxPixelsPerByte > static_cast<int64_t>(bytes))
-    fail(ErrorKind::kData, "image '{}' is cut off or corrupt: {} bytes cannot hold {} x {} pixels", name, bytes,
-         image.width, image.height);
+    fail(ErrorKind::kData, "image '{}' is cut off or corrupt: {} bytes cannot hold {} x {} pixels", name,
+         bytes, image.width, image.height);
 }
 
 void to_channels(const uint8_t* from, int64_t have, uint8_t* to, int64_t want, int64_t pixels) {

@@ -37,7 +37,8 @@ Fields Pad::fields() {
                               "pixels added: all sides, [vertical, horizontal] or [top, bottom, left, right]",
                               items(between(0, kMaxSide), 1, 4)),
       field<&Pad::value>("value", "value of the border"),
-      field<&Pad::mode>("mode", "what the border is made of", one_of({"constant", "edge", "reflect", "symmetric"})),
+      field<&Pad::mode>("mode", "what the border is made of",
+                        one_of({"constant", "edge", "reflect", "symmetric"})),
   };
   return list;
 }
@@ -56,8 +57,8 @@ TensorSpec Pad::prepare(const TensorSpec& in) {
   const int64_t bottom = sides ? padding[1] : top_;
   const int64_t right = padding.back();
   const int64_t widest = mode == "reflect" ? 1 : 0;
-  if ((mode == "reflect" || mode == "symmetric") && (std::max(top_, bottom) > in_.height - widest ||
-                                                      std::max(left_, right) > in_.width - widest)) {
+  if ((mode == "reflect" || mode == "symmetric") &&
+      (std::max(top_, bottom) > in_.height - widest || std::max(left_, right) > in_.width - widest)) {
     fail(ErrorKind::kShape, "pad: a {} border cannot be wider than the image {}{}", mode, spec_text(in),
          widest == 1 ? " less one pixel" : "");
   }
@@ -127,7 +128,8 @@ Fields Resize::fields() {
                               items(between(1, kMaxSide), 1, 2)),
       field<&Resize::interpolation>("interpolation", "how new pixels are made", interpolation_names()),
       field<&Resize::antialias>("antialias", "smooth when shrinking, with bilinear and bicubic"),
-      field<&Resize::max_size>("max_size", "limit of the longer side, where size is one value", between(1, kMaxSide)),
+      field<&Resize::max_size>("max_size", "limit of the longer side, where size is one value",
+                               between(1, kMaxSide)),
   };
   return list;
 }
@@ -150,10 +152,10 @@ TensorSpec Resize::prepare(const TensorSpec& in) {
     if (max_size && most > *max_size) {
       // The shorter side gives way, as torchvision computes it.
       const auto fit = [&](int64_t side) {
-        return std::max<int64_t>(
-            side == most ? *max_size
-                         : static_cast<int64_t>(static_cast<double>(*max_size * side) / static_cast<double>(most)),
-            1);
+        return std::max<int64_t>(side == most ? *max_size
+                                              : static_cast<int64_t>(static_cast<double>(*max_size * side) /
+                                                                     static_cast<double>(most)),
+                                 1);
       };
       out_ = {in_.channels, fit(out_.height), fit(out_.width)};
     }

@@ -157,13 +157,15 @@ class BatchMaker {
   }
 
   void make_sample(int64_t sample, int64_t epoch) {
+    RandomStream drawn(
+        {seed_, RngPurpose::kSample, static_cast<uint64_t>(epoch), static_cast<uint32_t>(sample)});
     if (through_.empty()) {
-      dataset_.read(sample, at_.data());
+      dataset_.draw(sample, drawn, at_.data());
       return;
     }
     read_at_ = at_;
     for (size_t k = 0; k < through_.size(); ++k) read_at_[through_[k]] = raw_[k].data();
-    dataset_.read(sample, read_at_.data());
+    dataset_.draw(sample, drawn, read_at_.data());
     const RngKey key{seed_, RngPurpose::kAugment, static_cast<uint64_t>(epoch),
                      static_cast<uint32_t>(sample)};
     const auto& transforms = pipeline_.transforms;
@@ -218,6 +220,9 @@ struct Loader::Impl {
   Pipeline pipeline;
   LoaderOptions options;
   int64_t batches = 0;
+  /// Where every epoch is the same single batch (a whole graph), it is made once: nobody changes tensors.
+  bool fixed = false;
+  std::optional<Batch> fixed_batch;
   std::vector<int64_t> sample_lengths;  ///< of `bucket`, on first use
 
   /// A batch that is ready, or the error met while making it.
@@ -245,6 +250,9 @@ struct Loader::Impl {
     const int64_t n = dataset->size();
     batches = options.drop_last ? n / options.batch : (n + options.batch - 1) / options.batch;
     to_make = to_take = batches;
+    const auto& transforms = pipeline.transforms;
+    fixed = dataset->constant() && batches == 1 && (n == 1 || (!options.shuffle && options.bucket == 0)) &&
+            std::none_of(transforms.begin(), transforms.end(), [](const auto& t) { return t->random(); });
     options.prefetch = std::max<int64_t>(options.prefetch, 1);
     slots.resize(static_cast<size_t>(options.prefetch));
   }
@@ -357,7 +365,7 @@ struct Loader::Impl {
       to_make = to_take = std::clamp<int64_t>(first, 0, batches);
       for (Slot& slot : slots) slot = {};
     }
-    if (workers.empty()) {
+    if (workers.empty() && !fixed) {
       for (int i = 0; i < options.threads; ++i) workers.emplace_back([this] { run_worker(); });
     }
     work.notify_all();
@@ -366,6 +374,11 @@ struct Loader::Impl {
   std::optional<Batch> next() {
     std::unique_lock lock(mutex);
     if (to_take >= batches) return std::nullopt;
+    if (fixed) {
+      if (!fixed_batch) fixed_batch = own_maker.make(samples_of(*epoch, 0), epoch->number, 0);
+      ++to_take;
+      return fixed_batch;
+    }
     if (workers.empty()) {
       Batch batch = own_maker.make(samples_of(*epoch, to_take), epoch->number, to_take);
       ++to_take;

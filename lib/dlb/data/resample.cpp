@@ -90,8 +90,8 @@ void row_across(const T* in, int64_t channels, const Taps& taps, float* out) {
 }
 
 template <class T>
-void resample_as(const T* in, int64_t in_row, const ImageShape& in_shape, const Taps& rows, const Taps& columns,
-                 T* out, const ImageShape& out_shape) {
+void resample_as(const T* in, int64_t in_row, const ImageShape& in_shape, const Taps& rows,
+                 const Taps& columns, T* out, const ImageShape& out_shape) {
   const int64_t width = out_shape.row();
   // Rows scaled to the new width, those that the output rows at hand need: they only move forward.
   int64_t most = 1;
@@ -117,12 +117,11 @@ void resample_as(const T* in, int64_t in_row, const ImageShape& in_shape, const 
 }
 
 /// Every span is one position with weight 1.
-bool selects(const Taps& taps) {
-  return taps.identity || taps.weights.size() == taps.spans.size();
-}
+bool selects(const Taps& taps) { return taps.identity || taps.weights.size() == taps.spans.size(); }
 
 template <class T>
-void select_pixels(const T* in, int64_t in_row, int64_t channels, const Taps& rows, const Taps& columns, T* out) {
+void select_pixels(const T* in, int64_t in_row, int64_t channels, const Taps& rows, const Taps& columns,
+                   T* out) {
   for (const Taps::Span& row : rows.spans) {
     const T* line = in + row.first * in_row;
     for (const Taps::Span& column : columns.spans) {

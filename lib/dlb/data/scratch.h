@@ -6,7 +6,8 @@
 
 namespace dlb::data {
 
-/// A buffer of at least `bytes`, aligned for any element; its memory is handed to the next one on this thread.
+/// A buffer of at least `bytes`, aligned for any element; its memory is handed to the next one on this
+/// thread.
 class Scratch {
  public:
   explicit Scratch(size_t bytes) {

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "dlb/base/fields.h"
+#include "dlb/config/node.h"
 #include "dlb/data/unicode.h"
 
 namespace dlb::data {
@@ -133,6 +134,10 @@ class TokenizerBuilder {
 using TokenizerType = TypeInfo<TokenizerBuilder>;
 /// char, byte, word, bpe.
 std::span<const TokenizerType> tokenizer_types();
+
+/// The tokenizer that a source's `tokenizer` chooses, bound to `folder`; `char` when the node is null.
+/// Errors: config, all that are in it.
+std::unique_ptr<TokenizerBuilder> read_tokenizer(const config::Node& node, const std::string& folder);
 
 /// Errors: config, when a special token is empty, has white space or stands twice.
 void check_special_tokens(const std::vector<std::string>& tokens);

@@ -1,3 +1,4 @@
+#include "dlb/config/reader.h"
 #include "dlb/data/bpe.h"
 #include "dlb/data/simple_tokenizers.h"
 
@@ -13,6 +14,21 @@ std::span<const TokenizerType> tokenizer_types() {
           "bpe", "byte-level byte-pair encoding as in GPT-2, trained on the text or loaded from files"),
   };
   return list;
+}
+
+std::unique_ptr<TokenizerBuilder> read_tokenizer(const config::Node& node, const std::string& folder) {
+  if (node.is_null()) return std::make_unique<CharTokenizerBuilder>();
+  ErrorList errors;
+  const config::Scope scope;
+  config::Reader reader(errors, scope);
+  auto builder = reader.make<TokenizerBuilder>(node, tokenizer_types(), "tokenizer");
+  errors.throw_if_any();
+  try {
+    builder->bind(folder);
+  } catch (Error& e) {
+    throw e.at(node.mark().str());
+  }
+  return builder;
 }
 
 }  // namespace dlb::data

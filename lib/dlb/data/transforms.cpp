@@ -3,6 +3,8 @@
 #include "dlb/data/colour_transforms.h"
 #include "dlb/data/containers.h"
 #include "dlb/data/image_transforms.h"
+#include "dlb/data/sound_transforms.h"
+#include "dlb/data/spectrum_transforms.h"
 #include "dlb/data/value_transforms.h"
 
 namespace dlb::data {
@@ -27,6 +29,11 @@ std::span<const TransformType> transform_types() {
       type_info<Transform, Autocontrast>("autocontrast", "stretches each channel to the full range"),
       type_info<Transform, Equalize>("equalize", "spreads each channel's values evenly"),
       type_info<Transform, GaussianBlur>("gaussian_blur", "smooths by a Gaussian"),
+      type_info<Transform, ResampleSound>("resample", "gives sound another sample rate"),
+      type_info<Transform, PadOrTrim>("pad_or_trim", "gives sound a fixed length"),
+      type_info<Transform, Spectrogram>("spectrogram", "makes short-time spectra of sound"),
+      type_info<Transform, MelSpectrogram>("mel_spectrogram", "makes spectra in bands as the ear has them"),
+      type_info<Transform, Mfcc>("mfcc", "makes mel-frequency cepstral coefficients of sound"),
       type_info<Transform, RandomCrop>("random_crop", "cuts out a window at a random place"),
       type_info<Transform, RandomFlip>("random_flip", "mirrors at random"),
       type_info<Transform, RandomErasing>("random_erasing", "blanks out a random rectangle"),
@@ -35,10 +42,17 @@ std::span<const TransformType> transform_types() {
       type_info<Transform, RandomPerspective>("random_perspective", "shows the image from another side"),
       type_info<Transform, RandomResizedCrop>("random_resized_crop",
                                               "cuts out a window of random size and shape, and scales it"),
-      type_info<Transform, ColorJitter>("color_jitter", "changes brightness, contrast, saturation and hue at random"),
-      type_info<Transform, RandomGrayscale>("random_grayscale", "makes a colour image grey at random, keeping 3 channels"),
+      type_info<Transform, ColorJitter>("color_jitter",
+                                        "changes brightness, contrast, saturation and hue at random"),
+      type_info<Transform, RandomGrayscale>("random_grayscale",
+                                            "makes a colour image grey at random, keeping 3 channels"),
       type_info<Transform, RandAugment>("rand_augment", "some random changes of given strength"),
       type_info<Transform, TrivialAugment>("trivial_augment", "one random change of random strength"),
+      type_info<Transform, RandomTimeShift>("random_time_shift", "moves sound in time at random"),
+      type_info<Transform, RandomNoise>("random_noise", "adds normal noise to floats"),
+      type_info<Transform, RandomGain>("random_gain", "makes sound louder or softer at random"),
+      type_info<Transform, SpecAugment>("spec_augment",
+                                        "blanks out random bands and stretches of a spectrogram"),
       type_info<Transform, RandomApply>("random_apply", "its transforms with a probability"),
       type_info<Transform, RandomChoice>("random_choice", "one of its transforms"),
   };

@@ -107,6 +107,8 @@ CharClass char_class(int32_t code) {
   return code < kAscii ? ascii[static_cast<size_t>(code)] : look_up_class(code);
 }
 
+int32_t lower_case(int32_t code) { return code < 0 ? code : utf8proc_tolower(code); }
+
 bool is_punctuation(int32_t code) {
   if (code < 0) return false;
   const utf8proc_category_t category = utf8proc_category(code);

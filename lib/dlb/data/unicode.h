@@ -28,6 +28,8 @@ std::string latin1_to_utf8(std::string_view bytes);
 enum class CharClass : uint8_t { kSpace, kLetter, kNumber, kOther };
 /// kSpace: White_Space; kLetter, kNumber: general categories L* and N*; kOther: all else, and -1.
 CharClass char_class(int32_t code);
+/// The simple lower-case mapping of a code point; itself where it has none.
+int32_t lower_case(int32_t code);
 /// General categories P* and S*: punctuation and symbols.
 bool is_punctuation(int32_t code);
 

@@ -34,7 +34,8 @@ void sample(const T* in, T* out, const ImageShape& image, bool nearest, float va
         continue;
       }
       if (nearest) {
-        const int64_t r = static_cast<int64_t>(std::nearbyint(y)), c = static_cast<int64_t>(std::nearbyint(x));
+        const int64_t r = static_cast<int64_t>(std::nearbyint(y)),
+                      c = static_cast<int64_t>(std::nearbyint(x));
         const bool inside = r >= 0 && c >= 0 && r < image.height && c < image.width;
         const T* from = in + (inside ? r * image.row() + c * image.channels : 0);
         for (int64_t k = 0; k < image.channels; ++k) out[k] = inside ? from[k] : outside;
@@ -57,7 +58,8 @@ template <class Place>
 void sample_any(const PixelRun& run, const Sampling& sampling, const Place& place) {
   with_pixels(run.type, [&]<class T>(T) {
     const float value = static_cast<float>(to_pixel<T>(static_cast<float>(sampling.value)));
-    sample(static_cast<const T*>(run.in), static_cast<T*>(run.out), run.shape, sampling.nearest, value, place);
+    sample(static_cast<const T*>(run.in), static_cast<T*>(run.out), run.shape, sampling.nearest, value,
+           place);
   });
 }
 
@@ -110,12 +112,14 @@ void warp_affine(const PixelRun& run, const std::array<double, 6>& matrix, const
   std::array<float, 6> m{};
   for (size_t i = 0; i < 6; ++i) m[i] = static_cast<float>(matrix[i]) / (i < 3 ? half_width : half_height);
   sample_any(run, sampling, [&](int64_t row, int64_t column) {
-    const float x = static_cast<float>(column) + 0.5F - half_width, y = static_cast<float>(row) + 0.5F - half_height;
+    const float x = static_cast<float>(column) + 0.5F - half_width,
+                y = static_cast<float>(row) + 0.5F - half_height;
     return std::pair{x * m[0] + y * m[1] + m[2], x * m[3] + y * m[4] + m[5]};
   });
 }
 
-void warp_perspective(const PixelRun& run, const std::array<double, 8>& coefficients, const Sampling& sampling) {
+void warp_perspective(const PixelRun& run, const std::array<double, 8>& coefficients,
+                      const Sampling& sampling) {
   const float half_width = 0.5F * static_cast<float>(run.shape.width);
   const float half_height = 0.5F * static_cast<float>(run.shape.height);
   std::array<float, 8> k{};

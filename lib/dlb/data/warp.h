@@ -39,7 +39,8 @@ struct Sampling {
 };
 
 void warp_affine(const PixelRun& run, const std::array<double, 6>& matrix, const Sampling& sampling);
-void warp_perspective(const PixelRun& run, const std::array<double, 8>& coefficients, const Sampling& sampling);
+void warp_perspective(const PixelRun& run, const std::array<double, 8>& coefficients,
+                      const Sampling& sampling);
 
 /// The choice between nearest and bilinear as a field's constraint.
 Constraint sampling_names();

@@ -61,12 +61,13 @@ void read_format(std::string_view chunk, const std::string& name, WavInfo& info)
          info.floats ? "float" : "PCM", info.floats ? "32 or 64" : "8, 16, 24 or 32");
   }
   if (info.channels < 1 || info.channels > kMaxChannels) {
-    fail(ErrorKind::kData, "'{}' says it has {} channels; expected 1 to {}", name, info.channels, kMaxChannels);
+    fail(ErrorKind::kData, "'{}' says it has {} channels; expected 1 to {}", name, info.channels,
+         kMaxChannels);
   }
   if (info.rate < 1) fail(ErrorKind::kData, "'{}' says it has a sample rate of 0", name);
   if (align != static_cast<uint32_t>(info.channels * info.bits / 8)) {
-    fail(ErrorKind::kData, "'{}' says a frame has {} bytes; expected {} for {} channels of {} bits", name, align,
-         info.channels * info.bits / 8, info.channels, info.bits);
+    fail(ErrorKind::kData, "'{}' says a frame has {} bytes; expected {} for {} channels of {} bits", name,
+         align, info.channels * info.bits / 8, info.channels, info.bits);
   }
 }
 
@@ -101,8 +102,8 @@ WavInfo wav_info(std::string_view bytes, const std::string& name) {
       if (info.bits == 0) fail(ErrorKind::kData, "'{}' has no format chunk before its data", name);
       const uint64_t frame = static_cast<uint64_t>(info.channels * info.bits / 8);
       if (size % frame != 0) {
-        fail(ErrorKind::kData, "'{}' has {} bytes of data, which is no whole number of frames of {} bytes", name,
-             size, frame);
+        fail(ErrorKind::kData, "'{}' has {} bytes of data, which is no whole number of frames of {} bytes",
+             name, size, frame);
       }
       info.frames = static_cast<int64_t>(size / frame);
       info.data = chunk;
@@ -144,8 +145,7 @@ std::vector<float> decode_wav(std::string_view bytes, const std::string& name) {
   read_frames(info, 0, info.frames, sound.data());
   if (info.floats) {
     for (size_t i = 0; i < sound.size(); ++i) {
-      if (!std::isfinite(sound[i]))
-        fail(ErrorKind::kData, "'{}' frame {}: the value is not finite", name, i);
+      if (!std::isfinite(sound[i])) fail(ErrorKind::kData, "'{}' frame {}: the value is not finite", name, i);
     }
   }
   return sound;

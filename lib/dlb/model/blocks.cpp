@@ -114,6 +114,86 @@ bool is_identifier(const std::string& text) {
                      [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; });
 }
 
+namespace {
+
+/// Reads `inputs: {x: "float[N, T]"}` or `inputs: [x, y]`.
+void read_block_inputs(config::Reader& reader, const Node* node, Block& block) {
+  if (node == nullptr) return;
+  const auto add = [&](const std::string& name, const Node& at, const Node& type) {
+    const bool repeated = std::any_of(block.inputs.begin(), block.inputs.end(),
+                                      [&](const Block::Input& other) { return other.name == name; });
+    if (!is_identifier(name) || reserved(name) || name == "max" || name == "it" || repeated) {
+      reader.error(at, fmt::format("'{}' cannot name an input of {}", name, block.what()),
+                   repeated ? "it names another one already" : "a letter, then letters, digits and _");
+      return;
+    }
+    block.inputs.push_back({name, type});
+  };
+  if (node->is_map()) {
+    for (const Node::Entry& entry : node->entries()) add(entry.key, entry.value, entry.value);
+  } else if (node->is_list()) {
+    for (const Node& item : node->items()) {
+      if (item.is_string()) {
+        add(item.as_string(), item, Node());
+      } else {
+        reader.error(item, fmt::format("expected the name of an input of {}, got {}", block.what(),
+                                       item.found()));
+      }
+    }
+  }
+  if (block.inputs.empty()) {
+    reader.error(*node, fmt::format("inputs of {} must be a list of names, or a map of names to types, got {}",
+                                    block.what(), node->found()));
+  }
+  for (const Param& param : block.params) {
+    for (const Block::Input& input : block.inputs) {
+      if (param.name != input.name) continue;
+      reader.error(*node, fmt::format("'{}' is both an input and a parameter of {}", param.name,
+                                      block.what()));
+    }
+  }
+}
+
+}  // namespace
+
+void read_networks(config::Reader& reader, const Node* node, Blocks& blocks) {
+  if (node == nullptr || node->is_null()) return;
+  if (!node->is_map()) {
+    reader.error(*node, "models must be a map from names to networks, got " + node->found());
+    return;
+  }
+  for (const Node::Entry& entry : node->entries()) {
+    const auto [place, fresh] = blocks.try_emplace(entry.key);
+    if (!fresh) {
+      reader.error(entry.value, fmt::format("'{}' is the name of a block already", entry.key));
+      continue;
+    }
+    Block& block = place->second;
+    block.name = entry.key;
+    block.network = true;
+    const size_t errors = reader.errors().size();
+    if (!is_identifier(entry.key)) {
+      reader.error(entry.value, fmt::format("'{}' cannot name a network", entry.key),
+                   "a letter, then letters, digits and _");
+    }
+    const Node& value = entry.value;
+    const bool long_form = value.is_map() && (value.find("steps") != nullptr ||
+                                              value.find("inputs") != nullptr ||
+                                              value.find("outputs") != nullptr);
+    if (!long_form) {
+      block.steps = value;
+    } else if (value.find("steps") == nullptr) {
+      reader.error(value, fmt::format("missing required key 'steps' in network {}", entry.key));
+    } else {
+      reader.known_keys(value, {"inputs", "steps", "outputs"}, block.what());
+      block.steps = *value.find("steps");
+      read_block_inputs(reader, value.find("inputs"), block);
+      if (const Node* outputs = value.find("outputs")) block.outputs = *outputs;
+    }
+    block.valid = reader.errors().size() == errors;
+  }
+}
+
 Blocks read_blocks(config::Reader& reader, const Node* node) {
   Blocks blocks;
   if (node == nullptr || node->is_null()) return blocks;
@@ -130,11 +210,11 @@ Blocks read_blocks(config::Reader& reader, const Node* node) {
                    "a letter, then letters, digits and _");
     }
     if (!entry.value.is_map() || entry.value.find("steps") == nullptr) {
-      reader.error(entry.value, fmt::format("block {} must be {{params, steps}}", entry.key));
+      reader.error(entry.value, fmt::format("block {} must be {{params, inputs, steps, outputs}}", entry.key));
       block.valid = false;
       continue;
     }
-    reader.known_keys(entry.value, {"params", "steps"}, "block " + entry.key);
+    reader.known_keys(entry.value, {"params", "inputs", "steps", "outputs"}, "block " + entry.key);
     block.steps = *entry.value.find("steps");
     const Node* params = entry.value.find("params");
     if (params != nullptr && !params->is_map() && !params->is_null()) {
@@ -154,6 +234,8 @@ Blocks read_blocks(config::Reader& reader, const Node* node) {
         block.params.push_back(std::move(*param));
       }
     }
+    read_block_inputs(reader, entry.value.find("inputs"), block);
+    if (const Node* outputs = entry.value.find("outputs")) block.outputs = *outputs;
     block.valid = reader.errors().size() == errors;
   }
   return blocks;

@@ -1,5 +1,5 @@
 #pragma once
-/// \file `blocks`: reusable steps with typed parameters.
+/// \file `blocks`: reusable steps with typed parameters; `models`: networks, whose weights are there once.
 
 #include <map>
 #include <string>
@@ -20,15 +20,29 @@ struct Param {
 };
 
 struct Block {
+  /// An input; `type` is null where none is declared.
+  struct Input {
+    std::string name;
+    config::Node type;
+  };
   std::string name;
+  bool network = false;  ///< from `models`
   std::vector<Param> params;
+  std::vector<Input> inputs;  ///< empty: one, without a name of its own
   config::Node steps;
+  config::Node outputs;  ///< a name or a list of names; null: the last step's output
+  size_t input_count() const { return inputs.empty() ? 1 : inputs.size(); }
+  /// "block basic", "network generator"
+  std::string what() const { return (network ? "network " : "block ") + name; }
   bool valid = true;  ///< false: its definition has errors, so uses are not checked
 };
 using Blocks = std::map<std::string, Block>;
 
 /// Reads `blocks`; records errors: unknown keys, parameters without a type, parameters that no step mentions.
 Blocks read_blocks(config::Reader& reader, const config::Node* node);
+
+/// Reads `models` into `blocks`: each is a list of steps or {inputs, steps, outputs}.
+void read_networks(config::Reader& reader, const config::Node* node, Blocks& blocks);
 
 /// Sets the block's parameters in `inner` from the arguments of `use: {name: args}` (a lone scalar is the
 /// first one). Keys in `also` are the caller's. Returns false after recording errors; what is wrong is

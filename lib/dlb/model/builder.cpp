@@ -13,6 +13,7 @@ using config::Node;
 namespace {
 
 const std::vector<std::string> kModifiers = {"in", "as", "id"};
+const std::vector<std::string> kCallModifiers = {"in", "as", "id", "max"};
 
 }  // namespace
 
@@ -30,9 +31,11 @@ Builder::Builder(config::Reader& reader, const ModelSource& source, DType dtype)
     : reader_(reader), source_(source), dtype_(dtype) {
   const size_t before = reader.errors().size();
   blocks_ = read_blocks(reader, source.blocks);
+  read_networks(reader, source.models, blocks_);
   recorded_ = reader.errors().size() - before;
   // As in training, so that what only training demands (batch_norm: more than one value) is found too.
   context_.training = true;
+  context_.shapes_only = true;
 }
 
 std::unique_ptr<Model> Builder::build(const std::vector<NamedSpec>& inputs) {
@@ -44,6 +47,7 @@ std::unique_ptr<Model> Builder::build(const std::vector<NamedSpec>& inputs) {
   for (const ProgramSource& further : source_.programs)
     program(*further.steps, "phases." + further.name, further.wanted);
 
+  uncalled_networks();
   for (const auto& [name, block] : blocks_) {
     if (blocks_used_.contains(name)) continue;
     std::set<std::string> names = mentioned_names(block.steps);
@@ -68,8 +72,6 @@ void Builder::check(std::vector<std::string> facts) {
 void Builder::program(const Node& node, const std::string& prefix, const std::vector<ValueRef>& wanted) {
   Env root(reader_.scope());
   lose_facts(root);
-  Frame frame;
-  frame_ = &frame;
   names_lost_ = false;
   List top;
   top.prefix = prefix;
@@ -88,26 +90,27 @@ void Builder::program(const Node& node, const std::string& prefix, const std::ve
     body = node.find("steps");
     if (body == nullptr) record(node.error(fmt::format("missing required key 'steps' in {}", what)));
   }
-  const std::vector<Value> inputs = read_inputs(declared, top);
-  if (body != nullptr) steps(*body, top, root);
+  Frame frame;
   std::vector<std::string> names;
-  std::vector<Value> results = read_outputs(outputs, top, names);
-  const size_t count = results.size();
-  for (const ValueRef& value : wanted) {
-    results.push_back(lookup(Node::string(value.name).placed_at(value.at), top));
-    names.push_back(value.name);
-  }
-  if (!blind_ && recorded_ == 0 && frame.steps.empty()) {
+  std::vector<Value> results;
+  size_t count = 0;
+  inside(frame, nullptr, [&] {
+    frame.inputs = read_inputs(declared, top);
+    if (body != nullptr) steps(*body, top, root);
+    results = read_outputs(outputs, top, names);
+    count = results.size();
+    for (const ValueRef& value : wanted) {
+      results.push_back(lookup_one(Node::string(value.name).placed_at(value.at), top));
+      names.push_back(value.name);
+    }
+  });
+  if (!blind_ && recorded_ == 0 && frame.steps.empty())
     record(node.error(prefix.empty() ? "the model has no steps" : fmt::format("{} has no steps", what)));
-  }
-  frame_ = nullptr;
   if (recorded_ > 0 || blind_) return;
   DLB_CHECK(known(results));
   std::vector<TensorSpec> specs;
   for (const Value v : results) specs.push_back(meta(v).spec());
-  auto built = std::make_unique<Program>(*model_->trace_);
-  built->finish(std::move(frame.steps), metas_.size(), inputs, results, model_->trace_->report);
-  model_->programs_.push_back(std::move(built));
+  model_->programs_.push_back(std::make_unique<Program>(finished(frame, results)));
   model_->names_.push_back(std::move(names));
   model_->specs_.push_back(std::move(specs));
   model_->output_counts_.push_back(count);
@@ -115,10 +118,11 @@ void Builder::program(const Node& node, const std::string& prefix, const std::ve
 
 std::vector<Builder::Value> Builder::read_inputs(const Node* declared, List& list) {
   if (blind_) {
-    list.current = list.values["input"] = kUnknown;
+    list.current = kUnknown;
+    list.values["input"] = {kUnknown};
     names_lost_ = true;  // the names of the data's inputs
     if (declared == nullptr || !declared->is_map()) return {};
-    for (const Node::Entry& entry : declared->entries()) list.values[entry.key] = kUnknown;
+    for (const Node::Entry& entry : declared->entries()) list.values[entry.key] = {kUnknown};
     return {};
   }
   std::vector<Value> values;
@@ -128,8 +132,8 @@ std::vector<Builder::Value> Builder::read_inputs(const Node* declared, List& lis
     valid.push_back(input.name);
   }
   if (declared == nullptr) {
-    for (size_t i = 0; i < values.size(); ++i) list.values[inputs_[i].name] = values[i];
-    if (!values.empty()) list.values["input"] = values[0];
+    for (size_t i = 0; i < values.size(); ++i) list.values[inputs_[i].name] = {values[i]};
+    if (!values.empty()) list.values["input"] = {values[0]};
     if (values.size() == 1) list.current = values[0];
     return values;
   }
@@ -155,7 +159,7 @@ std::vector<Builder::Value> Builder::read_inputs(const Node* declared, List& lis
       });
     }
     chosen.push_back(at < valid.size() ? values[at] : kUnknown);
-    list.values[entry.key] = chosen.back();
+    list.values[entry.key] = {chosen.back()};
     if (at == valid.size()) continue;
     try {
       check_input_type(entry.key, entry.value, inputs_[at].spec);
@@ -163,7 +167,7 @@ std::vector<Builder::Value> Builder::read_inputs(const Node* declared, List& lis
       record(std::move(e));
     }
   }
-  list.values["input"] = chosen[0];
+  list.values["input"] = {chosen[0]};
   if (chosen.size() == 1) list.current = chosen[0];
   return values;
 }
@@ -177,8 +181,10 @@ std::vector<Builder::Value> Builder::read_outputs(const Node* outputs, const Lis
   std::vector<Value> values;
   const std::vector<Node> all = outputs->is_list() ? outputs->items() : std::vector<Node>{*outputs};
   for (const Node& name : all) {
-    values.push_back(lookup(name, list));
-    names.push_back(name.is_string() ? name.as_string() : "");
+    for (const Value v : lookup(name, list)) {
+      values.push_back(v);
+      names.push_back(name.is_string() ? name.as_string() : "");
+    }
   }
   if (values.empty()) record(outputs->error("the model needs at least one output"));
   return values;
@@ -218,23 +224,29 @@ void Builder::step(const Node& written, List& list, const Env& env) {
       return record(std::move(e));
     }
   }
+  const bool is_call = node.is_map() ? node.find("call") != nullptr
+                                     : node.is_string() && node.as_string() == "call";
+  const std::vector<std::string>& beside = is_call ? kCallModifiers : kModifiers;
   auto choose = [&](const Node& from, std::string_view what) {
-    return reading(env.scope(), [&](config::Reader& r) { return r.choice(from, what, kModifiers); });
+    return reading(env.scope(), [&](config::Reader& r) { return r.choice(from, what, beside); });
   };
   auto choice = choose(node, "layer");
   if (!choice) return;
   Item item{node, *choice, {}};
-  bool good = !node.is_map() || modifiers(item, node, env);
+  bool good = !node.is_map() || modifiers(item, node, is_call);
   const bool is_use = choice->name == "use";
-  if (is_use) {
-    if (choice->body.is_null()) return record(choice->name_node.error("use needs the name of a block"));
+  if (is_use || is_call) {
+    if (choice->body.is_null()) {
+      return record(choice->name_node.error(is_call ? "call needs the name of a block or network"
+                                                    : "use needs the name of a block"));
+    }
     if (env.unknown(choice->body)) return;
-    if (choice->body.is_map() && !modifiers(item, choice->body, env)) good = false;
-    choice = choose(choice->body, "block");
+    if (choice->body.is_map() && !modifiers(item, choice->body, is_call)) good = false;
+    choice = choose(choice->body, is_call ? "block or network" : "block");
     if (!choice) return;
     item.choice = *choice;
   }
-  if (item.choice.body.is_map() && !modifiers(item, item.choice.body, env)) good = false;
+  if (item.choice.body.is_map() && !modifiers(item, item.choice.body, is_call)) good = false;
   if (!good) return;
 
   names_lost_ = lost;
@@ -243,6 +255,8 @@ void Builder::step(const Node& written, List& list, const Env& env) {
   list.current = kUnknown;
   if (is_use) {
     use(item, list, env);
+  } else if (is_call) {
+    call(item, list, env);
   } else if (is_construct(item.choice.name)) {
     construct(item, list, env);
   } else {
@@ -250,7 +264,7 @@ void Builder::step(const Node& written, List& list, const Env& env) {
   }
 }
 
-bool Builder::modifiers(Item& item, const Node& map, const Env& /*env*/) {
+bool Builder::modifiers(Item& item, const Node& map, bool call) {
   bool good = true;
   auto take = [&](const char* key, const Node*& slot) {
     const Node* value = map.find(key);
@@ -264,6 +278,7 @@ bool Builder::modifiers(Item& item, const Node& map, const Env& /*env*/) {
   take("in", item.in);
   take("as", item.as);
   take("id", item.id);
+  if (call) take("max", item.max);
   return good;
 }
 
@@ -272,10 +287,9 @@ void Builder::references(Item& item, const List& list, const Env& env) {
     item.inputs = {list.current};
     return;
   }
-  if (item.in->is_list()) {
-    for (const Node& name : item.in->items()) item.inputs.push_back(reference(name, list, env));
-  } else {
-    item.inputs.push_back(reference(*item.in, list, env));
+  const std::vector<Node> names = item.in->is_list() ? item.in->items() : std::vector<Node>{*item.in};
+  for (const Node& name : names) {
+    for (const Value v : reference(name, list, env)) item.inputs.push_back(v);
   }
   if (item.inputs.empty()) {
     record(item.in->error("`in:` names no value"));
@@ -283,13 +297,13 @@ void Builder::references(Item& item, const List& list, const Env& env) {
   }
 }
 
-Builder::Value Builder::reference(const Node& name, const List& list, const Env& env) {
-  if (env.unknown(name)) return kUnknown;
+std::vector<Builder::Value> Builder::reference(const Node& name, const List& list, const Env& env) {
+  if (env.unknown(name)) return {kUnknown};
   try {
     return lookup(config::evaluate(name, env.scope()), list);
   } catch (Error& e) {
     record(std::move(e));
-    return kUnknown;
+    return {kUnknown};
   }
 }
 
@@ -300,22 +314,40 @@ bool Builder::needs_input(const Item& item) {
   return true;
 }
 
-Builder::Value Builder::lookup(const Node& name, const List& list) {
+const std::vector<Builder::Value>* Builder::find_value(const std::string& name, const List& list) const {
+  for (const List* at = &list; at != nullptr; at = at->outer) {
+    const auto found = at->values.find(name);
+    if (found != at->values.end()) return &found->second;
+  }
+  return nullptr;
+}
+
+std::vector<std::string> Builder::value_names(const List& list) const {
+  std::set<std::string> names;
+  for (const List* at = &list; at != nullptr; at = at->outer) {
+    for (const auto& entry : at->values) names.insert(entry.first);
+  }
+  return {names.begin(), names.end()};
+}
+
+std::vector<Builder::Value> Builder::lookup(const Node& name, const List& list) {
   if (!name.is_string()) {
     record(name.error("expected the name of a value, got " + name.found()));
-    return kUnknown;
+    return {kUnknown};
   }
-  std::vector<std::string> valid;
-  for (const List* at = &list; at != nullptr; at = at->outer) {
-    const auto found = at->values.find(name.as_string());
-    if (found != at->values.end()) return found->second;
-    for (const auto& entry : at->values) valid.push_back(entry.first);
-  }
-  if (names_lost_) return kUnknown;
+  if (const auto* found = find_value(name.as_string(), list)) return *found;
+  if (names_lost_) return {kUnknown};
   reading(reader_.scope(), [&](config::Reader& r) {
-    r.unknown_name(name, name.as_string(), valid, "value");
+    r.unknown_name(name, name.as_string(), value_names(list), "value");
     return true;
   });
+  return {kUnknown};
+}
+
+Builder::Value Builder::lookup_one(const Node& name, const List& list) {
+  const std::vector<Value> found = lookup(name, list);
+  if (found.size() == 1) return found[0];
+  record(name.error(fmt::format("'{}' is a list of {} values, one is needed", name.brief(), found.size())));
   return kUnknown;
 }
 
@@ -339,7 +371,8 @@ std::string Builder::name_step(const Item& item, const std::string& type, List& 
     const std::string id = text_of(*item.id, env, "id");
     if (!id.empty()) name = id;
   }
-  const auto [taken, fresh] = list.taken.emplace(name, item.mark().str());
+  auto& names = list.prefix.empty() ? root_names_ : list.taken;
+  const auto [taken, fresh] = names.emplace(name, item.mark().str());
   if (!fresh) {
     const Node& at = item.id != nullptr ? *item.id : item.choice.name_node;
     const bool itself = taken->second == item.mark().str();
@@ -358,7 +391,8 @@ void Builder::bind_outputs(const Item& item, const std::vector<Value>& outputs, 
     const std::string name = text_of(node, env, "as");
     if (name == "input")
       return record(node.error("'input' is the model's or the block's input; choose another name"));
-    if (!name.empty()) list.values[name] = value;
+    if (name == "it") return record(node.error("'it' is the previous step's output; choose another name"));
+    if (!name.empty()) list.values[name] = {value};
     if (list.current_name.empty()) list.current_name = name;
   };
   if (!item.as->is_list()) return bind(*item.as, outputs.front());
@@ -418,15 +452,11 @@ bool Builder::known(const std::vector<Value>& values) const {
   return std::all_of(values.begin(), values.end(), [](Value v) { return v >= 0 || v == kLeftOut; });
 }
 
-Builder::Value Builder::new_value(Tensor meta) {
-  metas_.push_back(std::move(meta));
-  return static_cast<Value>(metas_.size() - 1);
-}
-
 std::vector<std::string> Builder::frames(const Item& item) const {
   std::vector<std::string> frames;
   if (!item.node.path().empty()) frames.push_back("in " + item.node.path());
-  frames.insert(frames.end(), chain_.rbegin(), chain_.rend());
+  const auto around_program = static_cast<ptrdiff_t>(frame_->chain);
+  frames.insert(frames.end(), chain_.rbegin(), chain_.rend() - around_program);
   return frames;
 }
 

@@ -16,6 +16,13 @@ void Builder::construct(Item& item, List& list, const Env& env) {
   if (name == "repeat") return repeat(item, list, env);
   if (name == "foreach") return foreach (item, list, env);
   if (name == "when") return when(item, list, env);
+  if (name == "eval") return eval(item, list, env);
+  if (name == "if") return branch(item, list, env);
+  if (name == "loop") return loop(item, list, env);
+  if (name == "scan") return scan(item, list, env);
+  if (name == "print") return print(item, list, env);
+  if (name == "assert") return assertion(item, list, env);
+  if (name == "detach") return detach(item, list, env);
   if (needs_input(item)) item.inputs = {kUnknown};
   if (item.inputs.size() != 1) {
     record(item.in->error(fmt::format("{} takes 1 input, got {}", name, item.inputs.size()),
@@ -59,7 +66,7 @@ void Builder::residual(const Item& item, List& list, const Env& env) {
     const TensorSpec& y = meta(body.current).spec();
     const TensorSpec& s = meta(shortcut.current).spec();
     if (y.shape == s.shape) {
-      result = emit(std::make_unique<nn::Add>(), {body.current, shortcut.current}, row, item)[0];
+      result = emit(std::make_unique<nn::Add>(), {here(body.current), here(shortcut.current)}, row, item)[0];
     } else {
       const bool plain = shortcut.current == item.inputs[0];
       Error e(ErrorKind::kShape,
@@ -93,48 +100,75 @@ void Builder::parallel(const Item& item, List& list, const Env& env) {
     steps(branch, child, env);
     outputs.push_back(child.current);
   }
-  Value result = kUnknown;
-  if (status == Status::kGood && known(outputs) && check_merge(item, outputs, fields)) {
-    if (outputs.size() == 1) {
-      result = outputs[0];
-      finish_row(row, result);
-    } else if (fields.merge == "concat") {
-      auto concat = std::make_unique<nn::Concat>();
-      concat->dim = fields.dim;
-      result = emit(std::move(concat), outputs, row, item)[0];
-    } else if (fields.merge == "add") {
-      result = emit(std::make_unique<nn::Add>(), outputs, row, item)[0];
-    } else {
-      result = emit(std::make_unique<nn::Mul>(), outputs, row, item)[0];
-    }
-  }
-  bind_outputs(item, {result}, list, env);
+  std::vector<Value> results = {kUnknown};
+  if (status == Status::kGood && known(outputs))
+    results = merge(item, "parallel", outputs, fields.merge, fields.dim, "branch", row);
+  bind_outputs(item, results, list, env);
+  if (fields.merge == "list") bind_list(item, results, list, env);
 }
 
-bool Builder::check_merge(const Item& item, const std::vector<Value>& branches, const Parallel& fields) {
-  const Shape& first = meta(branches[0]).shape();
-  const auto rank = static_cast<int64_t>(first.size());
-  const bool concat = fields.merge == "concat";
-  std::string message;
-  int64_t dim = fields.dim < 0 ? fields.dim + rank : fields.dim;
-  if (concat && (dim < 0 || dim >= rank)) {
-    message = fmt::format("parallel cannot concatenate {} along dim {}", shape_text(first), fields.dim);
+std::vector<Builder::Value> Builder::merge(const Item& item, const std::string& name,
+                                           const std::vector<Value>& parts, const std::string& how,
+                                           int64_t dim, std::string_view part, size_t row) {
+  std::vector<Value> inputs;
+  for (const Value v : parts) inputs.push_back(here(v));
+  if (how == "list" || (inputs.size() == 1 && how != "stack")) {
+    finish_row(row, inputs[0]);
+    return inputs;
   }
-  for (size_t i = 1; i < branches.size() && message.empty(); ++i) {
-    Shape other = meta(branches[i]).shape();
+  if (!check_merge(item, name, inputs, how, dim, part)) return {kUnknown};
+  std::unique_ptr<nn::Layer> layer;
+  if (how == "concat") {
+    auto concat = std::make_unique<nn::Concat>();
+    concat->dim = dim;
+    layer = std::move(concat);
+  } else if (how == "add") {
+    layer = std::make_unique<nn::Add>();
+  } else if (how == "mul") {
+    layer = std::make_unique<nn::Mul>();
+  } else {
+    layer = std::make_unique<MergeLayer>(how, dim);
+  }
+  return emit(std::move(layer), inputs, row, item);
+}
+
+bool Builder::check_merge(const Item& item, const std::string& name, const std::vector<Value>& parts,
+                          const std::string& how, int64_t dim, std::string_view part) {
+  const Shape& first = meta(parts[0]).shape();
+  const auto rank = static_cast<int64_t>(first.size()) + (how == "stack" ? 1 : 0);
+  const bool concat = how == "concat";
+  std::string message;
+  const int64_t at = dim < 0 ? dim + rank : dim;
+  if ((concat || how == "stack") && (at < 0 || at >= rank)) {
+    message = fmt::format("{} cannot {} {} along dim {}", name, concat ? "concatenate" : "stack",
+                          shape_text(first), dim);
+  }
+  const std::string does = how == "add"   ? "adds"
+                           : how == "mul" ? "multiplies"
+                           : how == "max" ? "takes the largest of"
+                           : how == "mean" ? "averages"
+                                           : "stacks";
+  for (size_t i = 1; i < parts.size() && message.empty(); ++i) {
+    Shape other = meta(parts[i]).shape();
     if (concat && other.size() == first.size())
-      other[static_cast<size_t>(dim)] = first[static_cast<size_t>(dim)];
+      other[static_cast<size_t>(at)] = first[static_cast<size_t>(at)];
     if (other == first) continue;
-    message = fmt::format("parallel {} {}, but branch 1 gives {} and branch {} {}",
-                          concat ? "concatenates" : fields.merge + "s",
-                          concat ? fmt::format("shapes equal but for dim {}", fields.dim) : "equal shapes",
-                          shape_text(first), i + 1, shape_text(meta(branches[i]).shape()));
+    message = fmt::format("{} {}, but {} 1 gives {} and {} {} {}", name,
+                          concat ? fmt::format("concatenates shapes equal but for dim {}", dim)
+                                 : does + " equal shapes",
+                          part, shape_text(first), part, i + 1, shape_text(meta(parts[i]).shape()));
   }
   if (message.empty()) return true;
   Error e(ErrorKind::kShape, message, item.mark().str());
   if (!item.node.path().empty()) e.in("in " + item.node.path());
   record(std::move(e));
   return false;
+}
+
+void Builder::bind_list(const Item& item, const std::vector<Value>& values, List& list, const Env& env) {
+  if (item.as == nullptr || item.as->is_list()) return;
+  const std::string name = text_of(*item.as, env, "as");
+  if (!name.empty()) list.values[name] = values;
 }
 
 void Builder::no_modifiers(const Item& item) {
@@ -183,11 +217,12 @@ void Builder::repeat(const Item& item, List& list, const Env& env) {
 }
 
 void Builder::foreach (const Item& item, List & list, const Env& env) {
-  no_modifiers(item);
   Foreach fields;
   Env facts(&env);
   set_facts(facts, item.inputs[0]);
   Status status = read_fields(item.choice.body, Foreach::fields(), &fields, "foreach", facts);
+  const bool collect = fields.collect != "last";
+  if (!collect) no_modifiers(item);
   index_name(item.choice.body, "var", fields.var, fields.body);
   if (status == Status::kGood && !fields.over.is_list()) {
     record(fields.over.error("foreach goes over a list, got " + fields.over.found()));
@@ -199,6 +234,7 @@ void Builder::foreach (const Item& item, List & list, const Env& env) {
     list.current = kUnknown;
     return required_steps(fields.body, status, list, inside);
   }
+  if (collect) return collected(item, fields, list, env);
   list.current = item.inputs[0];
   if (fields.over.items().empty()) mark_used(fields.body, env.scope());
   const size_t before = recorded_;
@@ -209,6 +245,30 @@ void Builder::foreach (const Item& item, List & list, const Env& env) {
     steps(fields.body, list, inside);
     if (recorded_ > before || list.current == kUnknown) break;
   }
+}
+
+void Builder::collected(const Item& item, const Foreach& fields, List& list, const Env& env) {
+  if (fields.over.items().empty()) {
+    record(fields.over.error("foreach has nothing to collect: the list is empty"));
+    return bind_outputs(item, {kUnknown}, list, env);
+  }
+  const std::string name = name_step(item, "foreach", list, env);
+  const size_t row = add_row(item, name, "foreach", list.depth);
+  std::vector<Value> outputs;
+  const size_t before = recorded_;
+  for (const Node& value : fields.over.items()) {
+    if (!spend(item.node)) return;
+    Env inside(&env);
+    inside.set(fields.var, value);
+    List child = inner(list, name, fmt::format("item_{}", outputs.size() + 1), item.inputs[0]);
+    steps(fields.body, child, inside);
+    outputs.push_back(child.current);
+    if (recorded_ > before || child.current == kUnknown) break;
+  }
+  std::vector<Value> results = {kUnknown};
+  if (known(outputs)) results = merge(item, "foreach", outputs, fields.collect, fields.dim, "item", row);
+  bind_outputs(item, results, list, env);
+  if (fields.collect == "list") bind_list(item, results, list, env);
 }
 
 void Builder::when(const Item& item, List& list, const Env& env) {
@@ -228,56 +288,6 @@ void Builder::when(const Item& item, List& list, const Env& env) {
     required_steps(branch, status, list, env);
   }
   list.current = kUnknown;
-}
-
-void Builder::use(Item& item, List& list, const Env& env) {
-  const std::string& block_name = item.choice.name;
-  const auto found = blocks_.find(block_name);
-  if (found == blocks_.end()) {
-    std::vector<std::string> valid;
-    for (const auto& entry : blocks_) valid.push_back(entry.first);
-    reading(env.scope(), [&](config::Reader& r) {
-      r.unknown_name(item.choice.name_node, block_name, valid, "block");
-      return true;
-    });
-    return bind_outputs(item, {kUnknown}, list, env);
-  }
-  const Block& block = found->second;
-  blocks_used_.insert(block_name);
-  if (std::find(in_use_.begin(), in_use_.end(), block_name) != in_use_.end()) {
-    std::string chain;
-    for (const std::string& name : in_use_) chain += name + " -> ";
-    record(item.choice.name_node.error(
-        fmt::format("block {} uses itself: {}{}", block_name, chain, block_name)));
-    return bind_outputs(item, {kUnknown}, list, env);
-  }
-  if (needs_input(item)) item.inputs = {kUnknown};
-  if (item.inputs.size() != 1) {
-    record(item.in->error(fmt::format("block {} takes 1 input, got {}", block_name, item.inputs.size())));
-    item.inputs = {kUnknown};
-  }
-  const std::string name = name_step(item, block_name, list, env);
-  Env facts(&env);
-  set_facts(facts, item.inputs[0]);
-  Env parameters(reader_.scope());
-  lose_facts(parameters);
-  const bool bound = reading(facts.scope(), [&](config::Reader& r) {
-    return bind_parameters(r, block, item.choice.name_node, item.choice.body, {"in", "as", "id"}, facts,
-                           parameters);
-  });
-  if (!block.valid) return bind_outputs(item, {kUnknown}, list, env);
-
-  const size_t row = add_row(item, name, block_name, list.depth);
-  List body = inner(list, name, "", bound ? item.inputs[0] : kUnknown);
-  body.outer = nullptr;  // a block sees its own values only
-  body.values["input"] = body.current;
-  chain_.push_back(fmt::format("in block {} used at {}", block_name, model_->trace_->report[row].where));
-  in_use_.push_back(block_name);
-  steps(block.steps, body, parameters);
-  in_use_.pop_back();
-  chain_.pop_back();
-  finish_row(row, body.current);
-  bind_outputs(item, {body.current}, list, env);
 }
 
 }  // namespace dlb::model

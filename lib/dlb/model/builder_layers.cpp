@@ -170,11 +170,13 @@ bool Builder::count_inputs(Item& item, const nn::Layer& layer, bool by_key) {
   return false;
 }
 
-std::vector<Builder::Value> Builder::emit(std::unique_ptr<nn::Layer> layer, const std::vector<Value>& inputs,
+std::vector<Builder::Value> Builder::emit(std::unique_ptr<nn::Layer> layer, const std::vector<Value>& given,
                                           size_t row, const Item& item, std::vector<nn::Build::Tie> ties) {
+  std::vector<Value> inputs;
+  for (const Value v : given) inputs.push_back(here(v));
   Outputs outputs;
   LayerReport& report = model_->trace_->report[row];
-  Step step;
+  std::vector<std::pair<Tensor, Tensor>> transposes;
   try {
     InlineVector<Tensor, 4> args;
     std::vector<TensorSpec> specs;
@@ -190,7 +192,7 @@ std::vector<Builder::Value> Builder::emit(std::unique_ptr<nn::Layer> layer, cons
     layer->build(build);
     if (!check_ties(build, report.type, build.variables())) return {kUnknown};
     for (const nn::Build::Tie& tie : build.ties()) {
-      if (tie.transposed) step.transposes.emplace_back(tie.handle, tie.value);
+      if (tie.transposed) transposes.emplace_back(tie.handle, tie.value);
     }
     for (nn::Variable& v : build.variables()) {
       if (v.trainable) {
@@ -218,30 +220,21 @@ std::vector<Builder::Value> Builder::emit(std::unique_ptr<nn::Layer> layer, cons
     return {kUnknown};
   }
   DLB_CHECK(!outputs.empty());
-  step.layer = layer.get();
-  model_->layers_.push_back(std::move(layer));
-  for (const Value v : inputs) step.args.push_back({v, false});
-  std::vector<Value> values;
-  for (Tensor& out : outputs) {
-    values.push_back(new_value(std::move(out)));
-    step.outs.push_back(values.back());
-  }
-  step.row = row;
-  step.place = item.mark().str();
-  step.frames = frames(item);
-  frame_->steps.push_back(std::move(step));
-  finish_row(row, values.front());
-  return values;
+  return add_step(std::move(layer), inputs, {outputs.begin(), outputs.end()}, row, item,
+                  std::move(transposes));
+}
+
+std::string Builder::place_of(const Item& item) {
+  const config::Mark mark = item.mark();
+  if (mark.source == nullptr) return "";
+  return mark.line > 0 ? fmt::format("{}:{}", *mark.source, mark.line) : *mark.source;
 }
 
 size_t Builder::add_row(const Item& item, const std::string& name, const std::string& type, int depth) {
-  const config::Mark mark = item.mark();
   LayerReport row;
   row.name = name;
   row.type = type;
-  row.where = mark.source == nullptr ? ""
-              : mark.line > 0        ? fmt::format("{}:{}", *mark.source, mark.line)
-                                     : *mark.source;
+  row.where = place_of(item);
   row.depth = depth;
   row.program = model_->programs_.size();
   model_->trace_->report.push_back(std::move(row));

@@ -1,5 +1,6 @@
 #include "dlb/model/env.h"
 
+#include <algorithm>
 #include <cctype>
 
 namespace dlb::model {
@@ -31,8 +32,28 @@ void collect(const std::string& text, std::set<std::string>& names) {
   }
 }
 
+/// Adds the names behind each `$` in the text of an expression on tensors.
+void collect_embedded(const std::string& text, std::set<std::string>& names) {
+  for (size_t at = text.find('$'); at != std::string::npos; at = text.find('$', at + 1)) {
+    size_t end = at + 1;
+    if (end < text.size() && text[end] == '(') {
+      for (int depth = 0; end < text.size(); ++end) {
+        depth += text[end] == '(' ? 1 : text[end] == ')' ? -1 : 0;
+        if (depth == 0) break;
+      }
+    } else {
+      while (end < text.size() && name_part(text[end])) ++end;
+    }
+    collect(text.substr(at + 1, end - at - 1), names);
+  }
+}
+
 void collect_below(const Node& node, std::set<std::string>& names) {
-  if (config::is_expression(node)) collect(node.as_string(), names);
+  if (config::is_expression(node)) {
+    collect(node.as_string(), names);
+  } else if (node.is_string()) {
+    collect_embedded(node.as_string(), names);
+  }
   if (node.is_list()) {
     for (const Node& item : node.items()) collect_below(item, names);
   } else if (node.is_map()) {
@@ -71,6 +92,17 @@ bool Env::unknown(const Node& node) const {
     return true;
   }
   return false;
+}
+
+bool Env::unknown(const config::Expression& expression) const {
+  if (expression.kind == config::Expression::Kind::kName) {
+    if (unknown_name(expression.text) || unknown_name(expression.text.substr(0, expression.text.find('.')))) {
+      scope_.find(expression.text);
+      return true;
+    }
+  }
+  return std::any_of(expression.args.begin(), expression.args.end(),
+                     [&](const config::Expression& part) { return unknown(part); });
 }
 
 std::set<std::string> mentioned_names(const Node& node) {

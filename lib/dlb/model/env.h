@@ -24,6 +24,8 @@ class Env {
 
   /// Whether `node` is an expression that mentions an unknown name. Its names count as used then.
   bool unknown(const config::Node& node) const;
+  /// As above, of a parsed expression.
+  bool unknown(const config::Expression& expression) const;
 
  private:
   bool unknown_name(const std::string& name) const;

@@ -31,7 +31,8 @@ std::vector<std::string> words(std::string_view text) {
 
 }  // namespace
 
-void check_input_type(const std::string& name, const config::Node& type, const TensorSpec& spec) {
+void check_input_type(const std::string& name, const config::Node& type, const TensorSpec& spec,
+                      std::string_view giver) {
   const char* form = "int, float or bool with sizes, such as \"float[N, 3, H, W]\"";
   if (!type.is_string()) throw type.error(fmt::format("the type of input '{}' must be {}", name, form));
   const std::string_view text = type.as_string();
@@ -57,7 +58,7 @@ void check_input_type(const std::string& name, const config::Node& type, const T
   }
   if (!fits) {
     Error e = type.error(
-        fmt::format("input '{}' is declared {}, but the data gives {}", name, type.brief(), spec_text(spec)));
+        fmt::format("input '{}' is declared {}, but {} {}", name, type.brief(), giver, spec_text(spec)));
     e.kind = ErrorKind::kShape;
     throw e;
   }

@@ -9,6 +9,8 @@ namespace dlb::model {
 /// Checks that the data's `spec` is of the declared type: int, float or bool, then sizes in brackets. A
 /// number is an exact size, a name stands for any size. Raises a config error when the text is no type, a
 /// shape error when the data differs.
-void check_input_type(const std::string& name, const config::Node& type, const TensorSpec& spec);
+/// `giver` is who gives it: "the data gives".
+void check_input_type(const std::string& name, const config::Node& type, const TensorSpec& spec,
+                      std::string_view giver = "the data gives");
 
 }  // namespace dlb::model

@@ -1,6 +1,6 @@
 #include "dlb/model/model.h"
 
-#include "dlb/model/program.h"
+#include "dlb/model/runtime.h"
 
 namespace dlb::model {
 
@@ -11,7 +11,7 @@ const std::vector<LayerReport>& Model::report() const { return trace_->report; }
 void Model::set_layer_hook(LayerHook hook) { trace_->hook = std::move(hook); }
 
 Outputs Model::forward(nn::Context& context, Inputs inputs, size_t program) {
-  return programs_.at(program)->run(context, inputs);
+  return programs_.at(program)->run(context, {}, inputs);
 }
 
 Tensor Model::forward(nn::Context& context, const Tensor& input) {

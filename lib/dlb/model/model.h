@@ -60,6 +60,7 @@ struct ModelSource {
 };
 
 class Program;
+struct Instance;
 struct Trace;
 
 /// Layers, the variables they own, and how values flow between them.
@@ -119,6 +120,7 @@ class Model {
   std::unique_ptr<Trace> trace_;
   std::vector<std::unique_ptr<nn::Layer>> layers_;
   std::vector<std::unique_ptr<Program>> programs_;
+  std::vector<std::unique_ptr<Instance>> instances_;
   std::vector<std::vector<std::string>> names_;  ///< by program
   std::vector<std::vector<TensorSpec>> specs_;   ///< by program
   std::vector<size_t> output_counts_;            ///< by program

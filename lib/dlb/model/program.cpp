@@ -19,11 +19,20 @@ void refresh(const std::vector<std::pair<Tensor, Tensor>>& transposes) {
 
 }  // namespace
 
-Outputs Program::run(nn::Context& context, Inputs inputs) const {
-  DLB_CHECK(inputs.size() == input_slots_.size());
+Outputs Program::run(nn::Context& context, std::span<Tensor> own, Inputs shared) const {
+  DLB_CHECK(own.size() + shared.size() == input_slots_.size());
   InlineVector<Tensor, 16> slots(slot_count_);
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    if (input_slots_[i] >= 0) slots[static_cast<size_t>(input_slots_[i])] = inputs[i];
+  for (size_t i = 0; i < input_slots_.size(); ++i) {
+    const bool owned = i < own.size();
+    if (input_slots_[i] >= 0) {
+      Tensor& slot = slots[static_cast<size_t>(input_slots_[i])];
+      if (owned) {
+        slot = std::move(own[i]);
+      } else {
+        slot = shared[i - own.size()];
+      }
+    }
+    if (owned) own[i] = {};
   }
   const Step* current = nullptr;
   try {
@@ -45,7 +54,7 @@ Outputs Program::run(nn::Context& context, Inputs inputs) const {
         }
       }
       if (!step.transposes.empty()) refresh(step.transposes);
-      Outputs outputs = step.layer->run(context, args);
+      Outputs outputs = step.layer->run_owned(context, {args.data(), args.size()});
       DLB_CHECK(outputs.size() == step.outs.size());
       if (trace_->hook) trace_->hook(trace_->report[step.row].name, trace_->report[step.row].where, outputs);
       for (size_t i = 0; i < outputs.size(); ++i) {

@@ -36,8 +36,9 @@ struct Step {
 class Program {
  public:
   explicit Program(const Trace& trace) : trace_(&trace) {}
-  /// Runs all steps; each value is dropped after its last use. An Error gets the step's place and path.
-  Outputs run(nn::Context& context, Inputs inputs) const;
+  /// Runs all steps; each value is dropped after its last use. The inputs are `own`, which are taken, then
+  /// `shared`. An Error gets the step's place and path.
+  Outputs run(nn::Context& context, std::span<Tensor> own, Inputs shared) const;
   size_t inputs() const { return input_slots_.size(); }
   bool empty() const { return steps_.empty(); }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <map>
 #include <set>
 
 #include "dlb/base/files.h"
@@ -30,48 +31,117 @@ void fill(const nn::Variable& variable, const Tensor& source) {
   variable.value.swap_data(data);
 }
 
-}  // namespace
+/// What the file calls a variable.
+std::string name_in_file(const std::string& name, const LoadOptions& options) {
+  for (const auto& [ours, theirs] : options.names) {
+    if (ours == name) return theirs;
+  }
+  for (const auto& [ours, theirs] : options.names) {
+    if (ours.find('*') == std::string::npos) continue;
+    if (std::optional<std::string> found = renamed(name, ours, theirs)) return *found;
+  }
+  return options.prefix + name;
+}
 
-LoadReport load_weights(Model& model, const io::Safetensors& file, const LoadOptions& options) {
-  std::map<std::string_view, const Tensor*> tensors;
-  for (const io::NamedTensor& t : file.tensors) tensors.emplace(t.name, &t.value);
-  LoadReport report;
+/// What loading would do, before anything is done.
+struct Plan {
+  std::vector<const Tensor*> sources;  ///< for each variable
   std::vector<std::string> mismatched;
-  std::vector<std::pair<const nn::Variable*, const Tensor*>> copies;
+  std::vector<std::string> unexpected;
+  std::vector<std::string> unwelcome;  ///< those of strict files
+};
+
+void plan(const Model& model, const WeightsFile& from, bool several, Plan& plan) {
+  std::map<std::string_view, const Tensor*> tensors;
+  for (const io::NamedTensor& t : from.file->tensors) tensors.emplace(t.name, &t.value);
+  const std::string where = several ? fmt::format(" in '{}'", from.name) : "";
   std::set<std::string> used;
-  for (const nn::Variable& variable : model.variables()) {
-    const auto renamed = options.names.find(variable.name);
-    const std::string name =
-        renamed != options.names.end() ? renamed->second : options.prefix + variable.name;
+  for (size_t i = 0; i < model.variables().size(); ++i) {
+    const nn::Variable& variable = model.variables()[i];
+    const std::string name = name_in_file(variable.name, from.options);
     const auto found = tensors.find(name);
-    if (found == tensors.end()) {
-      report.missing.push_back(variable.name);
-      continue;
-    }
+    if (found == tensors.end()) continue;
     used.insert(name);
+    plan.sources[i] = found->second;
     if (found->second->shape() != variable.value.shape()) {
-      mismatched.push_back(fmt::format("{} (model {}, file {})", variable.name,
-                                       shape_text(variable.value.shape()),
-                                       shape_text(found->second->shape())));
-      continue;
+      plan.mismatched.push_back(fmt::format("{} (model {}, file {}){}", variable.name,
+                                            shape_text(variable.value.shape()),
+                                            shape_text(found->second->shape()), where));
     }
-    copies.emplace_back(&variable, found->second);
   }
   for (const auto& entry : tensors) {
-    if (entry.first.starts_with(options.prefix) && !used.contains(std::string(entry.first)))
-      report.unexpected.emplace_back(entry.first);
+    if (!entry.first.starts_with(from.options.prefix) || used.contains(std::string(entry.first)) ||
+        entry.first.ends_with("num_batches_tracked"))
+      continue;
+    plan.unexpected.push_back(std::string(entry.first) + where);
+    if (from.options.strict) plan.unwelcome.push_back(plan.unexpected.back());
+  }
+}
+
+}  // namespace
+
+std::optional<std::string> renamed(const std::string& name, std::string_view pattern,
+                                   std::string_view replacement) {
+  // The usual match of a pattern with stars: when a piece does not fit, the last star takes one more letter.
+  std::vector<std::pair<size_t, size_t>> taken;  // begin and end of what each star stands for
+  size_t p = 0, n = 0, star = std::string_view::npos;
+  while (n < name.size() || p < pattern.size()) {
+    if (p < pattern.size() && pattern[p] == '*') {
+      star = p++;
+      taken.emplace_back(n, n);
+    } else if (p < pattern.size() && n < name.size() && pattern[p] == name[n]) {
+      ++p;
+      ++n;
+    } else if (star != std::string_view::npos && taken.back().second < name.size()) {
+      n = ++taken.back().second;
+      p = star + 1;
+    } else {
+      return {};
+    }
+  }
+  std::string out;
+  size_t next = 0;
+  for (const char c : replacement) {
+    if (c != '*' || next >= taken.size()) {
+      out += c;
+      continue;
+    }
+    out += name.substr(taken[next].first, taken[next].second - taken[next].first);
+    ++next;
+  }
+  return out;
+}
+
+LoadReport load_weights(Model& model, const io::Safetensors& file, const LoadOptions& options) {
+  const WeightsFile one{&file, {}, options};
+  return load_weights(model, std::span(&one, 1));
+}
+
+LoadReport load_weights(Model& model, std::span<const WeightsFile> files) {
+  Plan p;
+  p.sources.resize(model.variables().size(), nullptr);
+  bool strict = true;
+  for (const WeightsFile& file : files) {
+    plan(model, file, files.size() > 1, p);
+    strict = strict && file.options.strict;
+  }
+  LoadReport report;
+  report.unexpected = std::move(p.unexpected);
+  for (size_t i = 0; i < p.sources.size(); ++i) {
+    if (p.sources[i] == nullptr) report.missing.push_back(model.variables()[i].name);
   }
 
   std::string wrong;
-  if (!mismatched.empty()) wrong += "\n  shapes differ: " + list_text(mismatched);
-  if (options.strict && !report.missing.empty())
-    wrong += "\n  missing in the file: " + list_text(report.missing);
-  if (options.strict && !report.unexpected.empty())
-    wrong += "\n  not in the model: " + list_text(report.unexpected);
+  if (!p.mismatched.empty()) wrong += "\n  shapes differ: " + list_text(p.mismatched);
+  if (strict && !report.missing.empty()) wrong += "\n  missing in the file: " + list_text(report.missing);
+  if (!p.unwelcome.empty()) wrong += "\n  not in the model: " + list_text(p.unwelcome);
   if (!wrong.empty()) throw Error(ErrorKind::kData, "the weights do not fit the model:" + wrong);
 
-  for (const auto& [variable, source] : copies) fill(*variable, *source);
-  report.loaded = copies.size();
+  for (size_t i = 0; i < p.sources.size(); ++i) {
+    if (p.sources[i] == nullptr) continue;
+    fill(model.variables()[i], *p.sources[i]);
+    ++report.loaded;
+  }
   return report;
 }
 

@@ -1,8 +1,11 @@
 #pragma once
 /// \file A model's variables from and to safetensors, and their checksum.
 
-#include <map>
+#include <optional>
+#include <span>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "dlb/io/safetensors.h"
@@ -14,8 +17,10 @@ struct LoadOptions {
   bool strict = true;  ///< missing and unexpected names are errors
   std::string prefix =
       {};  ///< stands before every name in the file, such as "model."; other names of the file are left out
-  std::map<std::string, std::string> names =
-      {};  ///< name in the model -> name in the file (with its prefix), where they differ
+  /// Name in the model -> name in the file (with its prefix), where they differ. A name in the model may have
+  /// `*` for any text: the n-th one of the other side is replaced by what the n-th one stands for, the
+  /// shortest that fits. A name without `*` goes before patterns, of those the first that fits is taken.
+  std::vector<std::pair<std::string, std::string>> names = {};
 };
 
 /// What load_weights() did.
@@ -27,8 +32,23 @@ struct LoadReport {
 
 /// Copies the file's tensors into the model's variables, converting the dtype. All or nothing: when a shape
 /// differs, or with `strict` a name is missing or unexpected, one data error lists all of them and no
-/// variable has changed.
+/// variable has changed. Counters named num_batches_tracked, which PyTorch's norms have, are left out.
 LoadReport load_weights(Model& model, const io::Safetensors& file, const LoadOptions& options = {});
+
+/// One of several files.
+struct WeightsFile {
+  const io::Safetensors* file = nullptr;
+  std::string name;  ///< for messages
+  LoadOptions options;
+};
+/// As above from several files, of which the last one that has a variable gives it. A variable is missing
+/// when no file has it; that is an error if all of them are `strict`.
+LoadReport load_weights(Model& model, std::span<const WeightsFile> files);
+
+/// `name` with `pattern` exchanged for `replacement`, as LoadOptions::names says; nothing when it does not
+/// fit.
+std::optional<std::string> renamed(const std::string& name, std::string_view pattern,
+                                   std::string_view replacement);
 
 /// The variables under their full names, sharing their data.
 std::vector<io::NamedTensor> named_tensors(const Model& model);

@@ -55,8 +55,9 @@ void set_padding(const config::Node& node, const Dims& kernel, ConvAttrs& attrs)
   if (node.is_list()) {
     const auto& list = node.items();
     if (list.size() != spatial && list.size() != 1) {
-      throw node.error(
-          fmt::format("padding takes {}, got {}", spatial == 1 ? "1 number" : "1 or 2 numbers", list.size()));
+      throw node.error(fmt::format(
+          "padding takes {}, got {}",
+          spatial == 1 ? std::string("1 number") : fmt::format("1 or {} numbers", spatial), list.size()));
     }
     for (size_t i = 0; i < spatial; ++i)
       attrs.padding.push_back(padding_amount(list[list.size() == 1 ? 0 : i]));
@@ -75,6 +76,11 @@ Fields Conv1d::fields() {
 
 Fields Conv2d::fields() {
   static const std::vector<Field> list = conv_fields(2);
+  return list;
+}
+
+Fields Conv3d::fields() {
+  static const std::vector<Field> list = conv_fields(3);
   return list;
 }
 

@@ -7,8 +7,8 @@
 
 namespace dlb::nn {
 
-/// What conv1d and conv2d share. Shapes: weight [out, C/groups, *kernel], bias [out]; see ops/conv.h for the
-/// formula.
+/// What convolutions over 1 to 3 dimensions share. Shapes: weight [out, C/groups, *kernel], bias [out]; see
+/// ops/conv.h for the formula.
 struct ConvBase : Layer {
   int64_t out = 0;
   std::vector<int64_t> kernel;
@@ -42,6 +42,47 @@ struct Conv1d : ConvBase {
 struct Conv2d : ConvBase {
   static Fields fields();
   void build(Build& b) override { build_spatial(b, 2, "conv2d", "[N, C, H, W]"); }
+};
+
+/// Convolution over three dimensions. Shapes: [N, C, D, H, W] -> [N, out, D', H', W'].
+struct Conv3d : ConvBase {
+  static Fields fields();
+  void build(Build& b) override { build_spatial(b, 3, "conv3d", "[N, C, D, H, W]"); }
+};
+
+/// What transposed convolutions share. Shapes: weight [C, out/groups, *kernel], bias [out]; see ops/conv.h
+/// for the formula.
+struct ConvTransposeBase : Layer {
+  int64_t out = 0;
+  std::vector<int64_t> kernel;
+  std::vector<int64_t> stride = {1};
+  std::vector<int64_t> padding = {0};
+  std::vector<int64_t> output_padding = {0};
+  std::vector<int64_t> dilation = {1};
+  int64_t groups = 1;
+  bool bias = true;
+
+  Tensor forward(Context& c, const Tensor& x) override;
+
+ protected:
+  void build_spatial(Build& b, size_t spatial, std::string_view name, std::string_view form);
+
+ private:
+  ConvTransposeAttrs attrs_;
+  Tensor weight_, bias_;
+};
+
+struct ConvTranspose1d : ConvTransposeBase {
+  static Fields fields();
+  void build(Build& b) override { build_spatial(b, 1, "conv_transpose1d", "[N, C, L]"); }
+};
+struct ConvTranspose2d : ConvTransposeBase {
+  static Fields fields();
+  void build(Build& b) override { build_spatial(b, 2, "conv_transpose2d", "[N, C, H, W]"); }
+};
+struct ConvTranspose3d : ConvTransposeBase {
+  static Fields fields();
+  void build(Build& b) override { build_spatial(b, 3, "conv_transpose3d", "[N, C, D, H, W]"); }
 };
 
 }  // namespace dlb::nn

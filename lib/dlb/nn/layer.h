@@ -78,8 +78,9 @@ class Build {
 struct Context {
   bool training = false;
   uint64_t seed = 0;
-  uint64_t step = 0;        ///< counts micro-batches over the whole run: names the random streams
-  uint32_t next_index = 0;  ///< counts random calls within this pass
+  uint64_t step = 0;         ///< counts micro-batches over the whole run: names the random streams
+  uint32_t next_index = 0;   ///< counts random calls within this pass
+  bool shapes_only = false;  ///< on meta tensors, to check shapes: nothing depends on values
   RngKey next_key(RngPurpose purpose) { return {seed, purpose, step, next_index++}; }
 };
 
@@ -95,6 +96,8 @@ class Layer {
   /// Any number of inputs; the default demands one and calls forward. Layers that take several override this
   /// and inputs_allowed.
   virtual Outputs run(Context& c, Inputs inputs);
+  /// As run(), of tensors that are the layer's to drop as soon as it has no use for them.
+  virtual Outputs run_owned(Context& c, std::span<Tensor> inputs) { return run(c, inputs); }
   /// Names of the inputs in order, for layers whose inputs play different parts: a step may give them by key
   /// ("context: enc"). run() then gets at least one tensor for each name, undefined where it is not given.
   virtual std::span<const std::string_view> input_names() const { return {}; }

@@ -1,6 +1,8 @@
 #include "dlb/nn/merge.h"
 
+#include "dlb/nn/named_inputs.h"
 #include "dlb/ops/binary.h"
+#include "dlb/ops/matmul.h"
 #include "dlb/ops/shape_ops.h"
 
 namespace dlb::nn {
@@ -37,6 +39,36 @@ Outputs Concat::run(Context& /*c*/, Inputs inputs) {
   Outputs out;
   out.push_back(cat(std::vector<Tensor>(inputs.begin(), inputs.end()), dim));
   return out;
+}
+
+template <Tensor (*F)(const Tensor&, const Tensor&)>
+Outputs Fold<F>::run(Context& /*c*/, Inputs inputs) {
+  return fold(inputs, "a layer that joins inputs", F);
+}
+template struct Fold<&maximum>;
+template struct Fold<&minimum>;
+
+template <Tensor (*F)(const Tensor&, const Tensor&)>
+Outputs Pair<F>::run(Context& /*c*/, Inputs inputs) {
+  return one(F(inputs[0], inputs[1]));
+}
+template struct Pair<static_cast<Tensor (*)(const Tensor&, const Tensor&)>(&sub)>;
+template struct Pair<static_cast<Tensor (*)(const Tensor&, const Tensor&)>(&div)>;
+template struct Pair<&matmul>;
+
+std::pair<int, int> Average::inputs_allowed() const { return {2, kMostInputs}; }
+Outputs Average::run(Context& /*c*/, Inputs inputs) {
+  return one(mul(fold(inputs, "average", &add)[0], 1 / static_cast<double>(inputs.size())));
+}
+
+Fields Stack::fields() {
+  static const Field list[] = {
+      field<&Stack::dim>("dim", "where the new dimension stands; negative counts from the last")};
+  return list;
+}
+std::pair<int, int> Stack::inputs_allowed() const { return {1, kMostInputs}; }
+Outputs Stack::run(Context& /*c*/, Inputs inputs) {
+  return one(stack(std::vector<Tensor>(inputs.begin(), inputs.end()), dim));
 }
 
 }  // namespace dlb::nn

@@ -20,8 +20,10 @@ struct BatchNorm : Layer {
 
   void build(Build& b) override;
   Tensor forward(Context& c, const Tensor& x) override;
+  bool absorb(const Layer& next) override;
 
  private:
+  bool relu_ = false;  // absorbed
   void track(const Tensor& mean, const Tensor& var, int64_t count) const;
   Tensor weight_, bias_, running_mean_, running_var_;
 };
@@ -55,6 +57,50 @@ struct GroupNorm : Layer {
 
  private:
   Tensor weight_, bias_;
+};
+
+/// Over space for each channel of each sample. Shapes: [N, C, *] -> same; weight, bias, running_mean,
+/// running_var [C]. **Source**: Ulyanov et al., "Instance Normalization", 2016.
+struct InstanceNorm : Layer {
+  double eps = 1e-5;
+  double momentum = 0.1;
+  bool affine = false;
+  bool track_running_stats = false;
+  static Fields fields();
+
+  void build(Build& b) override;
+  Tensor forward(Context& c, const Tensor& x) override;
+
+ private:
+  Tensor weight_, bias_, running_mean_, running_var_;
+};
+
+/// x / sqrt(mean(x^2) + eps) weight over the last `dims` dimensions. Shapes: [*, D...] -> same; weight
+/// [D...].
+/// **Source**: Zhang & Sennrich, "Root mean square layer normalization", 2019.
+struct RmsNorm : Layer {
+  std::optional<double> eps;
+  int64_t dims = 1;
+  bool affine = true;
+  static Fields fields();
+
+  void build(Build& b) override;
+  Tensor forward(Context& c, const Tensor& x) override;
+
+ private:
+  Tensor weight_;
+};
+
+/// x / (k + alpha mean of x^2 over `size` neighbouring channels)^beta. Shapes: [N, C, *] -> same.
+/// **Source**: Krizhevsky et al., "ImageNet classification with deep convolutional networks", 2012.
+struct LocalResponseNorm : Layer {
+  int64_t size = 5;
+  double alpha = 1e-4;
+  double beta = 0.75;
+  double k = 1;
+  static Fields fields();
+  void build(Build& b) override;
+  Tensor forward(Context& c, const Tensor& x) override;
 };
 
 }  // namespace dlb::nn

@@ -1,5 +1,6 @@
 #include "dlb/nn/pool.h"
 
+#include "dlb/nn/named_inputs.h"
 #include "dlb/nn/spatial.h"
 #include "dlb/ops/reduce.h"
 
@@ -7,7 +8,9 @@ namespace dlb::nn {
 
 namespace {
 
-std::string_view form(size_t spatial) { return spatial == 1 ? "[N, C, L]" : "[N, C, H, W]"; }
+std::string_view form(size_t spatial) {
+  return spatial == 1 ? "[N, C, L]" : spatial == 2 ? "[N, C, H, W]" : "[N, C, D, H, W]";
+}
 
 std::vector<Field> window_fields(size_t spatial) {
   return {
@@ -24,6 +27,8 @@ std::vector<Field> max_fields(size_t spatial) {
   std::vector<Field> list = window_fields(spatial);
   list.push_back(field<&MaxPoolBase::dilation>("dilation", "distance between the window's elements",
                                                items(positive(), 1, spatial)));
+  list.push_back(field<&MaxPoolBase::return_indices>(
+      "return_indices", "a second output: where the values were, for max_unpool"));
   return list;
 }
 
@@ -48,12 +53,20 @@ Fields MaxPool2d::fields() {
   static const std::vector<Field> list = max_fields(2);
   return list;
 }
+Fields MaxPool3d::fields() {
+  static const std::vector<Field> list = max_fields(3);
+  return list;
+}
 Fields AvgPool1d::fields() {
   static const std::vector<Field> list = avg_fields(1);
   return list;
 }
 Fields AvgPool2d::fields() {
   static const std::vector<Field> list = avg_fields(2);
+  return list;
+}
+Fields AvgPool3d::fields() {
+  static const std::vector<Field> list = avg_fields(3);
   return list;
 }
 Fields AdaptiveAvgPool1d::fields() {
@@ -64,8 +77,13 @@ Fields AdaptiveAvgPool2d::fields() {
   static const std::vector<Field> list = adaptive_fields(2);
   return list;
 }
+Fields AdaptiveAvgPool3d::fields() {
+  static const std::vector<Field> list = adaptive_fields(3);
+  return list;
+}
 Fields AdaptiveMaxPool1d::fields() { return AdaptiveAvgPool1d::fields(); }
 Fields AdaptiveMaxPool2d::fields() { return AdaptiveAvgPool2d::fields(); }
+Fields AdaptiveMaxPool3d::fields() { return AdaptiveAvgPool3d::fields(); }
 
 void PoolBase::build_window(Build& b, size_t spatial, std::string_view name) {
   b.expect(b.input().rank() == static_cast<int>(spatial) + 2, name, form(spatial));
@@ -88,6 +106,15 @@ void MaxPoolBase::build_max(Build& b, size_t spatial, std::string_view name) {
   attrs_.dilation = per_dimension(dilation, spatial, name, "dilation");
 }
 
+Outputs MaxPoolBase::run(Context& /*c*/, Inputs inputs) {
+  if (!return_indices) return one(max_pool(inputs[0], attrs_));
+  MaxPoolResult r = max_pool_with_indices(inputs[0], attrs_);
+  Outputs out;
+  out.push_back(std::move(r.y));
+  out.push_back(std::move(r.indices));
+  return out;
+}
+
 void AvgPoolBase::build_avg(Build& b, size_t spatial, std::string_view name) {
   build_window(b, spatial, name);
   attrs_.count_include_pad = count_include_pad;
@@ -106,6 +133,16 @@ Tensor GlobalAvgPool::forward(Context& /*c*/, const Tensor& x) {
   Dims dims;
   for (int i = 2; i < x.rank(); ++i) dims.push_back(i);
   return mean(x, dims);
+}
+
+void GlobalMaxPool::build(Build& b) {
+  b.expect(b.input().rank() >= 3, "global_max_pool", "[N, C, spatial...]");
+}
+
+Tensor GlobalMaxPool::forward(Context& /*c*/, const Tensor& x) {
+  Dims dims;
+  for (int i = 2; i < x.rank(); ++i) dims.push_back(i);
+  return amax(x, dims);
 }
 
 }  // namespace dlb::nn

@@ -2,6 +2,7 @@
 
 #include "dlb/nn/activation.h"
 #include "dlb/nn/attention.h"
+#include "dlb/nn/audio.h"
 #include "dlb/nn/conv.h"
 #include "dlb/nn/dropout.h"
 #include "dlb/nn/embedding.h"
@@ -12,9 +13,16 @@
 #include "dlb/nn/mixture.h"
 #include "dlb/nn/norm.h"
 #include "dlb/nn/parameter.h"
+#include "dlb/nn/parts.h"
 #include "dlb/nn/pool.h"
+#include "dlb/nn/random.h"
 #include "dlb/nn/recurrent.h"
+#include "dlb/nn/reduction.h"
+#include "dlb/nn/resize.h"
 #include "dlb/nn/shape.h"
+#include "dlb/ops/binary.h"
+#include "dlb/ops/matmul.h"
+#include "dlb/ops/reduce.h"
 #include "dlb/ops/unary.h"
 
 namespace dlb::nn {
@@ -31,25 +39,56 @@ std::vector<LayerType> make_layer_types() {
       layer<Linear>("linear", "fully connected, y = x W^T + b: [..., in] -> [..., out]"),
       layer<Conv1d>("conv1d", "convolution: [N, C, L] -> [N, out, L']"),
       layer<Conv2d>("conv2d", "convolution: [N, C, H, W] -> [N, out, H', W']"),
+      layer<Conv3d>("conv3d", "convolution: [N, C, D, H, W] -> [N, out, D', H', W']"),
+      layer<ConvTranspose1d>("conv_transpose1d", "transposed convolution: [N, C, L] -> [N, out, L']"),
+      layer<ConvTranspose2d>("conv_transpose2d", "transposed convolution: [N, C, H, W] -> [N, out, H', W']"),
+      layer<ConvTranspose3d>("conv_transpose3d", "transposed convolution over three dimensions"),
+      layer<PatchEmbedding>("patch_embedding", "patches as vectors: [N, C, H, W] -> [N, patches, dim]"),
 
       layer<MaxPool1d>("max_pool1d", "largest value in each window: [N, C, L] -> [N, C, L']"),
       layer<MaxPool2d>("max_pool2d", "largest value in each window: [N, C, H, W] -> [N, C, H', W']"),
+      layer<MaxPool3d>("max_pool3d", "largest value in each window: [N, C, D, H, W]"),
       layer<AvgPool1d>("avg_pool1d", "mean of each window: [N, C, L] -> [N, C, L']"),
       layer<AvgPool2d>("avg_pool2d", "mean of each window: [N, C, H, W] -> [N, C, H', W']"),
+      layer<AvgPool3d>("avg_pool3d", "mean of each window: [N, C, D, H, W]"),
+      layer<LpPool1d>("lp_pool1d", "p-norm of each window: [N, C, L] -> [N, C, L']"),
+      layer<LpPool2d>("lp_pool2d", "p-norm of each window: [N, C, H, W] -> [N, C, H', W']"),
+      layer<LpPool3d>("lp_pool3d", "p-norm of each window: [N, C, D, H, W]"),
+      layer<FractionalMaxPool2d>("fractional_max_pool2d", "largest value in windows at random distances"),
+      layer<FractionalMaxPool3d>("fractional_max_pool3d", "largest value in windows at random distances"),
+      layer<MaxUnpool1d>("max_unpool1d", "values put back to where max_pool1d found them"),
+      layer<MaxUnpool2d>("max_unpool2d", "values put back to where max_pool2d found them"),
+      layer<MaxUnpool3d>("max_unpool3d", "values put back to where max_pool3d found them"),
       layer<AdaptiveAvgPool1d>("adaptive_avg_pool1d", "mean of windows chosen to give the output size"),
       layer<AdaptiveAvgPool2d>("adaptive_avg_pool2d", "mean of windows chosen to give the output size"),
+      layer<AdaptiveAvgPool3d>("adaptive_avg_pool3d", "mean of windows chosen to give the output size"),
       layer<AdaptiveMaxPool1d>("adaptive_max_pool1d",
                                "largest value of windows chosen to give the output size"),
       layer<AdaptiveMaxPool2d>("adaptive_max_pool2d",
                                "largest value of windows chosen to give the output size"),
+      layer<AdaptiveMaxPool3d>("adaptive_max_pool3d",
+                               "largest value of windows chosen to give the output size"),
       layer<GlobalAvgPool>("global_avg_pool", "mean over space: [N, C, spatial...] -> [N, C]"),
+      layer<GlobalMaxPool>("global_max_pool", "largest value over space: [N, C, spatial...] -> [N, C]"),
+      layer<SequencePool>("sequence_pool", "steps of each sequence joined: [N, T, *] -> [N, *]"),
 
       layer<BatchNorm>("batch_norm",
                        "per channel over the batch and space, running statistics outside training"),
       layer<LayerNorm>("layer_norm", "over the last dimensions of each sample"),
       layer<GroupNorm>("group_norm", "over groups of channels and space of each sample"),
+      layer<InstanceNorm>("instance_norm", "over space for each channel of each sample"),
+      layer<RmsNorm>("rms_norm", "by the root of the mean square over the last dimensions"),
+      layer<LocalResponseNorm>("local_response_norm", "by the squares of neighbouring channels"),
 
       layer<Dropout>("dropout", "zeroes elements at random while training"),
+      layer<FeatureDropout<1>>("dropout1d", "zeroes channels of [N, C, L] at random while training"),
+      layer<FeatureDropout<2>>("dropout2d", "zeroes channels of [N, C, H, W] at random while training"),
+      layer<FeatureDropout<3>>("dropout3d", "zeroes channels of [N, C, D, H, W] at random while training"),
+      layer<FeatureDropout<0>>("feature_dropout", "zeroes channels of [N, C, ...] at random while training"),
+      layer<AlphaDropout<false>>("alpha_dropout", "dropout that keeps mean 0 and variance 1 behind selu"),
+      layer<AlphaDropout<true>>("feature_alpha_dropout", "alpha_dropout of whole channels"),
+      layer<DropPath>("drop_path", "zeroes whole samples at random while training: stochastic depth"),
+      layer<GaussianNoise>("gaussian_noise", "adds normal noise while training"),
 
       layer<Relu>("relu", "max(x, 0)"),
       layer<Activation<&relu6>>("relu6", "min(max(x, 0), 6)"),
@@ -66,10 +105,24 @@ std::vector<LayerType> make_layer_types() {
       layer<Softplus>("softplus", "log(1 + exp(beta x)) / beta"),
       layer<Activation<&softsign>>("softsign", "x / (1 + |x|)"),
       layer<Hardtanh>("hardtanh", "x limited to [min, max]"),
+      layer<Threshold>("threshold", "x if x > threshold else value"),
+      layer<Hardshrink>("hardshrink", "0 if |x| <= lambda else x"),
+      layer<Softshrink>("softshrink", "x moved by lambda towards 0, not beyond"),
+      layer<Activation<&tanhshrink>>("tanhshrink", "x - tanh(x)"),
+      layer<Prelu>("prelu", "x if x > 0 else a learned slope times x"),
+      layer<Rrelu>("rrelu", "x if x > 0 else a random slope times x"),
+      layer<Glu>("glu", "a sigmoid(b) of the halves a, b along a dimension"),
+      layer<GatedActivation<&silu>>("swiglu", "silu(a) b of the halves a, b along a dimension"),
+      layer<GatedActivation<&exact_gelu>>("geglu", "gelu(a) b of the halves a, b along a dimension"),
+      layer<GatedActivation<&relu>>("reglu", "relu(a) b of the halves a, b along a dimension"),
       layer<Activation<&hardswish>>("hardswish", "x relu6(x + 3) / 6"),
       layer<Activation<&hardsigmoid>>("hardsigmoid", "relu6(x + 3) / 6"),
       layer<Softmax>("softmax", "exp(x) / sum exp(x) along a dimension"),
       layer<LogSoftmax>("log_softmax", "log of softmax, without overflow"),
+      layer<Softmin>("softmin", "softmax of -x along a dimension"),
+      layer<Softmax2d>("softmax2d", "softmax over the channels of each pixel of [N, C, H, W]"),
+      layer<GumbelSoftmax>("gumbel_softmax", "softmax with Gumbel noise: samples of classes"),
+      layer<StraightThrough>("straight_through", "a step function with the gradient of the identity"),
 
       layer<Identity>("identity", "the input itself"),
       layer<Flatten>("flatten", "joins dimensions: [N, A, B, ...] -> [N, A B ...]"),
@@ -77,6 +130,57 @@ std::vector<LayerType> make_layer_types() {
       layer<Permute>("permute", "reorders the dimensions"),
       layer<Squeeze>("squeeze", "removes a dimension of size 1"),
       layer<Unsqueeze>("unsqueeze", "inserts a dimension of size 1"),
+      layer<Transpose>("transpose", "exchanges two dimensions"),
+      layer<Select>("select", "one index of a dimension, which goes"),
+      layer<Slice>("slice", "a range of a dimension"),
+      layer<Split>("split", "parts of given sizes along a dimension, as many outputs"),
+      layer<Chunk>("chunk", "parts of one size along a dimension, as many outputs"),
+      layer<Gather>("gather", "elements along a dimension by an index for each"),
+      layer<IndexSelect>("index_select", "rows along a dimension by number"),
+      layer<TopK>("topk", "the largest elements along a dimension, and where they are"),
+      layer<Expand>("expand", "repeats dimensions of size 1 without a copy"),
+      layer<Repeat>("tile", "repeats the tensor along each dimension"),
+      layer<Flip>("flip", "reverses dimensions"),
+      layer<Roll>("roll", "moves elements along dimensions, around the end"),
+      layer<ClassToken>("class_token", "a learned vector in front: [N, T, D] -> [N, T + 1, D]"),
+      layer<CenterCrop>("center_crop", "the middle of an image"),
+      layer<Pad>("pad", "elements added at the borders"),
+      layer<Upsample>("upsample", "resamples the spatial dimensions"),
+      layer<PixelShuffle>("pixel_shuffle", "[N, C r^2, H, W] -> [N, C, H r, W r]"),
+      layer<PixelUnshuffle>("pixel_unshuffle", "[N, C, H r, W r] -> [N, C r^2, H, W]"),
+      layer<ChannelShuffle>("channel_shuffle", "mixes the channels of groups"),
+      layer<Unfold>("unfold", "sliding windows as columns: [N, C, H, W] -> [N, C KH KW, L]"),
+      layer<FoldWindows>("fold", "columns added where their windows lie: [N, C KH KW, L] -> [N, C, H, W]"),
+      layer<GridSample>("grid_sample", "an image interpolated at the points of a grid"),
+      layer<AffineGrid>("affine_grid", "the grid of affine maps"),
+
+      layer<Reduction<&mean>>("mean", "mean over dimensions"),
+      layer<Reduction<&sum>>("sum", "sum over dimensions"),
+      layer<Reduction<&prod>>("prod", "product over dimensions"),
+      layer<Reduction<&amax>>("max", "largest value over dimensions"),
+      layer<Reduction<&amin>>("min", "smallest value over dimensions"),
+      layer<Reduction<&norm>>("norm", "root of the sum of squares over dimensions"),
+      layer<Reduction<&sample_variance>>("var", "sample variance over dimensions"),
+      layer<Reduction<&sample_deviation>>("std", "sample standard deviation over dimensions"),
+      layer<Reduction<&log_sum_exp>>("logsumexp", "log of the sum of exponentials over dimensions"),
+      layer<ArgReduction<static_cast<Tensor (*)(const Tensor&, int64_t, bool)>(&argmax)>>(
+          "argmax", "where the largest element is along a dimension"),
+      layer<ArgReduction<static_cast<Tensor (*)(const Tensor&, int64_t, bool)>(&argmin)>>(
+          "argmin", "where the smallest element is along a dimension"),
+      layer<Cumsum>("cumsum", "running sums along a dimension"),
+      layer<Scale>("scale", "factor x + shift"),
+      layer<LayerScale>("layer_scale", "x times a learned vector, small at first"),
+      layer<Clamp>("clamp", "x limited to [min, max]"),
+      layer<Cast>("cast", "converts to another type"),
+      layer<OneHot>("one_hot", "whole numbers as vectors with one 1: [*] -> [*, classes]"),
+      layer<MaskedFill>("masked_fill", "a value where a mask is true"),
+      layer<RandomNormal>("random_normal", "normal numbers: [N, *] -> [N, *shape]"),
+      layer<RandomUniform>("random_uniform", "uniform numbers: [N, *] -> [N, *shape]"),
+      layer<Reparameterize>("reparameterize",
+                            "a sample of a normal distribution, from its mean and log-variance"),
+      layer<VectorQuantize>("vector_quantize", "the nearest vectors of a codebook, its loss, their numbers"),
+      layer<Spectrogram>("spectrogram", "energies of short-time spectra: [N, L] -> [N, frequencies, frames]"),
+      layer<MelSpectrogram>("mel_spectrogram", "energies in mel bands: [N, L] -> [N, n_mels, frames]"),
 
       layer<Parameter>("parameter", "a learned tensor as a value, without input"),
 
@@ -122,7 +226,16 @@ std::vector<LayerType> make_layer_types() {
 
       layer<Add>("add", "sum of several inputs"),
       layer<Mul>("mul", "product of several inputs"),
+      layer<Pair<static_cast<Tensor (*)(const Tensor&, const Tensor&)>(&sub)>>("sub", "first input - second"),
+      layer<Pair<static_cast<Tensor (*)(const Tensor&, const Tensor&)>(&div)>>("div", "first input / second"),
+      layer<Pair<&matmul>>("matmul", "matrix product of two inputs, with batch dimensions"),
+      layer<Fold<&maximum>>("maximum", "elementwise largest of several inputs"),
+      layer<Fold<&minimum>>("minimum", "elementwise smallest of several inputs"),
+      layer<Average>("average", "mean of several inputs"),
+      layer<Einsum>("einsum", "Einstein's summation over several inputs"),
+      layer<Cdist>("cdist", "distances between all rows of two inputs"),
       layer<Concat>("concat", "several inputs joined along a dimension"),
+      layer<Stack>("stack", "several inputs along a new dimension"),
   };
 }
 

@@ -9,7 +9,7 @@ Dims per_dimension(const std::vector<int64_t>& values, size_t spatial, std::stri
   if (values.size() == spatial) return Dims(values.begin(), values.end());
   if (values.size() == 1) return Dims(spatial, values[0]);
   fail(ErrorKind::kConfig, "{}.{} takes {}, got {}", layer, option,
-       spatial == 1 ? "1 number" : "1 or 2 numbers", values.size());
+       spatial == 1 ? std::string("1 number") : fmt::format("1 or {} numbers", spatial), values.size());
 }
 
 }  // namespace dlb::nn

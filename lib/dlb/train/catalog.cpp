@@ -3,6 +3,7 @@
 #include "dlb/config/schema.h"
 #include "dlb/data/data_config.h"
 #include "dlb/data/dataset.h"
+#include "dlb/data/tokenizer.h"
 #include "dlb/data/transform.h"
 #include "dlb/metrics/metric.h"
 #include "dlb/model/constructs.h"
@@ -28,7 +29,16 @@ std::vector<Described> sections() {
   return {section<ConfigSections>("config", "The top level of a config"),
           section<data::DataConfig>("data", "Where samples come from and how they are prepared"),
           section<TrainSettings>("train", "Length of the run and everything around the updates"),
-          section<WeightsSettings>("weights", "Initial weights from a file")};
+          section<PhaseSettings>("phase",
+                                 "An entry of `train.phases`: an update with its own loss and parameters"),
+          section<LossSettings>(
+              "losses", "What may stand in `loss` beside the fields of the loss itself, or beside its name"),
+          section<MetricSettings>(
+              "metrics",
+              "What may stand in `metrics` beside the fields of the metric itself, or beside its name"),
+          section<WeightsSettings>("weights", "Initial weights from a file"),
+          section<ExpectSettings>("expect",
+                                  "A value of `expect`, whose key is SPLIT.NAME: test.accuracy, train.loss")};
 }
 
 }  // namespace
@@ -39,6 +49,8 @@ const std::vector<Category>& catalog() {
       {"source", "Data sources",
        "What `data.source` may be: one of these, or the name of a data set (`dlbench doctor` lists them).",
        describe_types(data::source_types())},
+      {"tokenizer", "Tokenizers", "What `tokenizer` of a text source may be.",
+       describe_types(data::tokenizer_types())},
       {"transform", "Transforms",
        "Steps of `data.transforms` (all splits) and `data.augment` (training batches only, before the "
        "transforms).",

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "dlb/io/safetensors.h"
+#include "dlb/train/term_sum.h"
 
 namespace dlb::train {
 
@@ -17,18 +18,21 @@ using MetricValues = std::map<std::string, double>;
 /// What has to be known besides tensors to go on as if nothing had happened. Random streams need no state of
 /// their own: they follow from the seed and these counters.
 struct RunState {
-  int64_t step = 0;         ///< updates done
-  int64_t epoch = 0;        ///< epochs completed
-  int64_t batch = 0;        ///< next batch of the current epoch
-  int64_t micro_steps = 0;  ///< batches seen in training
-  int64_t optimizer_steps = 0;
-  int64_t average_updates = 0;   ///< of the moving average of the weights
-  std::vector<double> schedule;  ///< Schedule::state()
+  int64_t step = 0;             ///< updates done
+  int64_t epoch = 0;            ///< epochs completed
+  int64_t batch = 0;            ///< next batch of the current epoch
+  int64_t micro_steps = 0;      ///< batches seen in training
+  int64_t average_updates = 0;  ///< of the moving average of the weights
+  struct Phase {
+    int64_t optimizer_steps = 0;
+    std::vector<double> schedule = {};  ///< Schedule::state()
+  };
+  std::vector<Phase> phases;
 
-  /// Training loss since the last record.
+  /// Training since the last record.
   struct Window {
-    double loss_sum = 0;
-    double loss_count = 0;
+    std::vector<TermSums> losses;  ///< by phase
+    TermSum reward;
   } window;
 
   int64_t evaluated = 0;   ///< the step of the last evaluation; 0 = none yet

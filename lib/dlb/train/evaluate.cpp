@@ -52,7 +52,7 @@ void load_weights(Experiment& experiment, const EvalOptions& o, const Target& ta
                         folder ? read_checkpoint(o.weights, false).model : io::read_safetensors(o.weights));
   } else if (target.checkpoint) {
     model::load_weights(*experiment.model, target.checkpoint->model);
-  } else if (!experiment.weights.from.empty()) {
+  } else if (!experiment.weights.empty()) {
     load_initial_weights(experiment);
   } else {
     throw Error(ErrorKind::kConfig, fmt::format("'{}' has no trained weights", o.target), {},
@@ -79,11 +79,11 @@ RunResult evaluate(const EvalOptions& o) {
   const std::string split = choose_split(o, *experiment);
   load_weights(*experiment, o, target);
   experiment->data->open();
-  const std::unique_ptr<data::Loader> loader = experiment->data->loader(split, false, experiment->seed);
+  Batches batches(*experiment, split, false);
 
   RunResult r;
   r.run = target.run;
-  r.metrics[split] = measure(*experiment, *loader);
+  r.metrics[split] = measure(*experiment, batches);
   r.status = "done";
   if (target.checkpoint) {
     r.steps = target.checkpoint->state.step;

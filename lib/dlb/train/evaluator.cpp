@@ -1,23 +1,64 @@
 #include "dlb/train/evaluator.h"
 
 namespace dlb::train {
+namespace {
 
-MetricValues measure(Experiment& experiment, data::Loader& loader, const std::function<bool()>& stop) {
+/// The passes of one batch: each program runs once, when the first that needs it asks.
+class Passes {
+ public:
+  Passes(Experiment& experiment, const data::Batch& batch) : experiment_(experiment), batch_(batch) {
+    outputs_.resize(experiment.model->programs());
+    done_.resize(outputs_.size(), false);
+  }
+  const Outputs& of(size_t program) {
+    if (!done_[program]) {
+      nn::Context context{false, experiment_.seed, 0};
+      outputs_[program] = experiment_.model->forward(context, batch_.inputs(), program);
+      done_[program] = true;
+    }
+    return outputs_[program];
+  }
+
+ private:
+  Experiment& experiment_;
+  const data::Batch& batch_;
+  std::vector<Outputs> outputs_;
+  std::vector<bool> done_;
+};
+
+}  // namespace
+
+void update_metric(NamedMetric& m, Inputs outputs, Inputs columns) {
+  const std::vector<Tensor> in = gather_values(m.uses.in, outputs, columns, nullptr);
+  const std::vector<Tensor> target = gather_values(m.uses.target, outputs, columns, in.data());
+  m.metric->update(in[0], target[0]);
+}
+
+MetricValues measure(Experiment& experiment, Batches& batches, const std::function<bool()>& stop) {
   const NoGrad no_grad;
   for (NamedMetric& m : experiment.metrics) m.metric->reset();
-  double loss_sum = 0;
-  double loss_count = 0;
-  loader.start(0);
-  while (const std::optional<data::Batch> batch = loader.next()) {
+  std::vector<TermSums> sums(experiment.evaluated.size());
+  TermSum reward;
+  batches.start(0);
+  while (const std::optional<data::Batch> batch = batches.next()) {
     if (stop && stop()) return {};
-    nn::Context context{false, experiment.seed, 0};
-    const Tensor prediction = experiment.model->forward(context, batch->inputs())[0];
-    const LossSum loss = experiment.loss->compute(prediction, batch->target());
-    loss_sum += loss.sum.item();
-    loss_count += loss.count.item();
-    for (NamedMetric& m : experiment.metrics) m.metric->update(prediction, batch->target());
+    Passes passes(experiment, *batch);
+    for (size_t i = 0; i < sums.size(); ++i) {
+      const Objective& objective = *experiment.evaluated[i].objective;
+      TermSums terms;
+      for (const LossSum& loss : objective.evaluate(passes.of(objective.program()), batch->columns))
+        terms.push_back({loss.sum.item(), loss.count.item()});
+      Objective::add(sums[i], terms);
+    }
+    for (NamedMetric& m : experiment.metrics) update_metric(m, passes.of(0), batch->columns);
+    if (experiment.plays()) {
+      const TermSum more = episode_rewards(*batch);
+      reward = {reward.sum + more.sum, reward.count + more.count};
+    }
   }
-  MetricValues values = {{"loss", loss_sum / loss_count}};
+  MetricValues values;
+  add_losses(experiment.evaluated, sums, values);
+  if (experiment.plays()) values["reward"] = reward.mean();
   for (const NamedMetric& m : experiment.metrics) values[m.name] = m.metric->value();
   return values;
 }

@@ -4,7 +4,6 @@
 #include <filesystem>
 
 #include "dlb/base/files.h"
-#include "dlb/base/log.h"
 #include "dlb/train/loading.h"
 
 namespace dlb::train {
@@ -14,23 +13,35 @@ std::unique_ptr<Experiment> Experiment::load(const std::string& file,
   return load(config::Document::load(file, overrides));
 }
 
-std::unique_ptr<Experiment> Experiment::load(config::Document document) {
+std::unique_ptr<Experiment> Experiment::load(config::Document document,
+                                             std::unique_ptr<data::DataModule> data) {
   auto experiment = std::make_unique<Experiment>();
+  experiment->data = std::move(data);
   experiment->document = std::move(document);
   Loading(*experiment).run();
   return experiment;
 }
 
 std::vector<std::string> Experiment::metric_names() const {
-  std::vector<std::string> names = {"loss"};
+  std::vector<std::string> names = loss_names(evaluated);
+  if (plays()) names.emplace_back("reward");
   for (const NamedMetric& m : metrics) names.push_back(m.name);
   return names;
 }
 
 bool Experiment::higher_is_better(const std::string& metric) const {
+  if (metric == "reward" && plays()) return true;
   const auto it =
       std::find_if(metrics.begin(), metrics.end(), [&](const NamedMetric& m) { return m.name == metric; });
   return it != metrics.end() && it->metric->higher_is_better();
+}
+
+std::vector<NamedObjective> Experiment::trained() const {
+  std::vector<NamedObjective> all;
+  for (const Phase& p : phases) {
+    if (p.objective) all.push_back({p.name, p.objective});
+  }
+  return all;
 }
 
 namespace {
@@ -63,18 +74,6 @@ std::string resolved_yaml(const Experiment& e) {
     entries.push_back({"base", {}, config::Node::string(base)});
   }
   return config::to_yaml(config::Node::map(std::move(entries)));
-}
-
-void load_initial_weights(Experiment& e) {
-  if (e.weights.from.empty()) return;
-  model::LoadOptions options;
-  options.strict = e.weights.strict;
-  options.prefix = e.weights.prefix;
-  for (const config::Node::Entry& entry : e.weights.map.entries())
-    options.names[entry.key] = entry.value.as_string();
-  const std::string path = files::join(e.base, e.weights.from);
-  const model::LoadReport report = model::load_weights(*e.model, io::read_safetensors(path), options);
-  log::info("{} of {} tensors from '{}'", report.loaded, e.model->variables().size(), path);
 }
 
 }  // namespace dlb::train

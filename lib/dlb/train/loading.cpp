@@ -5,7 +5,7 @@
 #include <limits>
 
 #include "dlb/base/files.h"
-#include "dlb/train/updater.h"
+#include "dlb/train/evaluator.h"
 
 namespace dlb::train {
 namespace {
@@ -19,39 +19,34 @@ bool usable_name(const std::string& name) {
                       [](unsigned char c) { return c < 0x20 || c == '/' || c == '\\' || c == 0x7F; });
 }
 
-Tensor meta(TensorSpec spec) {
-  spec.device = kMeta;
-  return Tensor::empty(spec);
-}
-
 }  // namespace
-
-template <class F>
-bool Loading::guarded(const Node& node, const F& body) {
-  try {
-    body();
-    return true;
-  } catch (Error& error) {
-    errors_.add(std::move(error.at(node.mark().str())));
-    return false;
-  }
-}
 
 void Loading::run() {
   read_vars();
   read_head();
   read_data();
-  read_model();
-  read_loss();
+  read_phases();
   read_metrics();
-  read_optimizer();
+  read_model();
+  if (e_.model) {
+    read_freeze();
+    read_init();
+    bind_phases();
+    bind_metrics();
+  }
   if (e_.data) sum_up();
-  read_schedule();
+  read_schedules();
   read_weights();
   check_metric_names();
   // A section that was not understood may not have come to the variables that it uses.
   if (errors_.empty()) check_variables_used();
   errors_.throw_if_any();
+}
+
+bool Loading::needs(const Node& section, std::string_view key) {
+  if (!section.is_null()) return true;
+  reader_.error(e_.document.root(), fmt::format("missing required key '{}' in the config", key));
+  return false;
 }
 
 Node Loading::node_at(std::initializer_list<std::string_view> path) const {
@@ -95,10 +90,12 @@ void Loading::read_head() {
 }
 
 void Loading::read_data() {
-  if (sections_.data.is_null()) return;
-  // The module resolves relative paths from a config in this folder.
-  const std::string config_file = files::join(e_.base, files::base_name(e_.file));
-  guarded(sections_.data, [&] { e_.data = data::DataModule::plan(reader_, sections_.data, config_file); });
+  if (!e_.data) {
+    if (!needs(sections_.data, "data")) return;
+    // The module resolves relative paths from a config in this folder.
+    const std::string config_file = files::join(e_.base, files::base_name(e_.file));
+    guarded(sections_.data, [&] { e_.data = data::DataModule::plan(reader_, sections_.data, config_file); });
+  }
   if (!e_.data) return;
   e_.data->facts(facts_);
   e_.monitor_split = e_.data->has("val") ? "val" : e_.data->has("test") ? "test" : "";
@@ -108,72 +105,56 @@ void Loading::read_model() {
   if (sections_.model.is_null()) return;
   model::ModelSource source;
   source.model = &sections_.model;
+  if (!sections_.models.is_null()) source.models = &sections_.models;
   if (!sections_.blocks.is_null()) source.blocks = &sections_.blocks;
+  for (const PhaseSource& phase : phases_) {
+    if (!phase.settings.run.is_null())
+      source.programs.push_back({phase.settings.name, &phase.settings.run, {}});
+  }
   if (!e_.data) return model::Model::check_steps(reader_, source, data::DataModule::fact_names());
+  size_t program = 0;
+  for (size_t i = 0; i < phases_.size(); ++i) {
+    const bool own = !phases_[i].settings.run.is_null();
+    std::vector<model::ValueRef>& wanted = own ? source.programs[program++].wanted : source.wanted;
+    if (e_.phases[i].objective) e_.phases[i].objective->want(wanted);
+  }
+  for (const NamedObjective& o : e_.evaluated) {
+    if (o.name.empty()) o.objective->want(source.wanted);
+  }
+  for (const NamedMetric& m : e_.metrics) want(m.uses, source.wanted);
   guarded(sections_.model, [&] {
     std::vector<model::NamedSpec> inputs;
-    const data::SampleSpec& sample = e_.data->spec();
-    for (size_t i = 0; i < sample.inputs; ++i)
-      inputs.push_back({sample.columns[i].name, data::batch_spec(sample.columns[i], e_.data->batch())});
+    for (const data::Column& c : e_.data->spec().input_columns())
+      inputs.push_back({c.name, data::batch_spec(c, e_.data->batch())});
     e_.model = model::Model::build(reader_, source, inputs);
-  });
-}
-
-Tensor Loading::prediction() const { return meta(e_.model->output_spec()); }
-Tensor Loading::target() const { return meta(data::batch_spec(e_.data->spec().target(), e_.data->batch())); }
-
-void Loading::read_loss() {
-  if (sections_.loss.is_null()) return;
-  const std::optional<config::Choice> choice = reader_.choice(sections_.loss, "loss");
-  if (choice) e_.loss = reader_.make(*choice, nn::loss_types(), "loss");
-  if (!e_.loss || !e_.model) return;
-  const int64_t classes = e_.data->spec().classes;
-  const TensorSpec& out = e_.model->output_spec();
-  // Where the ranks do not go together the loss itself says what it expects.
-  const bool scores = out.rank() >= 2 && out.rank() == target().rank() + 1;
-  if ((choice->name == "cross_entropy" || choice->name == "nll") && classes > 0 && scores &&
-      out.dim(1) < classes) {
-    errors_.add(sections_.loss.error(
-        fmt::format("{} gets {} scores per sample from the model, but the data has {} classes", choice->name,
-                    out.dim(1), classes),
-        "end the model with `- linear: $classes`"));
-    return;
-  }
-  const bool spread = classes > 0 && target().rank() == 1 && out.rank() > 2;
-  guarded(sections_.loss, [&] {
-    try {
-      e_.loss->compute(prediction(), target());
-    } catch (Error& error) {
-      if (spread && error.hint.empty())
-        error.hint = "one row of scores per sample is needed: put `- flatten` before the linear layers";
-      throw;
-    }
   });
 }
 
 void Loading::read_metrics() {
   const Node& node = sections_.metrics;
   if (node.is_null()) return;
+  const std::vector<std::string> modifiers = {"as", "in", "target"};
   const std::vector<Node> items = node.is_list() ? node.items() : std::vector<Node>{node};
   for (const Node& item : items) {
-    const std::string as = "as";
-    const std::optional<config::Choice> choice = reader_.choice(item, "metric", std::span(&as, 1));
+    const std::optional<config::Choice> choice = reader_.choice(item, "metric", modifiers);
     if (!choice) continue;
     NamedMetric metric{choice->name,
-                       reader_.make(*choice, metrics::metric_types(), "metric", std::span(&as, 1))};
-    if (!metric.metric) continue;
-    const Node* name = item.is_map() ? item.find(as) : nullptr;
-    if (name == nullptr && choice->body.is_map()) name = choice->body.find(as);
-    if (name != nullptr) {
+                       reader_.make(*choice, metrics::metric_types(), "metric", modifiers),
+                       {},
+                       item,
+                       choice->name};
+    if (!read_uses(reader_, item, choice->body, samples(), metric.uses) || !metric.metric) continue;
+    if (const Node* name = modifier(item, choice->body, "as")) {
       if (!name->is_string()) {
         reader_.error(*name, "`as` names the metric in records: expected text");
         continue;
       }
       metric.name = name->as_string();
     }
-    const std::vector<std::string> taken = {"step", "epoch",     "split",        "loss",
-                                            "lr",   "grad_norm", "samples_per_s"};
-    if (std::find(taken.begin(), taken.end(), metric.name) != taken.end()) {
+    std::vector<std::string> taken = {"step", "epoch", "split", "loss", "lr", "grad_norm", "samples_per_s"};
+    if (e_.plays()) taken.emplace_back("reward");
+    if (std::find(taken.begin(), taken.end(), metric.name) != taken.end() ||
+        metric.name.starts_with("loss/")) {
       reader_.error(item, fmt::format("'{}' is a name that every record has", metric.name),
                     "choose another one with `as: NAME`");
     } else if (std::any_of(e_.metrics.begin(), e_.metrics.end(),
@@ -181,19 +162,20 @@ void Loading::read_metrics() {
       reader_.error(item, fmt::format("metric '{}' is listed twice", metric.name),
                     "tell them apart with `as: NAME`");
     }
-    if (e_.model) {
-      guarded(item, [&] { metric.metric->update(prediction(), target()); });
-      metric.metric->reset();
-    }
     e_.metrics.push_back(std::move(metric));
   }
 }
 
-void Loading::read_optimizer() {
-  if (sections_.optimizer.is_null()) return;
-  e_.optimizer = reader_.make(sections_.optimizer, optim::optimizer_types(), "optimizer");
-  if (e_.optimizer && e_.model)
-    guarded(sections_.optimizer, [&] { e_.optimizer->attach(trainable(*e_.model)); });
+void Loading::bind_metrics() {
+  const std::vector<Tensor> outputs = meta_outputs(*e_.model, 0);
+  const std::vector<Tensor> columns = meta_columns(e_.data->spec(), e_.data->batch());
+  for (NamedMetric& m : e_.metrics) {
+    guarded(m.at, [&] {
+      bind_uses(m.uses, {m.type}, m.at, *e_.model, 0, e_.data->spec());
+      update_metric(m, outputs, columns);
+    });
+    m.metric->reset();
+  }
 }
 
 void Loading::sum_up() {
@@ -211,12 +193,17 @@ void Loading::sum_up() {
     t.steps = std::min(t.steps, by_epochs);
   if (!e_.model) return;
   t.params = e_.model->parameter_count();
+  for (const nn::Variable& v : e_.model->variables()) {
+    if (!v.trainable && !v.buffer) t.frozen += v.value.numel();
+  }
   for (const model::LayerReport& layer : e_.model->report()) {
     t.forward_flops += layer.flops;
     t.activation_bytes += layer.activation_bytes;
   }
   // The gradients with respect to inputs and to weights each cost about one forward pass.
-  t.step_flops = 3 * t.forward_flops * static_cast<double>(e_.train.accumulate);
+  double passes = 0;
+  for (const Phase& p : e_.phases) passes += static_cast<double>(p.times) / static_cast<double>(p.every);
+  t.step_flops = 3 * t.forward_flops * passes * static_cast<double>(e_.train.accumulate);
   size_t variables = 0, trained = 0;
   for (const nn::Variable& v : e_.model->variables()) {
     variables += v.value.spec().bytes();
@@ -228,34 +215,9 @@ void Loading::sum_up() {
   t.peak_bytes = variables + trained + t.activation_bytes +
                  batch_bytes * static_cast<size_t>(1 + e_.data->config().prefetch);
   if (e_.train.ema > 0) t.peak_bytes += trained;
-  if (e_.optimizer) {
-    for (const optim::State& s : e_.optimizer->state()) t.peak_bytes += s.value.spec().bytes();
-  }
-}
-
-void Loading::read_schedule() {
-  const Node node =
-      sections_.schedule.is_null() ? Node::string("constant", sections_.schedule.mark()) : sections_.schedule;
-  e_.schedule = reader_.make(node, optim::schedule_types(), "schedule");
-  if (!e_.schedule || !e_.optimizer || e_.totals.steps_per_epoch == 0) return;
-  guarded(sections_.schedule, [&] {
-    e_.schedule->prepare({e_.optimizer->lr, e_.totals.steps, e_.totals.steps_per_epoch});
-  });
-}
-
-void Loading::read_weights() {
-  if (sections_.weights.is_null()) return;
-  if (!reader_.read(sections_.weights, WeightsSettings::fields(), &e_.weights, "weights")) return;
-  const std::string path = files::join(e_.base, e_.weights.from);
-  if (!files::exists(path))
-    reader_.error(node_at({"weights", "from"}), fmt::format("there is no file '{}'", path));
-  const Node& map = e_.weights.map;
-  if (!map.is_null() && !map.is_map()) {
-    reader_.error(map, fmt::format("map must be a map of names, got {}", config::kind_phrase(map.kind())));
-    return;
-  }
-  for (const Node::Entry& entry : map.entries()) {
-    if (!entry.value.is_string()) reader_.error(entry.value, "expected the tensor's name in the file");
+  for (const Phase& p : e_.phases) {
+    if (!p.optimizer) continue;
+    for (const optim::State& s : p.optimizer->state()) t.peak_bytes += s.value.spec().bytes();
   }
 }
 
@@ -273,6 +235,13 @@ void Loading::check_metric_names() {
   };
   if (!best.empty()) check(best, node_at({"train", "checkpoint", "keep", "best"}));
   if (early.patience > 0) check(early.metric, node_at({"train", "early_stopping", "metric"}));
+  if (e_.data) {
+    std::vector<std::string> splits = {"train"};
+    for (const char* split : {"val", "test"}) {
+      if (e_.data->has(split)) splits.emplace_back(split);
+    }
+    e_.expect = read_expect(reader_, sections_.expect, splits, e_.metric_names());
+  }
 }
 
 void Loading::check_variables_used() {

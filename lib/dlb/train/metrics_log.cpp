@@ -4,6 +4,7 @@
 #include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "dlb/base/error.h"
 #include "dlb/base/log.h"
@@ -43,6 +44,24 @@ std::string to_json(const Record& r) {
     if (name != "loss") j[name] = number(value);
   }
   return j.dump();
+}
+
+MetricValues last_record(const std::string& path, const std::string& split) {
+  MetricValues values;
+  std::istringstream lines(files::read_all(path, size_t{1} << 32));
+  try {
+    for (std::string line; std::getline(lines, line);) {
+      const auto record = nlohmann::json::parse(line);
+      if (record.at("split") != split) continue;
+      values.clear();
+      for (const auto& [name, value] : record.items()) {
+        if (value.is_number()) values[name] = value.get<double>();
+      }
+    }
+  } catch (const nlohmann::json::exception& e) {
+    fail(ErrorKind::kData, "'{}' is damaged: {}", path, e.what());
+  }
+  return values;
 }
 
 MetricsLog::MetricsLog(const std::string& path, uint64_t bytes) : bytes_(cut(path, bytes)), out_(path) {}

@@ -24,6 +24,10 @@ struct Record {
 /// {"step": ..., "epoch": ..., "split": ..., "loss": ..., ...}; a value that is not finite becomes null.
 std::string to_json(const Record& record);
 
+/// The values of the last record of that split in a metrics.jsonl, empty when there is none. Errors: io,
+/// data.
+MetricValues last_record(const std::string& path, const std::string& split);
+
 /// Appends records to a file.
 class MetricsLog {
  public:

@@ -78,12 +78,11 @@ bool gradients_finite(std::span<const optim::Param> params) {
                      [](const optim::Param& p) { return all_finite(p.value.grad()); });
 }
 
-Blame find_nonfinite(model::Model& model, nn::Context context, Inputs inputs,
+Blame find_nonfinite(model::Model& model, nn::Context context, Inputs inputs, size_t program,
                      std::span<const optim::Param> params) {
   for (const Tensor& input : inputs) {
-    if (!all_finite(input))
-      return {fmt::format("the batch itself holds {} values that are not finite", count_nonfinite(input)),
-              {}};
+    if (all_finite(input)) continue;
+    return {fmt::format("the batch itself holds {} values that are not finite", count_nonfinite(input)), {}};
   }
   for (const optim::Param& p : params) {
     if (!all_finite(p.value)) return {fmt::format("parameter '{}' is not finite already", p.name), {}};
@@ -100,7 +99,7 @@ Blame find_nonfinite(model::Model& model, nn::Context context, Inputs inputs,
   });
   try {
     const NoGrad no_grad;
-    model.forward(context, inputs);
+    model.forward(context, inputs, program);
   } catch (const Found&) {
   }
   model.set_layer_hook({});

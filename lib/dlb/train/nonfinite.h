@@ -21,9 +21,10 @@ struct Blame {
   std::string where;    ///< "file:line" of the layer, "" when no layer is to blame
 };
 
-/// Runs the batch through the model again, in the same state of the random streams, and looks at each layer's
-/// output in turn; then, when all of them are finite, at the gradients that the optimizer's parameters hold.
-Blame find_nonfinite(model::Model& model, nn::Context context, Inputs inputs,
+/// Runs the batch through that program of the model again, in the same state of the random streams, and looks
+/// at each layer's output in turn; then, when all of them are finite, at the gradients that the optimizer's
+/// parameters hold.
+Blame find_nonfinite(model::Model& model, nn::Context context, Inputs inputs, size_t program,
                      std::span<const optim::Param> params);
 
 }  // namespace dlb::train

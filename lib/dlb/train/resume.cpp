@@ -59,10 +59,15 @@ std::vector<ConfigChange> config_changes(const Node& before, const Node& after) 
 }
 
 Change change_of(const std::string& key) {
-  constexpr std::array kFree = {"train.checkpoint", "train.log_every",
-                                "train.on_nan",     "data.threads",
-                                "data.prefetch",    "name",
-                                "description",      "base"};
+  constexpr std::array kFree = {"train.checkpoint",
+                                "train.log_every",
+                                "train.on_nan",
+                                "data.threads",
+                                "data.prefetch",
+                                "name",
+                                "description",
+                                "base",
+                                "expect"};
   constexpr std::array kExtend = {"train.epochs", "train.steps"};
   const auto covers = [&](const char* section) { return within(key, section); };
   if (std::any_of(kFree.begin(), kFree.end(), covers)) return Change::kFree;

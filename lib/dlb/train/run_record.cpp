@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <ctime>
 #include <fstream>
@@ -44,7 +45,36 @@ ordered_json metrics_json(const RunResult& r) {
   return out;
 }
 
+ordered_json expect_json(const RunResult& r) {
+  ordered_json out = ordered_json::array();
+  for (const Expectation& e : r.expect) {
+    ordered_json one = {{"name", e.split + "." + e.metric}};
+    if (std::isfinite(e.min)) one["min"] = e.min;
+    if (std::isfinite(e.max)) one["max"] = e.max;
+    one["value"] = number(e.value);
+    one["met"] = e.met();
+    out.push_back(std::move(one));
+  }
+  return out;
+}
+
+Expectation expectation_from(const ordered_json& j) {
+  Expectation e;
+  const auto name = j.at("name").get<std::string>();
+  const size_t dot = name.find('.');
+  e.split = name.substr(0, dot);
+  e.metric = dot == std::string::npos ? "" : name.substr(dot + 1);
+  if (j.contains("min")) j.at("min").get_to(e.min);
+  if (j.contains("max")) j.at("max").get_to(e.max);
+  if (!j.at("value").is_null()) j.at("value").get_to(e.value);
+  return e;
+}
+
 }  // namespace
+
+bool RunResult::as_expected() const {
+  return std::all_of(expect.begin(), expect.end(), [](const Expectation& e) { return e.met(); });
+}
 
 std::string utc_now() {
   const std::time_t now = std::time(nullptr);
@@ -56,13 +86,14 @@ std::string utc_now() {
 }
 
 std::string to_json(const RunResult& r) {
-  const ordered_json j = {{"run", r.run},
-                          {"status", r.status},
-                          {"steps", r.steps},
-                          {"epochs", r.epochs},
-                          {"seconds", number(r.seconds)},
-                          {"metrics", metrics_json(r)},
-                          {"params_hash", r.params_hash}};
+  ordered_json j = {{"run", r.run},
+                    {"status", r.status},
+                    {"steps", r.steps},
+                    {"epochs", r.epochs},
+                    {"seconds", number(r.seconds)},
+                    {"metrics", metrics_json(r)},
+                    {"params_hash", r.params_hash}};
+  if (!r.expect.empty()) j["expect"] = expect_json(r);
   return j.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
 }
 
@@ -90,6 +121,7 @@ void write_run_record(const std::string& path, const RunRecord& r) {
                     {"params_hash", r.result.params_hash}};
   if (r.best)
     j["best"] = {{"metric", r.best_metric}, {"value", number(r.best->value)}, {"step", r.best->step}};
+  if (!r.result.expect.empty()) j["expect"] = expect_json(r.result);
   if (!r.error.empty()) j["error"] = r.error;
   files::write_atomic(path, j.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n");
 }
@@ -118,6 +150,9 @@ std::optional<RunRecord> read_run_record(const std::string& path) {
         r.result.metrics[split][name] = value.is_null() ? NAN : value.get<double>();
     }
     j.at("params_hash").get_to(r.result.params_hash);
+    if (j.contains("expect")) {
+      for (const ordered_json& e : j.at("expect")) r.result.expect.push_back(expectation_from(e));
+    }
     return r;
   } catch (const ordered_json::exception& e) {
     fail(ErrorKind::kData, "'{}' is damaged: {}", path, e.what());

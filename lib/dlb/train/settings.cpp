@@ -33,6 +33,28 @@ Fields EarlyStoppingSettings::fields() {
   return list;
 }
 
+Fields PhaseSettings::fields() {
+  static const Field list[] = {
+      required<&PhaseSettings::name>("name", "what records call it"),
+      field<&PhaseSettings::run>(
+          "run", "the steps of its forward pass, over the inputs of the data; the model when absent"),
+      field<&PhaseSettings::loss>("loss", "what it minimises; the config's loss when absent"),
+      field<&PhaseSettings::update>(
+          "update",
+          "which parameters it updates: names of networks, or patterns with * and ?; all when absent"),
+      field<&PhaseSettings::optimizer>("optimizer",
+                                       "how; the config's optimizer, with a state of its own, when absent"),
+      field<&PhaseSettings::schedule>("schedule", "its learning rate over time; the config's when absent"),
+      field<&PhaseSettings::every>("every", "it takes part in one of that many updates, from the first",
+                                   positive()),
+      field<&PhaseSettings::times>("times", "how often it runs in an update, on the same batches",
+                                   between(1, 1000)),
+      field<&PhaseSettings::clip_norm>("clip_norm", "instead of `train.clip_norm`", non_negative()),
+      field<&PhaseSettings::clip_value>("clip_value", "instead of `train.clip_value`", non_negative()),
+  };
+  return list;
+}
+
 Fields TrainSettings::fields() {
   static const Field list[] = {
       field<&TrainSettings::epochs>(
@@ -63,6 +85,36 @@ Fields TrainSettings::fields() {
           one_of({"stop", "continue"})),
       field<&TrainSettings::log_every>("log_every", "updates between records of the training loss",
                                        positive()),
+      field<&TrainSettings::phases>(
+          "phases",
+          "list of updates with losses, parameters and optimizers of their own, done "
+          "one after the other for each batch; one update of everything when absent"),
+  };
+  return list;
+}
+
+Fields LossSettings::fields() {
+  static const Field list[] = {
+      field<&LossSettings::in>(
+          "in", "value or values of the model that it measures; the model's outputs when absent"),
+      field<&LossSettings::target>("target",
+                                   "column or columns of the data, values of the model, or a number; the "
+                                   "data's target columns when absent"),
+      field<&LossSettings::weight>(
+          "weight",
+          "factor of its mean in the sum of losses; 1 when absent (a list: the loss's own class weights)"),
+      field<&LossSettings::as>("as", "its name in records; the type's name when absent"),
+  };
+  return list;
+}
+
+Fields MetricSettings::fields() {
+  static const Field list[] = {
+      field<&MetricSettings::in>("in",
+                                 "value of the model that it measures; the model's first output when absent"),
+      field<&MetricSettings::target>(
+          "target", "column of the data or value of the model; the data's first target column when absent"),
+      field<&MetricSettings::as>("as", "its name in records; the type's name when absent"),
   };
   return list;
 }
@@ -75,7 +127,17 @@ Fields WeightsSettings::fields() {
           "strict", "names that are missing in the file, or that the model does not have, are errors"),
       field<&WeightsSettings::prefix>("prefix",
                                       "stands before every name in the file; names without it are left out"),
-      field<&WeightsSettings::map>("map", "name in the model: name in the file, where they differ"),
+      field<&WeightsSettings::map>("map",
+                                   "name in the model: name in the file, where they differ; each * stands "
+                                   "for any text, the same on both sides"),
+  };
+  return list;
+}
+
+Fields ExpectSettings::fields() {
+  static const Field list[] = {
+      field<&ExpectSettings::min>("min", "the least value"),
+      field<&ExpectSettings::max>("max", "the largest value"),
   };
   return list;
 }
@@ -89,14 +151,24 @@ Fields ConfigSections::fields() {
       field<&ConfigSections::seed>("seed", "where all random numbers follow from", non_negative()),
       field<&ConfigSections::vars>("vars", "values for $name and $(expressions)"),
       field<&ConfigSections::blocks>("blocks", "reusable parts of models"),
-      required<&ConfigSections::data>("data", "where samples come from and how they are prepared"),
+      field<&ConfigSections::data>("data", "where samples come from and how they are prepared"),
       required<&ConfigSections::model>("model", "the layers, in order"),
-      required<&ConfigSections::loss>("loss", "what is minimised"),
-      required<&ConfigSections::optimizer>("optimizer", "how the weights are updated"),
+      field<&ConfigSections::models>("models", "networks by name, for `call` in the model and in phases"),
+      field<&ConfigSections::loss>("loss",
+                                   "what is minimised: a loss, or a list of them, each with `weight`; not "
+                                   "needed where each phase has its own"),
+      field<&ConfigSections::optimizer>(
+          "optimizer", "how the weights are updated; not needed where each phase has its own"),
       field<&ConfigSections::schedule>("schedule", "the learning rate over time; constant when absent"),
       field<&ConfigSections::metrics>("metrics", "list of what evaluations measure besides the loss"),
       field<&ConfigSections::train>("train", "length of the run and everything around the updates"),
-      field<&ConfigSections::weights>("weights", "initial weights from a file"),
+      field<&ConfigSections::init>("init",
+                                   "list of {match: patterns, INITIALISER}: initial values of the parameters "
+                                   "whose names match; the first match wins"),
+      field<&ConfigSections::freeze>("freeze", "names or patterns of parameters that are not trained"),
+      field<&ConfigSections::weights>("weights", "initial weights from a file, or a list of files"),
+      field<&ConfigSections::expect>(
+          "expect", "what a finished run must reach, `test.accuracy: {min: 0.97}`; else the exit code is 3"),
   };
   return list;
 }

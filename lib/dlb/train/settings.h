@@ -1,9 +1,10 @@
 #pragma once
-/// \file The `train` and `weights` sections of a config.
+/// \file The sections of a config that have no folder of their own.
 
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "dlb/base/fields.h"
 #include "dlb/config/node.h"
@@ -31,6 +32,19 @@ struct EarlyStoppingSettings {
   static Fields fields();
 };
 
+/// An entry of `train.phases`: an update of its own, for models that need more than one loss.
+struct PhaseSettings {
+  std::string name;
+  config::Node run;   ///< steps; null: the model
+  config::Node loss;  ///< null: that of the config, as the next two
+  config::Node optimizer, schedule;
+  std::vector<std::string> update;  ///< patterns of parameter names, or names of networks; empty: all
+  int64_t every = 1;
+  int64_t times = 1;
+  std::optional<double> clip_norm, clip_value;
+  static Fields fields();
+};
+
 /// The `train` section. The run ends at `epochs` or `steps`, whichever comes first; with `steps` alone,
 /// epochs are unlimited.
 struct TrainSettings {
@@ -45,15 +59,33 @@ struct TrainSettings {
   EarlyStoppingSettings early_stopping;
   std::string on_nan = "stop";
   int64_t log_every = 50;
+  config::Node phases;
   static Fields fields();
 };
 
-/// The `weights` section: where the initial weights come from.
+/// What a loss may say besides its own fields; objective.cpp reads it.
+struct LossSettings {
+  config::Node in, target, weight, as;
+  static Fields fields();
+};
+/// What a metric may say besides its own fields.
+struct MetricSettings {
+  config::Node in, target, as;
+  static Fields fields();
+};
+
+/// The `weights` section, or an entry of it: where the initial weights come from.
 struct WeightsSettings {
   std::string from;  ///< a safetensors file, relative to the config's folder
   bool strict = true;
   std::string prefix;
-  config::Node map;  ///< name in the model -> name in the file
+  config::Node map;  ///< name in the model -> name in the file, either with `*`
+  static Fields fields();
+};
+
+/// What a value of `expect` must reach.
+struct ExpectSettings {
+  std::optional<double> min, max;
   static Fields fields();
 };
 
@@ -63,9 +95,9 @@ struct ConfigSections {
   std::string description;
   std::string base;
   int64_t seed = 1;
-  config::Node vars, blocks, data, model, loss, optimizer, schedule, metrics;
+  config::Node vars, blocks, data, model, models, loss, optimizer, schedule, metrics;
   TrainSettings train;
-  config::Node weights;
+  config::Node init, freeze, weights, expect;
   static Fields fields();
 };
 

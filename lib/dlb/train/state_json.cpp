@@ -28,37 +28,79 @@ double number(const json& j) {
   return (text == "-inf" ? -1 : 1) * std::numeric_limits<double>::infinity();
 }
 
+json sum_json(const TermSum& s) { return {number(s.sum), number(s.count)}; }
+TermSum sum_from(const json& j) { return {number(j.at(0)), number(j.at(1))}; }
+
+json phases_json(const std::vector<RunState::Phase>& phases) {
+  json out = json::array();
+  for (const RunState::Phase& p : phases) {
+    json schedule = json::array();
+    for (const double v : p.schedule) schedule.push_back(number(v));
+    out.push_back({{"optimizer_steps", p.optimizer_steps}, {"schedule", schedule}});
+  }
+  return out;
+}
+
+json window_json(const RunState::Window& window) {
+  json losses = json::array();
+  for (const TermSums& sums : window.losses) {
+    json terms = json::array();
+    for (const TermSum& s : sums) terms.push_back(sum_json(s));
+    losses.push_back(std::move(terms));
+  }
+  return {{"losses", losses}, {"reward", sum_json(window.reward)}};
+}
+
+RunState::Phase phase_from(const json& j) {
+  RunState::Phase p;
+  j.at("optimizer_steps").get_to(p.optimizer_steps);
+  for (const json& v : j.at("schedule")) p.schedule.push_back(number(v));
+  return p;
+}
+
+/// Also reads what versions without phases wrote.
+void read_phases(const json& j, RunState& s) {
+  const json& window = j.at("window");
+  if (!j.contains("phases")) {
+    s.phases = {phase_from(j)};
+    s.window.losses = {{{number(window.at("loss_sum")), number(window.at("loss_count"))}}};
+    return;
+  }
+  for (const json& p : j.at("phases")) s.phases.push_back(phase_from(p));
+  for (const json& terms : window.at("losses")) {
+    s.window.losses.emplace_back();
+    for (const json& t : terms) s.window.losses.back().push_back(sum_from(t));
+  }
+  s.window.reward = sum_from(window.at("reward"));
+}
+
 json best_json(const RunState::Best& b) { return {{"step", b.step}, {"value", number(b.value)}}; }
 RunState::Best best_from(const json& j) { return {j.at("step").get<int64_t>(), number(j.at("value"))}; }
 
 }  // namespace
 
 std::string state_to_json(const RunState& s, const std::map<std::string, std::string>& file_digests) {
-  json schedule = json::array();
-  for (const double v : s.schedule) schedule.push_back(number(v));
   json monitored = json::object();
   for (const auto& [name, value] : s.monitored) monitored[name] = number(value);
-  json j = {
-      {"format", kFormat},
-      {"step", s.step},
-      {"epoch", s.epoch},
-      {"batch", s.batch},
-      {"micro_steps", s.micro_steps},
-      {"optimizer_steps", s.optimizer_steps},
-      {"average_updates", s.average_updates},
-      {"schedule", schedule},
-      {"window", {{"loss_sum", number(s.window.loss_sum)}, {"loss_count", number(s.window.loss_count)}}},
-      {"evaluated", s.evaluated},
-      {"monitored", monitored},
-      {"best", best_json(s.best)},
-      {"early", best_json(s.early)},
-      {"evaluations_without_improvement", s.evaluations_without_improvement},
-      {"stopped", s.stopped},
-      {"metrics_bytes", s.metrics_bytes},
-      {"seconds", number(s.seconds)},
-      {"seed", s.seed},
-      {"config_sha256", s.config_sha256},
-      {"files", file_digests}};
+  json j = {{"format", kFormat},
+            {"step", s.step},
+            {"epoch", s.epoch},
+            {"batch", s.batch},
+            {"micro_steps", s.micro_steps},
+            {"average_updates", s.average_updates},
+            {"phases", phases_json(s.phases)},
+            {"window", window_json(s.window)},
+            {"evaluated", s.evaluated},
+            {"monitored", monitored},
+            {"best", best_json(s.best)},
+            {"early", best_json(s.early)},
+            {"evaluations_without_improvement", s.evaluations_without_improvement},
+            {"stopped", s.stopped},
+            {"metrics_bytes", s.metrics_bytes},
+            {"seconds", number(s.seconds)},
+            {"seed", s.seed},
+            {"config_sha256", s.config_sha256},
+            {"files", file_digests}};
   j["sha256"] = files::sha256_hex(j.dump());
   return j.dump(1);
 }
@@ -79,10 +121,8 @@ RunState state_from_json(std::string_view text, const std::string& name,
     j.at("epoch").get_to(s.epoch);
     j.at("batch").get_to(s.batch);
     j.at("micro_steps").get_to(s.micro_steps);
-    j.at("optimizer_steps").get_to(s.optimizer_steps);
     j.at("average_updates").get_to(s.average_updates);
-    for (const json& v : j.at("schedule")) s.schedule.push_back(number(v));
-    s.window = {number(j.at("window").at("loss_sum")), number(j.at("window").at("loss_count"))};
+    read_phases(j, s);
     j.at("evaluated").get_to(s.evaluated);
     for (const auto& [key, value] : j.at("monitored").items()) s.monitored[key] = number(value);
     s.best = best_from(j.at("best"));

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "dlb/train/expect.h"
+
 namespace dlb::train {
 
 struct TrainOptions {
@@ -45,6 +47,8 @@ struct RunResult {
   double seconds = 0;
   std::map<std::string, std::map<std::string, double>> metrics;  ///< split -> name -> value
   std::string params_hash;
+  std::vector<Expectation> expect;  ///< of a run that has come to its end, where the config expects something
+  bool as_expected() const;
 };
 
 /// Trains; returns when the run is done or was interrupted by SIGINT or SIGTERM. Errors: config and the like

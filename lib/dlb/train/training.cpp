@@ -61,48 +61,60 @@ RunResult Training::loop() {
 
 void Training::update() {
   const int64_t accumulate = experiment_.train.accumulate;
-  const int64_t batches = train_loader_->batches();
+  const int64_t batches = train_batches_->batches();
   const bool ends_epoch = state_.batch + accumulate >= batches;
   const bool logs = (state_.step + 1) % experiment_.train.log_every == 0 || ends_epoch ||
                     state_.step + 1 == experiment_.totals.steps;
-  if (!epoch_started_) train_loader_->start(state_.epoch, state_.batch);
+  if (!epoch_started_) train_batches_->start(state_.epoch, state_.batch);
   epoch_started_ = true;
   if (logs) {
     for (NamedMetric& m : experiment_.metrics) m.metric->reset();
   }
-  const std::optional<UpdateResult> done = updater_->update(*train_loader_, state_.micro_steps, logs);
+  std::optional<UpdateResult> done;
+  try {
+    done = updater_->update(*train_batches_, {state_.step, state_.micro_steps}, logs);
+  } catch (Error& e) {
+    e.in(fmt::format("at step {} of the training", state_.step + 1));
+    throw;
+  }
   DLB_CHECK(done.has_value());
   const int64_t epoch = state_.epoch;
   unsaved_ = true;
   ++state_.step;
-  state_.optimizer_steps = experiment_.optimizer->steps();
   state_.batch += done->batches;
   state_.micro_steps += done->batches;
-  state_.window.loss_sum += done->loss_sum;
-  state_.window.loss_count += done->loss_count;
+  add_window(*done);
   if (ends_epoch) {
     ++state_.epoch;
     state_.batch = 0;
     epoch_started_ = false;
   }
-  progress_->update(state_.step, epoch + 1, done->samples, done->loss(), done->lr);
-  if (logs) {
-    Record record{state_.step,
-                  epochs_done(),
-                  "train",
-                  {{"loss", state_.window.loss_sum / state_.window.loss_count}},
-                  done->lr,
-                  done->grad_norm,
-                  progress_->samples_per_s()};
+  progress_->update(state_.step, epoch + 1, done->samples, done->loss, done->lr);
+  if (logs) record_update(*done);
+  if (options_.on_update) options_.on_update(state_.step, done->loss);
+}
+
+void Training::add_window(const UpdateResult& done) {
+  RunState::Window& window = state_.window;
+  window.losses.resize(done.sums.size());
+  for (size_t i = 0; i < done.sums.size(); ++i) Objective::add(window.losses[i], done.sums[i]);
+  window.reward = {window.reward.sum + done.reward.sum, window.reward.count + done.reward.count};
+}
+
+void Training::record_update(const UpdateResult& done) {
+  Record record{state_.step, epochs_done(), "train", {}, done.lr, done.grad_norm, progress_->samples_per_s()};
+  add_losses(experiment_.trained(), state_.window.losses, record.values);
+  if (experiment_.plays()) record.values["reward"] = state_.window.reward.mean();
+  if (done.measured) {
     for (const NamedMetric& m : experiment_.metrics) record.values[m.name] = m.metric->value();
-    metrics_log_->write(record);
-    state_.window = {};
   }
-  if (options_.on_update) options_.on_update(state_.step, done->loss());
+  metrics_log_->write(record);
+  last_training_ = std::move(record.values);
+  state_.window = {};
 }
 
 bool Training::evaluation_due() const {
-  return monitor_loader_ && state_.step > 0 && state_.evaluated != state_.step &&
+  return monitor_batches_ && state_.step > 0 && state_.evaluated != state_.step &&
          (state_.step % eval_every_ == 0 || state_.step >= experiment_.totals.steps);
 }
 
@@ -112,7 +124,7 @@ bool Training::evaluate() {
   trim_cpu_allocator();
   const AverageScope average(updater_->average());
   const double train_loss = progress_->smoothed_loss();
-  const MetricValues values = measure(experiment_, *monitor_loader_, &SignalScope::stop_requested);
+  const MetricValues values = measure(experiment_, *monitor_batches_, &SignalScope::stop_requested);
   if (values.empty()) return false;
   unsaved_ = true;
   state_.evaluated = state_.step;
@@ -157,7 +169,8 @@ void Training::judge(const MetricValues& values) {
     }
   }
   const std::string watched = watched_metric();
-  experiment_.schedule->observe(values.at(watched), experiment_.higher_is_better(watched));
+  for (Phase& phase : experiment_.phases)
+    phase.schedule->observe(values.at(watched), experiment_.higher_is_better(watched));
 }
 
 /// What a plateau schedule listens to: the metric that the run is judged by.
@@ -182,22 +195,32 @@ RunResult Training::interrupted() {
 RunResult Training::finish() {
   trim_cpu_allocator();
   const AverageScope average(updater_->average());
-  const auto add = [&](const std::string& split, data::Loader& loader) {
-    final_metrics_[split] = measure(experiment_, loader, &SignalScope::stop_requested);
+  const auto add = [&](const std::string& split, Batches& batches) {
+    final_metrics_[split] = measure(experiment_, batches, &SignalScope::stop_requested);
     if (final_metrics_[split].empty()) return false;
     metrics_log_->write({state_.step, epochs_done(), split, final_metrics_[split], {}, {}, {}});
     return true;
   };
   progress_->clear();
   bool complete = true;
-  if (monitor_loader_ && state_.evaluated != state_.step)
-    complete = add(experiment_.monitor_split, *monitor_loader_);
-  if (complete && test_loader_) complete = add("test", *test_loader_);
+  if (monitor_batches_ && state_.evaluated != state_.step)
+    complete = add(experiment_.monitor_split, *monitor_batches_);
+  if (complete && test_batches_) complete = add("test", *test_batches_);
   if (!complete) final_metrics_.clear();
   progress_.reset();
   metrics_log_->sync();
+  if (complete && finished()) judge_run();
   write_record(complete ? "done" : "interrupted");
   return record_.result;
+}
+
+/// Compares what the run came to with `expect`.
+void Training::judge_run() {
+  std::map<std::string, MetricValues> values = final_metrics_;
+  if (state_.evaluated == state_.step) values[experiment_.monitor_split] = state_.monitored;
+  if (last_training_.empty()) last_training_ = last_record(folder_.metrics(), "train");
+  values["train"] = last_training_;
+  record_.result.expect = compare(experiment_.expect, values);
 }
 
 double Training::seconds() const {
@@ -206,7 +229,7 @@ double Training::seconds() const {
 
 double Training::epochs_done() const {
   return static_cast<double>(state_.epoch) +
-         static_cast<double>(state_.batch) / static_cast<double>(train_loader_->batches());
+         static_cast<double>(state_.batch) / static_cast<double>(train_batches_->batches());
 }
 
 }  // namespace dlb::train

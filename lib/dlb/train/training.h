@@ -36,6 +36,8 @@ class Training {
   void restore(Checkpoint checkpoint);
   void open_data();
   std::vector<io::NamedTensor> optimizer_tensors();
+  void add_window(const UpdateResult& done);
+  void record_update(const UpdateResult& done);
 
   RunResult loop();
   RunResult interrupted();
@@ -44,6 +46,7 @@ class Training {
   bool evaluation_due() const;
   bool evaluate();
   void judge(const MetricValues& values);
+  void judge_run();
   bool checkpoint_due() const;
   void save();
   bool finished() const { return state_.stopped || state_.step >= experiment_.totals.steps; }
@@ -60,18 +63,19 @@ class Training {
   std::optional<Checkpoint> from_;
   std::optional<Updater> updater_;
   RunState state_;
-  std::unique_ptr<data::Loader> train_loader_, monitor_loader_, test_loader_;
+  std::optional<Batches> train_batches_, monitor_batches_, test_batches_;
   std::optional<MetricsLog> metrics_log_;
   std::unique_ptr<Progress> progress_;
   int64_t eval_every_ = 1;
   int64_t checkpoint_every_ = 1;
   bool unsaved_ = false;        ///< something has happened since the newest checkpoint
   bool improved_ = false;       ///< the last evaluation was the best: keep its weights
-  bool epoch_started_ = false;  ///< the loader stands at state_.batch
+  bool epoch_started_ = false;  ///< the batches stand at state_.batch
   int lines_ = 0;               ///< of evaluations shown
   double seconds_before_ = 0;   ///< spent before this process took the run up
   std::chrono::steady_clock::time_point start_;
   std::map<std::string, MetricValues> final_metrics_;
+  MetricValues last_training_;  ///< of the last record of training
 };
 
 }  // namespace dlb::train

@@ -15,6 +15,9 @@ namespace {
 /// prefix.
 constexpr const char* kTrainedPrefix = "trained/";
 
+/// Stands before the names of a phase's optimizer state.
+std::string state_prefix(const Phase& phase) { return phase.name.empty() ? "" : phase.name + "/"; }
+
 void assign_from(const io::Safetensors& file, const std::string& name, const Tensor& to) {
   const Tensor* from = file.find(name);
   if (from == nullptr) fail(ErrorKind::kData, "the checkpoint has no '{}' among its optimizer state", name);
@@ -60,29 +63,39 @@ void Training::open_data() {
     }
   }
   record_.data = checksums;
-  train_loader_ = data.loader("train", true, experiment_.seed);
+  train_batches_.emplace(experiment_, "train", true);
   const std::string& monitor = experiment_.monitor_split;
-  if (!monitor.empty()) monitor_loader_ = data.loader(monitor, false, experiment_.seed);
-  if (monitor != "test" && data.has("test")) test_loader_ = data.loader("test", false, experiment_.seed);
+  if (!monitor.empty()) monitor_batches_.emplace(experiment_, monitor, false);
+  if (monitor != "test" && data.has("test")) test_batches_.emplace(experiment_, "test", false);
 }
 
 void Training::restore(Checkpoint checkpoint) {
   state_ = std::move(checkpoint.state);
-  optim::Optimizer& optimizer = *experiment_.optimizer;
-  for (const optim::State& s : optimizer.state()) assign_from(checkpoint.optimizer, s.name, s.value);
-  optimizer.set_steps(state_.optimizer_steps);
+  if (state_.phases.size() != experiment_.phases.size()) {
+    fail(ErrorKind::kData, "the checkpoint is of {} phases, the config has {}", state_.phases.size(),
+         experiment_.phases.size());
+  }
+  for (size_t i = 0; i < state_.phases.size(); ++i) {
+    Phase& phase = experiment_.phases[i];
+    for (const optim::State& s : phase.optimizer->state())
+      assign_from(checkpoint.optimizer, state_prefix(phase) + s.name, s.value);
+    phase.optimizer->set_steps(state_.phases[i].optimizer_steps);
+    phase.schedule->set_state(state_.phases[i].schedule);
+  }
   if (optim::ParameterAverage* average = updater_->average()) {
     for (const optim::Param& p : updater_->params())
       assign_from(checkpoint.optimizer, kTrainedPrefix + p.name, p.value.detach());
     average->set_updates(state_.average_updates);
   }
-  experiment_.schedule->set_state(state_.schedule);
   seconds_before_ = state_.seconds;
 }
 
 std::vector<io::NamedTensor> Training::optimizer_tensors() {
   std::vector<io::NamedTensor> tensors;
-  for (const optim::State& s : experiment_.optimizer->state()) tensors.push_back({s.name, s.value});
+  for (const Phase& phase : experiment_.phases) {
+    for (const optim::State& s : phase.optimizer->state())
+      tensors.push_back({state_prefix(phase) + s.name, s.value});
+  }
   // Called while the averages stand in for the weights.
   if (optim::ParameterAverage* average = updater_->average()) {
     const std::vector<Tensor>& trained = average->averages();
@@ -97,7 +110,9 @@ void Training::save() {
   metrics_log_->sync();
   state_.metrics_bytes = metrics_log_->bytes();
   state_.seconds = seconds();
-  state_.schedule = experiment_.schedule->state();
+  state_.phases.clear();
+  for (const Phase& phase : experiment_.phases)
+    state_.phases.push_back({phase.optimizer->steps(), phase.schedule->state()});
   if (updater_->average() != nullptr) state_.average_updates = updater_->average()->updates();
   {
     const AverageScope average(updater_->average());
