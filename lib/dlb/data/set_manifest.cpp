@@ -88,9 +88,13 @@ std::string sha256_of(const std::string& path) {
   throw Error(ErrorKind::kIo, std::move(message), {}, std::move(hint));
 }
 
-/// `use` with the keys of `changes` in place of its own.
+/// `use` with the keys of `changes` in place of its own, or the source that a key `use` among them names.
 config::Node with_changes(const config::Node& use, const config::Node& changes) {
   if (changes.is_null()) return use;
+  if (const config::Node* other = changes.find("use")) {
+    if (changes.entries().size() == 1) return *other;
+    throw changes.error("`use` names another source with all its fields; nothing else stands beside it");
+  }
   const config::Node::Entry& chosen = use.entries().front();
   std::vector<config::Node::Entry> merged;
   if (chosen.value.is_map()) merged = chosen.value.entries();

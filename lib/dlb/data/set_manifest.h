@@ -44,8 +44,9 @@ struct SetManifest {
 };
 
 /// The source of such a manifest: what `use` says, with the keys of `changes` (a map or null) in place of its
-/// own, and relative paths below the folder where the files are: `dir`, `dir`/NAME, $DLBENCH_DATA/NAME,
-/// $DLBENCH_DATA, the manifest's folders, and nowhere else than `dir` where that is given.
+/// own, or another source on the same files where `changes` is {use: SOURCE}; relative paths are below the
+/// folder where the files are: `dir`, `dir`/NAME, $DLBENCH_DATA/NAME, $DLBENCH_DATA, the manifest's folders,
+/// and nowhere else than `dir` where that is given.
 class SetSource final : public Source {
  public:
   SetSource(SetManifest manifest, config::Node changes, SourceOptions options)
