@@ -71,8 +71,8 @@ TEST_CASE("items are split at random by their seed, or at the end; each is in on
             options + "}}\n",
         folder.path());
     std::string found;
-    for (const auto& row : samples_of(*module, split)["tokens"])
-      found += static_cast<char>('a' + row.at(1) - 3);
+    const auto rows = samples_of(*module, split);
+    for (const auto& row : rows.at("tokens")) found += static_cast<char>('a' + row.at(1) - 3);
     return found;
   };
   CHECK(letters(", split: last", "train") == "abcdefghijklmnopqr");
@@ -314,7 +314,8 @@ TEST_CASE("published texts have the published numbers") {
   CHECK(trec->size("test") == 500);
   CHECK(trec->spec().classes == 6);
   std::vector<int64_t> counts(6);
-  for (const auto& row : samples_of(*trec, "test")["label"]) ++counts.at(static_cast<size_t>(row[0]));
+  const auto rows = samples_of(*trec, "test");
+  for (const auto& row : rows.at("label")) ++counts.at(static_cast<size_t>(row[0]));
   CHECK(counts == std::vector<int64_t>{138, 94, 9, 65, 81, 113});
   auto subj = plan("source: {labelled_lines: {train: " + folder + "/subj.all, encoding: latin-1}}\n");
   CHECK(subj->size("train") == 10000);

@@ -229,8 +229,9 @@ std::unique_ptr<Loader> DataModule::loader(const std::string& split, bool traini
 
 const std::vector<std::string>& DataModule::fact_names() {
   static const std::vector<std::string> names = {
-      "classes", "channels", "height", "width", "features", "length",  "train_size", "vocab",
-      "context", "users",    "items",  "nodes", "edges",    "outputs", "actions",    "target_length"};
+      "classes",    "channels", "height", "width",   "features",     "length", "train_size",
+      "vocab",      "context",  "users",  "items",   "nodes",        "edges",  "outputs",
+      "categories", "tables",   "rows",   "actions", "target_length"};
   return names;
 }
 

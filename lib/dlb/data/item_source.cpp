@@ -169,7 +169,8 @@ void ItemSource::load() {
   assign_splits();
   const TextFeed training = [this](const std::function<void(std::string_view)>& take) {
     each_item([&](size_t s, const TextItem& item) {
-      if (s == 0) vocabulary_text(item, take);
+      // Made-up texts have one alphabet, which a small training split may not show.
+      if (s == 0 || made_up("train") >= 0) vocabulary_text(item, take);
     });
   };
   tokenizer_ = builder_->make(training, special_tokens());

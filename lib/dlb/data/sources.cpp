@@ -1,10 +1,17 @@
 #include <algorithm>
 
 #include "dlb/base/files.h"
+#include "dlb/data/array_source.h"
 #include "dlb/data/audio_folder.h"
 #include "dlb/data/cart_pole.h"
+#include "dlb/data/clicks.h"
 #include "dlb/data/csv_source.h"
 #include "dlb/data/dataset.h"
+#include "dlb/data/graph_source.h"
+#include "dlb/data/graphs.h"
+#include "dlb/data/grid_world.h"
+#include "dlb/data/idx_source.h"
+#include "dlb/data/interactions.h"
 #include "dlb/data/embedded.h"
 #include "dlb/data/graphs.h"
 #include "dlb/data/grid_world.h"
@@ -46,6 +53,11 @@ std::span<const SourceType> source_types() {
       type_info<Source, GridWorldSource>("grid_world",
                                          "reinforcement learning: walk from S to G on a board of fields"),
       type_info<Source, CsvSource>("csv", "rows of text files, with numbers and categories"),
+      type_info<Source, NumpySource>("numpy", "arrays of npy and npz files"),
+      type_info<Source, SafetensorsSource>("safetensors", "tensors of safetensors files"),
+      type_info<Source, GraphSource>("graph", "a graph from text files, whose nodes are classified"),
+      type_info<Source, InteractionsSource>("interactions", "ratings of items by users"),
+      type_info<Source, CriteoSource>("criteo", "clicks, numbers and categories of the Criteo format"),
       type_info<Source, SyntheticSource>("synthetic",
                                          "made-up samples that a model can learn, for tests and benchmarks"),
       type_info<Source, RandomSource>("random", "columns of random numbers of any shape and type"),
@@ -56,6 +68,7 @@ std::span<const SourceType> source_types() {
       type_info<Source, SequencesSource>("sequences",
                                          "made-up tasks on sequences of tokens: copy, sort, parity, ..."),
       type_info<Source, TreesSource>("trees", "made-up arithmetic expressions as trees, with their value"),
+      type_info<Source, ClicksSource>("clicks", "made-up clicks, with numbers and categories"),
       type_info<Source, GraphsSource>("graphs", "made-up small graphs with a class each"),
       type_info<Source, TextSource>("text", "windows of running text, for language models"),
       type_info<Source, LinesSource>("lines",

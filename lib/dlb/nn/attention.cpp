@@ -85,6 +85,16 @@ Tensor attend_packed(Context& c, const AttentionForm& form, const Tensor& qkv, c
                      const Tensor& lengths) {
   const int64_t parts = form.heads + 2 * form.kv_heads;
   const Tensor split = reshape(qkv, {qkv.dim(0), qkv.dim(1), parts, form.head_dim});
+  if (!mask.defined() && !lengths.defined()) {
+    AttentionOptions o;
+    o.causal = form.causal;
+    if (c.training && form.dropout > 0) {
+      o.key = c.next_key(RngPurpose::kDropout);
+      o.dropout = form.dropout;
+    }
+    return reshape(packed_attention(split, form.heads, form.kv_heads, o),
+                   {qkv.dim(0), qkv.dim(1), form.heads * form.head_dim});
+  }
   return attend(c, form, narrow(split, 2, 0, form.heads), narrow(split, 2, form.heads, form.kv_heads),
                 narrow(split, 2, form.heads + form.kv_heads, form.kv_heads), mask, lengths);
 }

@@ -2,6 +2,7 @@
 /// \file Fully connected layers.
 
 #include "dlb/nn/layer.h"
+#include "dlb/ops/matmul.h"
 
 namespace dlb::nn {
 
@@ -16,6 +17,8 @@ struct Linear : Layer {
 
   void build(Build& b) override;
   Tensor forward(Context& c, const Tensor& x) override;
+  /// The same of gelu(x), which is not kept for the backward pass.
+  Tensor forward_gelu(const Tensor& x) const { return gelu_linear(x, weight_, bias_); }
 
  private:
   Tensor weight_, bias_;
