@@ -113,11 +113,6 @@ void Builder::loop(Item& item, List& list, const Env& env) {
   set_facts(facts, item.inputs.front());
   const Status status = read_fields(item.choice.body, Loop::fields(), &fields, "loop", facts);
   bool good = status == Status::kGood;
-  if (status != Status::kWrong && !fields.max) {
-    record(item.choice.name_node.error("loop needs `max`, the most iterations there may be",
-                                       "without a bound a wrong condition would run forever"));
-    good = false;
-  }
   if (item.inputs.size() != 1) {
     record(item.in->error(fmt::format("loop takes 1 input, got {}", item.inputs.size()),
                           "name further values by `carry`"));
@@ -174,7 +169,7 @@ void Builder::loop(Item& item, List& list, const Env& env) {
   });
   std::vector<Value> outputs(std::max<size_t>(carries.size(), 1), kUnknown);
   if (good) {
-    repeat_rows(row + 1, *fields.max);
+    repeat_rows(row + 1, fields.max);
     std::vector<Value> results;
     std::vector<std::string> names;
     std::vector<Formula> start;
@@ -184,7 +179,7 @@ void Builder::loop(Item& item, List& list, const Env& env) {
       start.push_back(std::move(*c.start));
     }
     Inner body = inner_program(frame, results, wants);
-    outputs = add_step(std::make_unique<LoopLayer>(name, std::move(start), std::move(condition), *fields.max,
+    outputs = add_step(std::make_unique<LoopLayer>(name, std::move(start), std::move(condition), fields.max,
                                                    std::move(body), names),
                        wants.values, starts, row, item);
   }
@@ -299,6 +294,7 @@ void Builder::scan(Item& item, List& list, const Env& env) {
       const NoGrad no_grad;
       const std::vector<Tensor> parts(static_cast<size_t>(steps), meta(v));
       metas_out.push_back(stack(parts, std::min<int64_t>(fields.axis, meta(v).rank())));
+      model_->trace_->report[row].activation_bytes += metas_out.back().spec().bytes();
     }
     metas_out.insert(metas_out.end(), starts.begin(), starts.end());
     Inner body = inner_program(frame, results, wants);
