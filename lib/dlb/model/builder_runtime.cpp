@@ -18,7 +18,7 @@ Builder::List Builder::around(const List& list, Value input) const {
   view.prefix = list.prefix;
   view.depth = list.depth;
   view.current = input;
-  view.values["input"] = {input};
+  if (input != kNone) view.values["input"] = {input};
   return view;
 }
 
@@ -46,6 +46,7 @@ std::vector<Builder::Carry> Builder::read_carries(const Item& item, const Node& 
     c.start = formula(entry.value, around, env, wants);
     if (c.start) {
       try {
+        const NoGrad no_grad;
         Outputs start = c.start->tensors(context_, metas(wants.values));
         if (start.size() != 1)
           throw entry.value.error(fmt::format("'{}' must start as one tensor, got {}", c.name, start.size()));
@@ -143,7 +144,7 @@ void Builder::loop(Item& item, List& list, const Env& env) {
   std::optional<Formula> condition;
   inside(frame, frame_, [&] {
     List body = inner(list, name, "", kUnknown);
-    body.values["input"] = {item.inputs.front()};
+    if (item.inputs.front() != kNone) body.values["input"] = {item.inputs.front()};
     carry_values(carries, starts, body);
     if (!carries.empty()) body.current = carries.front().value;
     if (!fields.condition.is_null()) {
@@ -261,7 +262,7 @@ void Builder::scan(Item& item, List& list, const Env& env) {
   std::vector<Value> emitted;
   inside(frame, frame_, [&] {
     List body = inner(list, name, "", kUnknown);
-    body.values["input"] = {item.inputs.front()};
+    if (item.inputs.front() != kNone) body.values["input"] = {item.inputs.front()};
     carry_values(carries, starts, body);
     for (size_t i = 0; i < slices.size(); ++i) {
       const Value slice = slices[i].defined() ? new_value(slices[i]) : kUnknown;
@@ -340,7 +341,7 @@ std::vector<Builder::Value> Builder::branch_values(const Node& steps_of, List& b
     } else {
       body.current = own;
     }
-    body.values["input"] = {body.current};
+    if (own != kNone) body.values["input"] = {body.current};
     steps(steps_of, body, env);
     if (emit.empty()) results.push_back(body.current);
     for (const Node& name : emit) results.push_back(lookup_one(name, body));
