@@ -324,3 +324,28 @@ TEST_CASE("published texts have the published numbers") {
   CHECK(makemore->spec().facts.at("vocab") == 29);
   CHECK(makemore->spec().columns[0].spec.dim(0) == 16);
 }
+
+TEST_CASE("any bytes as a file of text are read or refused with its name") {
+  TempFolder folder;
+  int read = 0, refused = 0;
+  for (uint64_t seed = 0; seed < 40; ++seed) {
+    std::string bytes = seed % 2 == 0 ? random_bytes(seed, 400) : random_text(seed, 200);
+    for (size_t i = 7; i < bytes.size(); i += 23) bytes[i] = "\t\n 0"[i % 4];
+    write(folder / "t", bytes);
+    for (const char* source :
+         {"text: {train: t, context: 8", "lines: {train: t", "labelled_lines: {train: t",
+          "sentence_pairs: {train: t", "tagged: {train: t", "tagged: {train: t, task: vowels"}) {
+      for (const char* more :
+           {"}", ", encoding: latin-1}", ", encoding: bytes, tokenizer: byte}",
+            ", encoding: bytes, tokenizer: {word: {min_count: 2}}}", ", tokenizer: {bpe: 300}}"}) {
+        CAPTURE(seed, source, more);
+        const std::string report =
+            plan_report(std::string("source: {") + source + more + "}\n", folder.path());
+        (report == "no error" ? read : refused) += 1;
+        if (report != "no error") CHECK_THAT(report, Contains("error: "));
+      }
+    }
+  }
+  CHECK(read > 100);
+  CHECK(refused > 100);
+}

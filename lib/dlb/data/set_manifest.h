@@ -1,6 +1,6 @@
 #pragma once
-/// \file Manifests of data sets that an inline source reads: the files with their checksums, and the source to
-/// use on them. The format is described in datasets/README.md.
+/// \file Manifests of data sets that an inline source reads: the files with their checksums, and the source
+/// to use on them. The format is described in datasets/README.md.
 
 #include <map>
 #include <memory>
@@ -44,8 +44,9 @@ struct SetManifest {
 };
 
 /// The source of such a manifest: what `use` says, with the keys of `changes` (a map or null) in place of its
-/// own, and relative paths below the folder where the files are: `dir`, `dir`/NAME, $DLBENCH_DATA/NAME,
-/// $DLBENCH_DATA, the manifest's folders, and nowhere else than `dir` where that is given.
+/// own, or another source on the same files where `changes` is {use: SOURCE}; relative paths are below the
+/// folder where the files are: `dir`, `dir`/NAME, $DLBENCH_DATA/NAME, $DLBENCH_DATA, the manifest's folders,
+/// and nowhere else than `dir` where that is given.
 class SetSource final : public Source {
  public:
   SetSource(SetManifest manifest, config::Node changes, SourceOptions options)
