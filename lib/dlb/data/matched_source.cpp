@@ -22,9 +22,11 @@ class ByClass {
       labels_.push_back(label);
       classes_.at(static_cast<size_t>(label)).push_back(i);
     }
-    const auto filled = std::count_if(classes_.begin(), classes_.end(), [](const auto& c) { return !c.empty(); });
+    const auto filled =
+        std::count_if(classes_.begin(), classes_.end(), [](const auto& c) { return !c.empty(); });
     if (filled < 2)
-      fail(ErrorKind::kData, "{}: all {} samples are of one class; at least two are needed", source, from_->size());
+      fail(ErrorKind::kData, "{}: all {} samples are of one class; at least two are needed", source,
+           from_->size());
   }
   int64_t size() const { return from_->size(); }
   int64_t label(int64_t index) const { return labels_[static_cast<size_t>(index)]; }
@@ -58,13 +60,14 @@ class ByClass {
 /// Draws from the epoch's stream for training, and from the sample's own otherwise.
 class Matched : public Dataset {
  public:
-  Matched(const char* source, std::shared_ptr<const Dataset> from, SampleSpec spec, bool training, int64_t seed)
+  Matched(const char* source, std::shared_ptr<const Dataset> from, SampleSpec spec, bool training,
+          int64_t seed)
       : by_class_(source, std::move(from)), spec_(std::move(spec)), training_(training), seed_(seed) {}
   int64_t size() const override { return by_class_.size(); }
   const SampleSpec& spec() const override { return spec_; }
   void read(int64_t index, void* const* columns) const override {
-    RandomStream random(
-        {static_cast<uint64_t>(seed_), RngPurpose::kSynthetic, training_ ? 0U : 1U, static_cast<uint32_t>(index)});
+    RandomStream random({static_cast<uint64_t>(seed_), RngPurpose::kSynthetic, training_ ? 0U : 1U,
+                         static_cast<uint32_t>(index)});
     put(index, random, columns);
   }
   void draw(int64_t index, RandomStream& random, void* const* columns) const override {
@@ -123,8 +126,8 @@ class TripletsDataset final : public Matched {
   }
 };
 
-Column renamed(Column column, const char* name) {
-  column.name = name;
+Column renamed(Column column, std::string name) {
+  column.name = std::move(name);
   return column;
 }
 
@@ -140,9 +143,10 @@ void MatchedSource::bind(const SourceOptions& options) {
 
 SampleSpec MatchedSource::spec() {
   const SampleSpec from = source_->spec();
-  if (from.inputs != 1 || from.columns.size() != 2 || from.classes < 2 || from.input().collate != Collate::kStack ||
-      from.target().spec.rank() != 0) {
-    throw of.error(fmt::format("{}: expected a source of samples of one size with a class each, such as digits", name()));
+  if (from.inputs != 1 || from.columns.size() != 2 || from.classes < 2 ||
+      from.input().collate != Collate::kStack || from.target().spec.rank() != 0) {
+    throw of.error(fmt::format(
+        "{}: expected a source of samples of one size with a class each, such as digits", name()));
   }
   SampleSpec spec = columns(from.input());
   spec.facts = from.facts;
@@ -157,7 +161,8 @@ Fields PairsSource::fields() {
   static const Field list[] = {
       required<&PairsSource::of>("of", "the source of the samples, with a class each"),
       field<&PairsSource::same>("same", "probability that both are of one class", between(0, 1)),
-      field<&PairsSource::target>("target", "binary: 1 or 0 as [1]; sign: 1 or -1; class: number of class 1 or 0",
+      field<&PairsSource::target>("target",
+                                  "binary: 1 or 0 as [1]; sign: 1 or -1; class: number of class 1 or 0",
                                   one_of({"binary", "sign", "class"})),
       field<&PairsSource::seed>("seed", "seed of the pairs of splits that are not training", non_negative()),
   };
@@ -183,7 +188,8 @@ std::shared_ptr<const Dataset> PairsSource::make(std::shared_ptr<const Dataset> 
 Fields TripletsSource::fields() {
   static const Field list[] = {
       required<&TripletsSource::of>("of", "the source of the samples, with a class each"),
-      field<&TripletsSource::seed>("seed", "seed of the triplets of splits that are not training", non_negative()),
+      field<&TripletsSource::seed>("seed", "seed of the triplets of splits that are not training",
+                                   non_negative()),
   };
   return list;
 }
@@ -191,7 +197,9 @@ Fields TripletsSource::fields() {
 SampleSpec TripletsSource::columns(const Column& input) const {
   SampleSpec spec;
   spec.inputs = 3;
-  spec.columns = {renamed(input, "anchor"), renamed(input, "positive"), renamed(input, "negative"),
+  spec.columns = {renamed(input, "anchor"),
+                  renamed(input, "positive"),
+                  renamed(input, "negative"),
                   {"label", make_spec({}, DType::kInt64)}};
   return spec;
 }

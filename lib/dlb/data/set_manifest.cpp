@@ -57,8 +57,9 @@ void read_files(config::Reader& reader, SetManifest& manifest) {
     SetFile file;
     if (!reader.read(item, SetFile::fields(), &file, "files")) continue;
     if (!is_sha256(file.sha256)) {
-      reader.error(item, fmt::format("sha256 '{}' is no SHA-256 checksum: expected 64 lower-case hexadecimal digits",
-                                     file.sha256));
+      reader.error(
+          item, fmt::format("sha256 '{}' is no SHA-256 checksum: expected 64 lower-case hexadecimal digits",
+                            file.sha256));
     }
     if (!stays_below(file.file))
       reader.error(item, fmt::format("file '{}' must be a path below the set's folder", file.file));
@@ -84,7 +85,8 @@ std::string sha256_of(const std::string& path) {
   } else if (!manifest.source.empty()) {
     hint = fmt::format("fetch its files from {}", manifest.source);
   }
-  hint += fmt::format(", or point data.dir or DLBENCH_DATA at a folder that has {}", manifest.files.front().file);
+  hint +=
+      fmt::format(", or point data.dir or DLBENCH_DATA at a folder that has {}", manifest.files.front().file);
   throw Error(ErrorKind::kIo, std::move(message), {}, std::move(hint));
 }
 
@@ -102,8 +104,8 @@ config::Node with_changes(const config::Node& use, const config::Node& changes) 
     std::erase_if(merged, [&](const config::Node::Entry& e) { return e.key == change.key; });
     merged.push_back(change);
   }
-  return config::Node::map({{chosen.key, chosen.key_mark, config::Node::map(std::move(merged), chosen.value.mark())}},
-                           use.mark());
+  return config::Node::map(
+      {{chosen.key, chosen.key_mark, config::Node::map(std::move(merged), chosen.value.mark())}}, use.mark());
 }
 
 }  // namespace
@@ -112,7 +114,8 @@ bool SetManifest::is_one(std::string_view text) {
   return text.starts_with("use:") || text.find("\nuse:") != std::string_view::npos;
 }
 
-std::optional<SetManifest> SetManifest::parse(ErrorList& errors, std::string_view text, const std::string& name) {
+std::optional<SetManifest> SetManifest::parse(ErrorList& errors, std::string_view text,
+                                              const std::string& name) {
   const size_t before = errors.size();
   try {
     const config::Document document = config::Document::parse(text, name);
@@ -122,9 +125,10 @@ std::optional<SetManifest> SetManifest::parse(ErrorList& errors, std::string_vie
     if (reader.read(document.root(), fields(), &manifest, "the manifest")) {
       read_files(reader, manifest);
       if (!manifest.use.is_map() || manifest.use.entries().size() != 1) {
-        reader.error(manifest.use, fmt::format("use: expected one source with its fields, such as {{image_folder: "
-                                               "{{path: x.zip}}}}, found {}",
-                                               manifest.use.brief()));
+        reader.error(manifest.use,
+                     fmt::format("use: expected one source with its fields, such as {{image_folder: "
+                                 "{{path: x.zip}}}}, found {}",
+                                 manifest.use.brief()));
       }
     }
     if (errors.size() == before) return manifest;
@@ -173,10 +177,11 @@ void SetSource::verify() {
     const std::string path = files::join(folder_, file.file);
     const std::string found = sha256_of(path);
     if (found != file.sha256) {
-      Error error(ErrorKind::kData, fmt::format("'{}' has the wrong content: expected SHA-256 {}, found {}", path,
-                                                file.sha256, found));
+      Error error(ErrorKind::kData, fmt::format("'{}' has the wrong content: expected SHA-256 {}, found {}",
+                                                path, file.sha256, found));
       error.hint =
-          "the file is damaged, or belongs to another data set; fetch it again, or point data.dir at the right "
+          "the file is damaged, or belongs to another data set; fetch it again, or point data.dir at the "
+          "right "
           "folder";
       throw error;
     }

@@ -1,6 +1,6 @@
 #pragma once
-/// \file Manifests of data sets that an inline source reads: the files with their checksums, and the source to
-/// use on them. The format is described in datasets/README.md.
+/// \file Manifests of data sets that an inline source reads: the files with their checksums, and the source
+/// to use on them. The format is described in datasets/README.md.
 
 #include <map>
 #include <memory>

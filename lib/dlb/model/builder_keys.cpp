@@ -47,8 +47,8 @@ bool Builder::named_inputs(Item& item, std::span<const std::string_view> names, 
     while (inputs.size() <= i) inputs.push_back(kLeftOut);
     const std::vector<Value> found = reference(entry.value, list, env);
     if (found.size() != 1)
-      record(entry.value.error(fmt::format("'{}' is a list of {} values, one is needed", entry.value.brief(),
-                                           found.size())));
+      record(entry.value.error(
+          fmt::format("'{}' is a list of {} values, one is needed", entry.value.brief(), found.size())));
     inputs[i] = found.size() == 1 ? found[0] : kUnknown;
     any = true;
   }

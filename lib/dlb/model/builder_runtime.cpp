@@ -27,8 +27,8 @@ std::vector<Builder::Carry> Builder::read_carries(const Item& item, const Node& 
                                                   bool& good) {
   std::vector<Carry> carries;
   if (!carry.is_null() && !carry.is_map()) {
-    record(carry.error("carry must be a map from names to expressions for their start, got " +
-                       carry.found()));
+    record(
+        carry.error("carry must be a map from names to expressions for their start, got " + carry.found()));
     good = false;
     return carries;
   }
@@ -37,7 +37,8 @@ std::vector<Builder::Carry> Builder::read_carries(const Item& item, const Node& 
     c.name = entry.key;
     c.at = entry.value;
     if (!is_identifier(c.name) || c.name == "input" || c.name == "it") {
-      record(Error(ErrorKind::kConfig, fmt::format("'{}' cannot name what {} carries", c.name, item.choice.name),
+      record(Error(ErrorKind::kConfig,
+                   fmt::format("'{}' cannot name what {} carries", c.name, item.choice.name),
                    entry.key_mark.str()));
       good = false;
       c.name.clear();
@@ -236,7 +237,8 @@ void Builder::scan(Item& item, List& list, const Env& env) {
     if (axis < 0 || axis >= spec.rank()) {
       message = fmt::format("scan cannot go over {} along axis {}", shape_text(spec.shape), fields.axis);
     } else if (spec.dim(axis) == 0) {
-      message = fmt::format("scan goes over axis {} of {}, which is empty", fields.axis, shape_text(spec.shape));
+      message =
+          fmt::format("scan goes over axis {} of {}, which is empty", fields.axis, shape_text(spec.shape));
     } else if (i > 0 && spec.dim(axis) != steps) {
       message = fmt::format("scan goes over sequences of one length, got {} and {} along axis {}", steps,
                             spec.dim(axis), fields.axis);
@@ -388,9 +390,8 @@ void Builder::branch(Item& item, List& list, const Env& env) {
   const auto build = [&](bool first) {
     List body = inner(list, name, first ? "then" : "else", kUnknown);
     if (first && fields.then.is_null() && status == Status::kWrong) return;
-    (first ? then_values : else_values) =
-        branch_values(first ? fields.then : fields.otherwise, body, env, own, emit,
-                      first ? then_frame : else_frame);
+    (first ? then_values : else_values) = branch_values(first ? fields.then : fields.otherwise, body, env,
+                                                        own, emit, first ? then_frame : else_frame);
   };
   // A branch with a call into the block around it needs to know what that gives: the other branch says.
   const bool then_first = !calls_open(fields.then);

@@ -42,7 +42,8 @@ struct Repeat {
 };
 
 /// The body for each item of a list; `$var` is the item, `$var.key` a value of an item that is a map. Each
-/// body takes what the one before gives; with `collect` each takes the same input, and the outputs are joined.
+/// body takes what the one before gives; with `collect` each takes the same input, and the outputs are
+/// joined.
 struct Foreach {
   config::Node over;
   std::string var;
