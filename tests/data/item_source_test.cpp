@@ -353,7 +353,7 @@ TEST_CASE("any bytes as a file of text are read or refused with its name") {
 TEST_CASE("the manifests of texts find their files, whose checksums are right") {
   const std::string play = shared_data("tinyshakespeare/input.txt");
   if (play.empty()) DLB_SKIP("no shared data");
-  const Environment root("DLBENCH_DATA", files::parent(files::parent(play)));
+  const dlb::test::Environment root("DLBENCH_DATA", files::parent(files::parent(play)));
   const auto sizes = [](const std::string& source) {
     auto module = plan("source: " + source + "\n");
     module->open();
