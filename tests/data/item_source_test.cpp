@@ -158,7 +158,7 @@ TEST_CASE("sentence_pairs: from a file") {
   write(folder / "p.tsv", "a b\tx\nb\ty z\n");
   auto module = plan("source: {sentence_pairs: {train: p.tsv, tokenizer: word}}\n", folder.path());
   CHECK(module->spec().inputs == 2);
-  CHECK(module->spec().facts.at("target_length") == 3);
+  CHECK(module->spec().columns[1].spec.dim(0) == 3);
   auto rows = samples_of(*module, "train");
   // <pad> <s> </s> <unk>, then b (twice), a x y z.
   CHECK(rows["source"] == Rows{{5, 4, 2}, {4, 2}});
