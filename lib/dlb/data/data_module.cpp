@@ -279,6 +279,9 @@ void DataModule::facts(config::Scope& scope) const {
     set("width", spec.dim(2));
   }
   if (input.collate == Collate::kPad) set("length", spec.dim(0));
+  if (spec_.inputs > 1 && spec_.columns[1].collate == Collate::kPad) {
+    set("target_length", spec_.columns[1].spec.dim(0));
+  }
   set("features", ragged ? spec.numel() / std::max<int64_t>(spec.dim(0), 1) : spec.numel());
   set("train_size", size("train"));
   for (const auto& [name, value] : spec_.facts) set(name, value);
