@@ -1,8 +1,8 @@
 #include "dlb/data/manifest.h"
-#include "dlb/data/set_manifest.h"
 
 #include "data/data_support.h"
 #include "dlb/data/embedded.h"
+#include "dlb/data/set_manifest.h"
 
 using namespace dlb;
 using namespace dlb::test;
