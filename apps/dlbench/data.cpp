@@ -3,7 +3,9 @@
 
 #include "commands.h"
 #include "dlb/base/error.h"
+#include "dlb/data/embedded.h"
 #include "dlb/data/manifest.h"
+#include "dlb/data/set_manifest.h"
 #include "options.h"
 #include "output.h"
 
@@ -16,30 +18,78 @@ struct DataOptions {
   std::string dir;
 };
 
-data::ManifestSource source_of(const DataOptions& options) {
-  const std::vector<std::string> names = data::manifest_names();
-  if (std::find(names.begin(), names.end(), options.name) == names.end()) {
-    Error e(ErrorKind::kConfig, fmt::format("unknown data set '{}'", options.name));
-    if (const std::string near = nearest_name(options.name, names); !near.empty()) {
-      e.message += fmt::format("; did you mean '{}'?", near);
-    } else {
-      e.hint = "`dlbench data list` lists all";
-    }
-    throw e;
-  }
-  return data::ManifestSource(data::builtin_manifest(options.name), {options.dir, ""});
+/// What a manifest of either form says.
+struct Set {
+  std::string name, description, licence, homepage, source, package, reference;
+  std::vector<std::pair<std::string, std::string>> files;  ///< with checksums
+  std::string folder;   ///< "built-in" for what the binary carries, "" when the files are not found
+  std::string problem;  ///< then
+};
+
+template <class T>
+Set named(const T& m) {
+  return {m.name, m.description, m.licence, m.homepage, m.source, m.package, {}, {}, {}, {}};
 }
 
-/// The folder of the files, "built-in", or "" and what is wrong.
-std::string place_of(const data::ManifestSource& source, std::string* problem) {
+/// Fills in the folder, or what is wrong.
+template <class F>
+void find_folder(Set& set, const F& folder) {
   try {
-    const std::string folder = source.folder();
-    return folder.empty() ? "built-in" : folder;
+    set.folder = folder();
   } catch (const Error& e) {
-    *problem = e.message;
-    if (!e.hint.empty()) *problem += "\n  hint: " + e.hint;
-    return {};
+    set.problem = e.message;
+    if (!e.hint.empty()) set.problem += "\n  hint: " + e.hint;
   }
+}
+
+Set set_of(const DataOptions& options) {
+  const std::string file = options.name + ".yaml";
+  const std::string_view text = data::embedded_file(file);
+  const data::SourceOptions where{options.dir, ""};
+  if (data::SetManifest::is_one(text)) {
+    ErrorList errors;
+    std::optional<data::SetManifest> m = data::SetManifest::parse(errors, text, file);
+    errors.throw_if_any();
+    Set set = named(*m);
+    set.reference = m->reference;
+    for (const data::SetFile& f : m->files) set.files.emplace_back(f.file, f.checksum());
+    const data::SetSource source(std::move(*m), {}, where);
+    find_folder(set, [&] { return source.folder(); });
+    return set;
+  }
+  data::Manifest m = data::builtin_manifest(options.name);
+  Set set = named(m);
+  for (const auto& [split, parts] : m.splits) {
+    for (const data::ManifestFile* part : {&parts.images, &parts.labels})
+      set.files.emplace_back(part->file, "md5:" + part->md5);
+  }
+  const data::ManifestSource source(std::move(m), where);
+  find_folder(set, [&] {
+    const std::string folder = source.folder();
+    return folder.empty() ? std::string("built-in") : folder;
+  });
+  return set;
+}
+
+std::unique_ptr<data::Source> source_of(const DataOptions& options) {
+  ErrorList errors;
+  const config::Scope scope;
+  config::Reader reader(errors, scope);
+  auto source = data::make_source(reader, config::Node::string(options.name), {options.dir, ""});
+  errors.throw_if_any();
+  return source;
+}
+
+void check_name(const std::string& name) {
+  const std::vector<std::string> names = data::manifest_names();
+  if (std::find(names.begin(), names.end(), name) != names.end()) return;
+  Error e(ErrorKind::kConfig, fmt::format("unknown data set '{}'", name));
+  if (const std::string near = nearest_name(name, names); !near.empty()) {
+    e.message += fmt::format("; did you mean '{}'?", near);
+  } else {
+    e.hint = "`dlbench data list` lists all";
+  }
+  throw e;
 }
 
 void list(const DataOptions& options, const Globals& globals) {
@@ -49,17 +99,15 @@ void list(const DataOptions& options, const Globals& globals) {
   for (const std::string& name : names) width = std::max(width, name.size());
   size_t found = 0;
   for (const std::string& name : names) {
-    const data::ManifestSource source = source_of({name, options.dir});
-    std::string problem;
-    const std::string place = place_of(source, &problem);
-    found += place.empty() ? 0 : 1;
+    const Set set = set_of({name, options.dir});
+    const bool here = !set.folder.empty();
+    found += here ? 1 : 0;
     if (globals.json) {
       sets.push_back({{"name", name},
-                      {"description", source.manifest().description},
-                      {"folder", place.empty() ? nlohmann::ordered_json() : nlohmann::ordered_json(place)}});
+                      {"description", set.description},
+                      {"folder", here ? nlohmann::ordered_json(set.folder) : nlohmann::ordered_json()}});
     } else {
-      print("{:<{}}  {}  {}\n", name, width, place.empty() ? "-    " : "found",
-            source.manifest().description);
+      print("{:<{}}  {}  {}\n", name, width, here ? "found" : "-    ", set.description);
     }
   }
   if (globals.json) return out_json({{"sets", sets}});
@@ -83,25 +131,22 @@ nlohmann::ordered_json describe_columns(const data::SampleSpec& spec) {
 }
 
 /// Everything about a set; what needs its files only where they are found.
-nlohmann::ordered_json describe(data::ManifestSource& source, std::string& problem) {
-  const data::Manifest& m = source.manifest();
-  nlohmann::ordered_json j = {{"name", m.name}, {"description", m.description}, {"licence", m.licence}};
-  if (!m.homepage.empty()) j["homepage"] = m.homepage;
-  if (!m.source.empty()) j["source"] = m.source;
-  if (!m.package.empty()) j["package"] = m.package;
+nlohmann::ordered_json describe(const DataOptions& options, const Set& set) {
+  nlohmann::ordered_json j = {{"name", set.name}, {"description", set.description}, {"licence", set.licence}};
+  for (const auto& [key, value] : {std::pair{"homepage", &set.homepage},
+                                   {"source", &set.source},
+                                   {"package", &set.package},
+                                   {"reference", &set.reference}}) {
+    if (!value->empty()) j[key] = *value;
+  }
   nlohmann::ordered_json files = nlohmann::ordered_json::object();
-  for (const auto& [split, parts] : m.splits) {
-    files[parts.images.file] = "md5:" + parts.images.md5;
-    files[parts.labels.file] = "md5:" + parts.labels.md5;
-  }
-  for (const data::ListedFile& file : m.files) files[file.file] = file.checksum();
+  for (const auto& [file, digest] : set.files) files[file] = digest;
   j["files"] = files;
-  const std::string place = place_of(source, &problem);
-  if (place.empty()) {
-    j["folder"] = nullptr;
-    return j;
-  }
-  j["folder"] = place;
+  j["folder"] = nullptr;
+  if (set.folder.empty()) return j;
+  j["folder"] = set.folder;
+  const auto opened = source_of(options);
+  data::Source& source = *opened;
   const data::SampleSpec spec = source.spec();
   nlohmann::ordered_json splits = nlohmann::ordered_json::object();
   for (const std::string& split : source.splits()) splits[split] = source.size(split);
@@ -113,23 +158,25 @@ nlohmann::ordered_json describe(data::ManifestSource& source, std::string& probl
 }
 
 void show(const DataOptions& options, const Globals& globals) {
-  data::ManifestSource source = source_of(options);
-  std::string problem;
-  const nlohmann::ordered_json j = describe(source, problem);
+  check_name(options.name);
+  const Set set = set_of(options);
+  const nlohmann::ordered_json j = describe(options, set);
   if (globals.json) return out_json(j);
-  for (const char* key : {"name", "description", "licence", "homepage", "source", "package", "folder"}) {
+  for (const char* key :
+       {"name", "description", "licence", "homepage", "source", "package", "reference", "folder"}) {
     if (j.contains(key) && j[key].is_string()) print("{:<13}{}\n", key, j[key].get<std::string>());
   }
   for (const auto& [file, digest] : j["files"].items())
     print("{:<13}{}  {}\n", "file", file, digest.get<std::string>());
-  if (!problem.empty()) return print("\n{}\n", problem);
+  if (!set.problem.empty()) return print("\n{}\n", set.problem);
   for (const auto& [split, size] : j["splits"].items())
     print("{:<13}{} {}\n", "split", split, size.get<int64_t>());
   for (const auto& column : j["columns"]) {
-    const std::string collate =
-        column["collate"] == "stack" ? "" : ", " + column["collate"].get<std::string>() + "ed";
     print("{:<13}{} {}{}\n", column["role"].get<std::string>(), column["name"].get<std::string>(),
-          column["sample"].get<std::string>(), column["collate"] == "pad" ? ", padded" : collate);
+          column["sample"].get<std::string>(),
+          column["collate"] == "stack" ? ""
+          : column["collate"] == "pad" ? ", padded"
+                                       : ", joined");
   }
   if (j.contains("classes")) print("{:<13}{}\n", "$classes", j["classes"].get<int64_t>());
   if (j.contains("facts")) {
@@ -139,9 +186,10 @@ void show(const DataOptions& options, const Globals& globals) {
 }
 
 void verify(const DataOptions& options, const Globals& globals) {
-  data::ManifestSource source = source_of(options);
-  for (const std::string& split : source.splits()) source.open(split);
-  const std::map<std::string, std::string> checksums = source.checksums();
+  check_name(options.name);
+  const auto source = source_of(options);
+  for (const std::string& split : source->splits()) source->open(split);
+  const std::map<std::string, std::string> checksums = source->checksums();
   if (globals.json) {
     nlohmann::ordered_json files = nlohmann::ordered_json::object();
     for (const auto& [file, digest] : checksums) files[file] = digest;

@@ -3,7 +3,9 @@
 #include "commands.h"
 #include "dlb/base/error.h"
 #include "dlb/base/files.h"
+#include "dlb/data/embedded.h"
 #include "dlb/data/manifest.h"
+#include "dlb/data/set_manifest.h"
 #include "options.h"
 #include "output.h"
 
@@ -65,6 +67,7 @@ model:                            # a list of layers; each one's input is the pr
 std::vector<std::string> image_sets() {
   std::vector<std::string> names;
   for (const std::string& name : data::manifest_names()) {
+    if (data::SetManifest::is_one(data::embedded_file(name + ".yaml"))) continue;
     if (data::builtin_manifest(name).shape.size() == 3) names.push_back(name);
   }
   return names;

@@ -2,6 +2,7 @@
 #include "dlb/ops/loss_defs.h"
 #include "dlb/ops/matmul.h"
 #include "dlb/ops/norm_defs.h"
+#include "dlb/ops/pair_products.h"
 #include "dlb/ops/pool_defs.h"
 #include "dlb/ops/softmax_defs.h"
 #include "samples.h"
@@ -57,6 +58,25 @@ void add_matmul(SampleTable& table) {
   linears.push_back(sample({values({0, 3}), values({2, 3}), values({2})}, layer, 4));
   linears.push_back(sample({values({60, 100}), values({70, 100}), values({70})}, layer, 4, true));
   linears.back().thread_dependent = true;
+  const TensorFunction after_gelu = [](const std::vector<Tensor>& in) {
+    return std::vector<Tensor>{gelu_linear(in[0], in[1], at(in, 2))};
+  };
+  for (const bool self : {false, true}) {
+    const TensorFunction pairs = [self](const std::vector<Tensor>& in) {
+      return std::vector<Tensor>{pair_products(in[0], self)};
+    };
+    for (const char* name : {"pair_products", "pair_products_grad"}) {
+      std::vector<Sample>& products = table[name];
+      for (const Shape& shape :
+           {Shape{2, 4, 3}, Shape{0, 4, 3}, Shape{2, 1, 3}, Shape{2, 0, 3}, Shape{2, 3, 0}})
+        products.push_back(sample({values(shape)}, pairs, 8));
+      products.push_back(sample({values({40, 27, 16})}, pairs, 8, true));
+    }
+  }
+  std::vector<Sample>& gelus = table["gelu_linear"];
+  gelus.push_back(sample({values({4, 3}), values({5, 3}), values({5})}, after_gelu, 8));
+  gelus.push_back(sample({values({2, 2, 3}), values({5, 3})}, after_gelu, 8));
+  gelus.push_back(sample({values({0, 3}), values({2, 3}), values({2})}, after_gelu, 8));
 }
 
 void add_conv(SampleTable& table) {
@@ -175,6 +195,10 @@ void add_norm(SampleTable& table) {
     if (affine) inputs.insert(inputs.end(), {values({x[1]}, 0.5, 2, 11), values({x[1]}, -1, 1, 12)});
     Sample s = sample(inputs, batch, 30, large);
     s.compare_16_bit = false;
+    for (const char* name : {"batch_norm_train", "batch_norm_grad"}) table[name].push_back(s);
+    s.call = [](const std::vector<Tensor>& in) {
+      return std::vector<Tensor>{batch_norm_train(in[0], at(in, 1), at(in, 2), 1e-5, true).y};
+    };
     for (const char* name : {"batch_norm_train", "batch_norm_grad"}) table[name].push_back(s);
     s.call = [](const std::vector<Tensor>& in) {
       const BatchNormResult r = batch_norm_train(in[0].detach(), {}, {});

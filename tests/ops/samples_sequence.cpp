@@ -68,6 +68,31 @@ void add_attention(SampleTable& t) {
   add(qkv(1, 4, 1, 130, 70, 8), grouped, true);
 }
 
+void add_packed_attention(SampleTable& t) {
+  const auto add = [&](Shape shape, int64_t heads, int64_t kv_heads, const AttentionOptions& o,
+                       bool large = false) {
+    Sample s;
+    s.inputs = {values(std::move(shape), -1, 1, 84)};
+    s.call = [=](const In& in) { return In{packed_attention(in[0], heads, kv_heads, o)}; };
+    s.rejects = kIntegers;
+    s.tolerance = 20;
+    s.large = large;
+    t["packed_attention"].push_back(s);
+    t["packed_attention_grad"].push_back(s);
+  };
+  AttentionOptions causal;
+  causal.causal = true;
+  AttentionOptions dropping = causal;
+  dropping.dropout = 0.3;
+  dropping.key = kKey;
+  add({2, 3, 6, 4}, 2, 2, {});
+  add({2, 4, 8, 3}, 4, 2, dropping);
+  add({0, 3, 6, 4}, 2, 2, causal);
+  add({2, 0, 6, 4}, 2, 2, {});
+  add({2, 130, 9, 24}, 3, 3, causal, true);
+  add({1, 65, 6, 32}, 4, 1, {}, true);
+}
+
 /// One layer with biases, in a direction and with lengths or not.
 void add_recurrent(SampleTable& t) {
   struct Kind {
@@ -225,6 +250,7 @@ void add_random(SampleTable& t) {
 
 void add_sequence_samples(SampleTable& table) {
   add_attention(table);
+  add_packed_attention(table);
   add_recurrent(table);
   add_ctc(table);
   add_bce(table);

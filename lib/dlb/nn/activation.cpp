@@ -1,5 +1,6 @@
 #include "dlb/nn/activation.h"
 
+#include "dlb/nn/linear.h"
 #include "dlb/ops/softmax.h"
 #include "dlb/ops/unary.h"
 
@@ -31,7 +32,15 @@ Fields Gelu::fields() {
       "approximate", "`tanh` for the approximation by Hendrycks & Gimpel", one_of({"none", "tanh"}))};
   return list;
 }
-Tensor Gelu::forward(Context& /*c*/, const Tensor& x) { return gelu(x, approximate == "tanh"); }
+Tensor Gelu::forward(Context& c, const Tensor& x) {
+  return next_ != nullptr ? next_->forward_gelu(c, x) : gelu(x, approximate == "tanh");
+}
+bool Gelu::absorb(const Layer& next) {
+  const auto* linear = dynamic_cast<const Linear*>(&next);
+  if (linear == nullptr || next_ != nullptr || approximate == "tanh") return false;
+  next_ = linear;
+  return true;
+}
 
 Fields Softplus::fields() {
   static const Field list[] = {

@@ -6,6 +6,8 @@
 
 namespace dlb::nn {
 
+struct Linear;
+
 /// An activation without options: `F` applied to each element.
 template <Tensor (*F)(const Tensor&)>
 struct Activation : Layer {
@@ -13,7 +15,7 @@ struct Activation : Layer {
   Tensor forward(Context&, const Tensor& x) override { return F(x); }
 };
 
-/// A struct of its own, because convolutions absorb it.
+/// A struct of its own, because convolutions and batch_norm absorb it.
 struct Relu : Layer {
   static Fields fields() { return {}; }
   Tensor forward(Context& c, const Tensor& x) override;
@@ -41,6 +43,11 @@ struct Gelu : Layer {
   std::string approximate = "none";
   static Fields fields();
   Tensor forward(Context& c, const Tensor& x) override;
+  /// With a linear layer behind it, its output need not be kept.
+  bool absorb(const Layer& next) override;
+
+ private:
+  const Linear* next_ = nullptr;  // absorbed
 };
 
 struct Softplus : Layer {

@@ -1,5 +1,6 @@
 #include "dlb/nn/attention.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -85,17 +86,28 @@ Tensor attend_packed(Context& c, const AttentionForm& form, const Tensor& qkv, c
                      const Tensor& lengths) {
   const int64_t parts = form.heads + 2 * form.kv_heads;
   const Tensor split = reshape(qkv, {qkv.dim(0), qkv.dim(1), parts, form.head_dim});
+  if (!mask.defined() && !lengths.defined()) {
+    AttentionOptions o;
+    o.causal = form.causal;
+    if (c.training && form.dropout > 0) {
+      o.key = c.next_key(RngPurpose::kDropout);
+      o.dropout = form.dropout;
+    }
+    return reshape(packed_attention(split, form.heads, form.kv_heads, o),
+                   {qkv.dim(0), qkv.dim(1), form.heads * form.head_dim});
+  }
   return attend(c, form, narrow(split, 2, 0, form.heads), narrow(split, 2, form.heads, form.kv_heads),
                 narrow(split, 2, form.heads + form.kv_heads, form.kv_heads), mask, lengths);
 }
 
 Fields Attention::fields() {
   static const Field list[] = {
-      field<&Attention::heads>("heads", "number of attention heads", positive()),
+      field<&Attention::heads>("heads", "number of attention heads", between(1, kMostHeads)),
       field<&Attention::causal>("causal", "a position sees only itself and those before it"),
       field<&Attention::dropout>("dropout", "probability of dropping an attention weight", between(0, 1)),
       field<&Attention::bias>("bias", "add biases to the projections"),
-      field<&Attention::kv_heads>("kv_heads", "heads of keys and values; `heads` when not given", positive()),
+      field<&Attention::kv_heads>("kv_heads", "heads of keys and values; `heads` when not given",
+                                  between(1, kMostHeads)),
       field<&Attention::head_dim>("head_dim", "features of a head; the input's / heads when not given",
                                   positive()),
       field<&Attention::out>("out", "output features; the input's when not given", positive()),
@@ -114,6 +126,7 @@ void Attention::build(Build& b) {
   const TensorSpec& x = b.input();
   b.expect(x.rank() == 3 && x.dim(2) > 0, "attention", "[N, T, features]");
   const int64_t features = x.dim(2);
+  expect_features(std::max(features, head_dim.value_or(0)), "attention");
   if (!head_dim && features % heads != 0) {
     fail(ErrorKind::kShape, "attention with heads {} needs features divisible by it, got {}", heads,
          features);

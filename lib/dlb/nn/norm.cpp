@@ -1,8 +1,10 @@
 #include "dlb/nn/norm.h"
 
+#include "dlb/nn/activation.h"
 #include "dlb/nn/init.h"
 #include "dlb/ops/binary.h"
 #include "dlb/ops/norm.h"
+#include "dlb/ops/unary.h"
 
 namespace dlb::nn {
 
@@ -32,17 +34,25 @@ void BatchNorm::build(Build& b) {
 }
 
 Tensor BatchNorm::forward(Context& c, const Tensor& x) {
-  if (!c.training && track_running_stats)
-    return batch_norm_eval(x, running_mean_, running_var_, weight_, bias_, eps);
+  if (!c.training && track_running_stats) {
+    const Tensor y = batch_norm_eval(x, running_mean_, running_var_, weight_, bias_, eps);
+    return relu_ ? relu(y) : y;
+  }
   int64_t count = x.dim(0);
   for (int i = 2; i < x.rank(); ++i) count *= x.dim(i);
   if (count == 1 && c.training) {
     fail(ErrorKind::kShape, "batch_norm needs more than one value per channel while training, got input {}",
          shape_text(x.shape()));
   }
-  BatchNormResult r = batch_norm_train(x, weight_, bias_, eps);
+  BatchNormResult r = batch_norm_train(x, weight_, bias_, eps, relu_);
   if (c.training && track_running_stats && !r.mean.is_meta()) track(r.mean, r.var, count);
   return std::move(r.y);
+}
+
+bool BatchNorm::absorb(const Layer& next) {
+  if (dynamic_cast<const Relu*>(&next) == nullptr) return false;
+  relu_ = true;
+  return true;
 }
 
 void BatchNorm::track(const Tensor& mean, const Tensor& var, int64_t count) const {

@@ -20,8 +20,10 @@ struct BatchNorm : Layer {
 
   void build(Build& b) override;
   Tensor forward(Context& c, const Tensor& x) override;
+  bool absorb(const Layer& next) override;
 
  private:
+  bool relu_ = false;  // absorbed
   void track(const Tensor& mean, const Tensor& var, int64_t count) const;
   Tensor weight_, bias_, running_mean_, running_var_;
 };

@@ -165,18 +165,12 @@ void vjp_attention(Vjp& c, const AttentionAttrs& a) {
     return;
   }
   // The gradient is to be differentiated, or that of the mask is wanted, which is as large as the weights.
-  const Weights w = compose(q, k, v, mask, a);
-  if (c.needs(2)) {
-    const Tensor all = matmul(transpose(dropped(w.weights, a), -2, -1), g);
-    c.input_grad(2, gathered(all, v.dim(1)));
+  AttentionGradients d =
+      composed_attention_gradients(g, q, k, v, mask, a, {c.needs(0), c.needs(1), c.needs(2), c.needs(3)});
+  Tensor* const all[] = {&d.q, &d.k, &d.v, &d.mask};
+  for (int i = 0; i < 4; ++i) {
+    if (c.needs(i)) c.input_grad(i, std::move(*all[i]));
   }
-  if (!c.needs(0) && !c.needs(1) && !c.needs(3)) return;
-  const Tensor dw = dropped(matmul(g, transpose(w.v, -2, -1)), a);
-  const Tensor ds = mul(w.weights, sub(dw, sum(mul(w.weights, dw), {-1}, kKeepDim)));
-  if (c.needs(3)) c.input_grad(3, ds);
-  const Tensor scaled = mul(ds, a.scale);
-  if (c.needs(0)) c.input_grad(0, matmul(scaled, w.k));
-  if (c.needs(1)) c.input_grad(1, gathered(matmul(transpose(scaled, -2, -1), q), k.dim(1)));
 }
 
 /// Two products with the scores, of which `causal` computes half; four more in the gradient.
@@ -208,6 +202,22 @@ Tensor four_dimensions(const Tensor& x, const Shape& lead) {
 
 }  // namespace
 
+AttentionGradients composed_attention_gradients(const Tensor& g, const Tensor& q, const Tensor& k,
+                                                const Tensor& v, const Tensor& mask, const AttentionAttrs& a,
+                                                const std::array<bool, 4>& needs) {
+  AttentionGradients d;
+  const Weights w = compose(q, k, v, mask, a);
+  if (needs[2]) d.v = gathered(matmul(transpose(dropped(w.weights, a), -2, -1), g), v.dim(1));
+  if (!needs[0] && !needs[1] && !needs[3]) return d;
+  const Tensor dw = dropped(matmul(g, transpose(w.v, -2, -1)), a);
+  const Tensor ds = mul(w.weights, sub(dw, sum(mul(w.weights, dw), {-1}, kKeepDim)));
+  if (needs[3]) d.mask = ds;
+  const Tensor scaled = mul(ds, a.scale);
+  if (needs[0]) d.q = matmul(scaled, w.k);
+  if (needs[1]) d.k = gathered(matmul(transpose(scaled, -2, -1), q), k.dim(1));
+  return d;
+}
+
 namespace op {
 
 const OpDef& attention() {
@@ -233,7 +243,8 @@ const OpDef& attention_grad() {
 }  // namespace op
 
 std::span<const OpDef* const> attention_ops() {
-  static const OpDef* const list[] = {&op::attention(), &op::attention_grad()};
+  static const OpDef* const list[] = {&op::attention(), &op::attention_grad(), &op::packed_attention(),
+                                      &op::packed_attention_grad()};
   return list;
 }
 

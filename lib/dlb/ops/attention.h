@@ -24,4 +24,10 @@ struct AttentionOptions {
 Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v,
                                     const AttentionOptions& options = {});
 
+/// The same of heads side by side: those of the queries, then those of the keys, then those of the values,
+/// without copies of any of them. Shapes: qkv [B, T, heads + 2 kv_heads, E] -> [B, T, heads, E]. Errors:
+/// shape; config for a mask.
+Tensor packed_attention(const Tensor& qkv, int64_t heads, int64_t kv_heads,
+                        const AttentionOptions& options = {});
+
 }  // namespace dlb

@@ -1,9 +1,11 @@
 #include "dlb/ops/matmul.h"
 
 #include "dlb/ops/binary.h"
+#include "dlb/ops/binary_defs.h"
 #include "dlb/ops/elementwise.h"
 #include "dlb/ops/families.h"
 #include "dlb/ops/matmul_defs.h"
+#include "dlb/ops/pair_products.h"
 #include "dlb/ops/reduce.h"
 #include "dlb/ops/shape_ops.h"
 #include "dlb/ops/unary.h"
@@ -94,6 +96,18 @@ Outputs reference_linear(Inputs in, const NoAttrs&) {
   return {y};
 }
 
+void vjp_gelu_linear(Vjp& c, const NoAttrs&) {
+  const Tensor& x = c.input(0);
+  const Tensor g = rows_of(c.grad(0));
+  if (c.needs(1)) c.input_grad(1, matmul(transpose(g, 0, 1), rows_of(gelu(x))));
+  if (c.needs(2)) c.input_grad(2, sum(g, {0}));
+  if (c.needs(0)) c.input_grad(0, gelu_backward(reshape(matmul(g, c.input(1)), x.shape()), x));
+}
+
+Outputs reference_gelu_linear(Inputs in, const NoAttrs&) {
+  return {linear(gelu(in[0]), in[1], in.size() > 2 ? in[2] : Tensor{})};
+}
+
 Cost cost_linear(Inputs in, Inputs out, const NoAttrs&) {
   return {2.0 * static_cast<double>(out[0].numel()) * static_cast<double>(in[0].dim(-1)),
           moved_bytes(in, out)};
@@ -126,10 +140,22 @@ const OpDef& linear() {
   return def;
 }
 
+const OpDef& gelu_linear() {
+  static const OpDef def = define<NoAttrs>({.name = "gelu_linear",
+                                            .doc = "gelu(x) W^T + b",
+                                            .infer = infer_linear,
+                                            .vjp = vjp_gelu_linear,
+                                            .saves = Saves::kInputs,
+                                            .reference = reference_gelu_linear,
+                                            .cost = cost_linear});
+  return def;
+}
+
 }  // namespace op
 
 std::span<const OpDef* const> matmul_ops() {
-  static const OpDef* const list[] = {&op::matmul(), &op::linear()};
+  static const OpDef* const list[] = {&op::matmul(), &op::linear(), &op::gelu_linear(), &op::pair_products(),
+                                      &op::pair_products_grad()};
   return list;
 }
 
@@ -179,6 +205,10 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
 
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   return apply1(op::linear(), {contiguous(x), weight, bias});
+}
+
+Tensor gelu_linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  return apply1(op::gelu_linear(), {contiguous(x), weight, bias});
 }
 
 }  // namespace dlb

@@ -13,5 +13,8 @@ Tensor matmul(const Tensor& a, const Tensor& b);
 
 /// y = x W^T + b. Shapes: x [*, in], weight [out, in], bias [out] or undefined -> [*, out].
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {});
+/// linear(gelu(x), weight, bias), whose backward pass computes gelu(x) again instead of keeping it: it takes
+/// as much memory as x.
+Tensor gelu_linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {});
 
 }  // namespace dlb

@@ -9,5 +9,7 @@ namespace dlb::op {
 const OpDef& matmul();
 /// (x, weight, bias or undefined) -> y. Shapes: [*, in], [out, in], [out] -> [*, out]; x is row-major.
 const OpDef& linear();
+/// As linear(), of gelu(x).
+const OpDef& gelu_linear();
 
 }  // namespace dlb::op

@@ -1,6 +1,7 @@
 #include "dlb/ops/norm.h"
 
 #include "dlb/ops/binary.h"
+#include "dlb/ops/binary_defs.h"
 #include "dlb/ops/elementwise.h"
 #include "dlb/ops/families.h"
 #include "dlb/ops/norm_defs.h"
@@ -182,17 +183,30 @@ void set_gradients(Vjp& c, int w, const Tensor& x, const Tensor& weight, const T
 
 Tensor optional(const Vjp& c, int i) { return c.has(i) ? c.input(i) : Tensor{}; }
 
+Tensor scale_shift(Tensor y, const Tensor& weight, const Tensor& bias) {
+  if (weight.defined()) y = mul(y, weight);
+  if (bias.defined()) y = add(y, bias);
+  return y;
+}
+
 void vjp_batch_norm_train(Vjp& c, const NormAttrs& a) {
   const Tensor& x = c.input(0);
   const Tensor weight = optional(c, 3);
-  const Tensor g = channels_last(c.grad(0));
+  Tensor g = channels_last(c.grad(0));
   if (!grad_enabled()) {
-    const Outputs d = apply(op::batch_norm_grad(), {g, x, c.input(1), c.input(2), weight}, a);
+    const Tensor bias = a.relu ? optional(c, 4) : Tensor{};
+    const Outputs d = apply(op::batch_norm_grad(), {g, x, c.input(1), c.input(2), weight, bias}, a);
     set_gradients(c, 3, d[0], d[1], d[2]);
     return;
   }
   const Dims dims = all_but_channels(x.rank());
   const Normalized n = normalize(x, dims, a.eps);
+  if (a.relu) {
+    const Tensor bias = optional(c, 4);
+    const Tensor y = scale_shift(n.value, weight.defined() ? per_channel(weight, x.rank()) : weight,
+                                 bias.defined() ? per_channel(bias, x.rank()) : bias);
+    g = relu_backward(g, y);
+  }
   const Tensor h = weight.defined() ? mul(g, per_channel(weight, x.rank())) : g;
   set_gradients(c, 3, normalize_grad(h, n, dims), sum(mul(g, n.value), dims), sum(g, dims));
 }
@@ -252,12 +266,6 @@ void vjp_group_norm(Vjp& c, const NormAttrs& a) {
   set_gradients(c, 1, dx, sum(mul(g, reshape(n.value, x.shape())), dims), sum(g, dims));
 }
 
-Tensor scale_shift(Tensor y, const Tensor& weight, const Tensor& bias) {
-  if (weight.defined()) y = mul(y, weight);
-  if (bias.defined()) y = add(y, bias);
-  return y;
-}
-
 Tensor input_or_none(Inputs in, size_t i) { return i < in.size() ? in[i] : Tensor{}; }
 
 Tensor channel_input(Inputs in, size_t i) {
@@ -269,7 +277,7 @@ Outputs reference_batch_norm(Inputs in, const NormAttrs& a) {
   const Tensor rstd = rsqrt(add(channel_input(in, 2), a.eps));
   const Tensor y =
       scale_shift(mul(sub(in[0], channel_input(in, 1)), rstd), channel_input(in, 3), channel_input(in, 4));
-  return {to_dtype(y, in[0].dtype())};
+  return {to_dtype(a.relu ? relu(y) : y, in[0].dtype())};
 }
 
 Outputs reference_layer_norm(Inputs in, const NormAttrs& a) {
@@ -363,7 +371,8 @@ std::span<const OpDef* const> norm_ops() {
   return list;
 }
 
-BatchNormResult batch_norm_train(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps) {
+BatchNormResult batch_norm_train(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps,
+                                 bool relu) {
   const Tensor image = channels_last(x);
   Outputs stats;
   {
@@ -371,7 +380,8 @@ BatchNormResult batch_norm_train(const Tensor& x, const Tensor& weight, const Te
     const NoGrad no_grad;
     stats = apply(op::batch_stats(), {image}, NoAttrs{});
   }
-  return {apply1(op::batch_norm_train(), {image, stats[0], stats[1], weight, bias}, NormAttrs{.eps = eps}),
+  return {apply1(op::batch_norm_train(), {image, stats[0], stats[1], weight, bias},
+                 NormAttrs{.eps = eps, .relu = relu}),
           stats[0], stats[1]};
 }
 

@@ -17,8 +17,8 @@ struct BatchNormResult {
   Tensor mean;  ///< [C], of this batch
   Tensor var;   ///< [C], of this batch, population
 };
-BatchNormResult batch_norm_train(const Tensor& x, const Tensor& weight, const Tensor& bias,
-                                 double eps = 1e-5);
+BatchNormResult batch_norm_train(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps = 1e-5,
+                                 bool relu = false);  ///< relu: y = max(y, 0), fused
 /// With given statistics [C].
 Tensor batch_norm_eval(const Tensor& x, const Tensor& mean, const Tensor& var, const Tensor& weight,
                        const Tensor& bias, double eps = 1e-5);

@@ -10,6 +10,7 @@ struct NormAttrs {
   double eps = 1e-5;
   int64_t dims = 1;    ///< layer norm: how many of the last dimensions
   int64_t groups = 1;  ///< group norm
+  bool relu = false;   ///< batch norm in training: y = max(y, 0), fused
 };
 
 namespace op {
@@ -21,7 +22,7 @@ const OpDef& batch_stats();
 const OpDef& batch_norm_train();
 /// (x, mean, var, weight, bias) -> y, with mean and var constants of their own.
 const OpDef& batch_norm_eval();
-/// (g, x, mean, var, weight) -> gradients of x, weight, bias in training.
+/// (g, x, mean, var, weight, bias where a relu is fused) -> gradients of x, weight, bias in training.
 const OpDef& batch_norm_grad();
 /// (x, weight, bias) -> y; x is row-major.
 const OpDef& layer_norm();

@@ -115,33 +115,68 @@ void attend(const Problem<T>& p, const Heads<T>& y, T* log_sum) {
   });
 }
 
+/// `count` heads from `first` of [B, T, H, E], as [B, count, T, E].
+Tensor heads_of(const Tensor& x, int64_t first, int64_t count) {
+  const Strides& s = x.strides();
+  return Tensor::wrap(
+      x.storage(), x.offset() + first * s[2],
+      {x.dtype(), x.device(), {x.dim(0), count, x.dim(1), x.dim(3)}, {s[0], s[2], s[1], s[3]}});
+}
+
 void attention_kernel(const KernelArgs& args, const AttentionAttrs& a) {
-  const Tensor& y = args.out(0);
-  const Tensor mask = args.has(3) ? args.in(3) : Tensor{};
-  const Tensor q = attention_rows(args.in(0)), k = attention_rows(args.in(1)), v = attention_rows(args.in(2));
-  if (y.dtype() == DType::kFloat64) {
-    return attend(Problem<double>(q, k, v, mask, a), Heads<double>(y), args.out(1).data<double>());
-  }
-  if (y.dtype() == DType::kFloat32) {
-    return attend(Problem<float>(q, k, v, mask, a), Heads<float>(y), args.out(1).data<float>());
-  }
-  const auto wide = [](const Tensor& t) { return row_major(as_dtype(t, DType::kFloat32)); };
-  const Tensor result = Tensor::empty(y.shape());
-  const bool added = mask.defined() && mask.dtype() != DType::kBool;
-  const Tensor wide_q = wide(q), wide_k = wide(k), wide_v = wide(v);
-  const Tensor wide_mask = added ? as_dtype(mask, DType::kFloat32) : mask;
-  attend(Problem<float>(wide_q, wide_k, wide_v, wide_mask, a), Heads<float>(result),
-         args.out(1).data<float>());
-  y.assign(result);
+  attention_forward(args.in(0), args.in(1), args.in(2), args.has(3) ? args.in(3) : Tensor{}, args.out(0),
+                    args.out(1), a);
+}
+
+void attention_grad_kernel(const KernelArgs& args, const AttentionAttrs& a) {
+  attention_backward(args.in(0), args.in(1), args.in(2), args.in(3), args.has(4) ? args.in(4) : Tensor{},
+                     args.in(5), args.in(6), args.out(0), args.out(1), args.out(2), a);
+}
+
+void packed_kernel(const KernelArgs& args, const PackedAttentionAttrs& a) {
+  const Tensor& x = args.in(0);
+  attention_forward(heads_of(x, 0, a.heads), heads_of(x, a.heads, a.kv_heads),
+                    heads_of(x, a.heads + a.kv_heads, a.kv_heads), {}, heads_of(args.out(0), 0, a.heads),
+                    args.out(1), a.form);
+}
+
+void packed_grad_kernel(const KernelArgs& args, const PackedAttentionAttrs& a) {
+  const Tensor& x = args.in(1);
+  const Tensor& dx = args.out(0);
+  attention_backward(heads_of(args.in(0), 0, a.heads), heads_of(x, 0, a.heads),
+                     heads_of(x, a.heads, a.kv_heads), heads_of(x, a.heads + a.kv_heads, a.kv_heads), {},
+                     heads_of(args.in(2), 0, a.heads), args.in(3), heads_of(dx, 0, a.heads),
+                     heads_of(dx, a.heads, a.kv_heads), heads_of(dx, a.heads + a.kv_heads, a.kv_heads),
+                     a.form);
 }
 
 }  // namespace
 
 Tensor attention_rows(const Tensor& t) { return t.strides()[3] == 1 || t.dim(3) <= 1 ? t : row_major(t); }
 
+void attention_forward(const Tensor& query, const Tensor& key, const Tensor& value, const Tensor& mask,
+                       const Tensor& y, const Tensor& log_sum, const AttentionAttrs& a) {
+  const Tensor q = attention_rows(query), k = attention_rows(key), v = attention_rows(value);
+  if (y.dtype() == DType::kFloat64) {
+    return attend(Problem<double>(q, k, v, mask, a), Heads<double>(y), log_sum.data<double>());
+  }
+  if (y.dtype() == DType::kFloat32) {
+    return attend(Problem<float>(q, k, v, mask, a), Heads<float>(y), log_sum.data<float>());
+  }
+  const auto wide = [](const Tensor& t) { return row_major(as_dtype(t, DType::kFloat32)); };
+  const Tensor result = Tensor::empty(y.shape());
+  const bool added = mask.defined() && mask.dtype() != DType::kBool;
+  const Tensor wide_q = wide(q), wide_k = wide(k), wide_v = wide(v);
+  const Tensor wide_mask = added ? as_dtype(mask, DType::kFloat32) : mask;
+  attend(Problem<float>(wide_q, wide_k, wide_v, wide_mask, a), Heads<float>(result), log_sum.data<float>());
+  y.assign(result);
+}
+
 void install_attention() {
   set_kernel(op::attention(), DeviceKind::kCpu, attention_kernel);
-  install_attention_grad();
+  set_kernel(op::attention_grad(), DeviceKind::kCpu, attention_grad_kernel);
+  set_kernel(op::packed_attention(), DeviceKind::kCpu, packed_kernel);
+  set_kernel(op::packed_attention_grad(), DeviceKind::kCpu, packed_grad_kernel);
 }
 
 }  // namespace dlb::backend::cpu

@@ -188,30 +188,28 @@ void backward(const Backward<T>& w) {
   });
 }
 
-/// The inputs from the gradient on, those that are defined in type T.
 template <class T>
-void run(const KernelArgs& args, std::span<const Tensor> out, const AttentionAttrs& a) {
+void run(const Tensor& slope, const Tensor& query, const Tensor& key, const Tensor& value, Tensor mask,
+         const Tensor& result, const Tensor& log_sum, std::span<const Tensor> out, const AttentionAttrs& a) {
   const auto typed = [](const Tensor& t) { return attention_rows(as_dtype(t, DTypeOf<T>::value)); };
-  const Tensor g = typed(args.in(0)), q = typed(args.in(1)), k = typed(args.in(2)), v = typed(args.in(3)),
-               y = typed(args.in(5));
-  Tensor mask = args.has(4) ? args.in(4) : Tensor{};
+  const Tensor g = typed(slope), q = typed(query), k = typed(key), v = typed(value), y = typed(result);
   if (mask.defined() && mask.dtype() != DType::kBool) mask = as_dtype(mask, DTypeOf<T>::value);
-  backward(Backward<T>{Problem<T>(q, k, v, mask, a), Heads<const T>(g), Heads<const T>(y),
-                       args.in(6).data<T>(), Heads<T>(out[0]), Heads<T>(out[1]), Heads<T>(out[2])});
-}
-
-void attention_grad_kernel(const KernelArgs& args, const AttentionAttrs& a) {
-  const DType dtype = args.in(1).dtype();
-  if (dtype == DType::kFloat64) return run<double>(args, args.outputs, a);
-  if (dtype == DType::kFloat32) return run<float>(args, args.outputs, a);
-  Tensor out[3];
-  for (size_t i = 0; i < 3; ++i) out[i] = Tensor::empty(args.outputs[i].shape());
-  run<float>(args, out, a);
-  for (size_t i = 0; i < 3; ++i) args.outputs[i].assign(out[i]);
+  backward(Backward<T>{Problem<T>(q, k, v, mask, a), Heads<const T>(g), Heads<const T>(y), log_sum.data<T>(),
+                       Heads<T>(out[0]), Heads<T>(out[1]), Heads<T>(out[2])});
 }
 
 }  // namespace
 
-void install_attention_grad() { set_kernel(op::attention_grad(), DeviceKind::kCpu, attention_grad_kernel); }
+void attention_backward(const Tensor& g, const Tensor& q, const Tensor& k, const Tensor& v,
+                        const Tensor& mask, const Tensor& y, const Tensor& log_sum, const Tensor& dq,
+                        const Tensor& dk, const Tensor& dv, const AttentionAttrs& a) {
+  const Tensor to[] = {dq, dk, dv};
+  if (q.dtype() == DType::kFloat64) return run<double>(g, q, k, v, mask, y, log_sum, to, a);
+  if (q.dtype() == DType::kFloat32) return run<float>(g, q, k, v, mask, y, log_sum, to, a);
+  Tensor out[3];
+  for (size_t i = 0; i < 3; ++i) out[i] = Tensor::empty(to[i].shape());
+  run<float>(g, q, k, v, mask, y, log_sum, out, a);
+  for (size_t i = 0; i < 3; ++i) to[i].assign(out[i]);
+}
 
 }  // namespace dlb::backend::cpu

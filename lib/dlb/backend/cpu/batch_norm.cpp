@@ -119,20 +119,34 @@ std::vector<double> reciprocal_roots(const KernelArgs& args, int i, double eps) 
   return r;
 }
 
-template <class T>
-void normalize(const KernelArgs& args, const Tensor& x, double eps) {
-  using A = compute_t<T>;
-  const Blocks b(x);
-  const std::vector<double> rstd = reciprocal_roots(args, 2, eps);
-  std::vector<A> scale = load_vector<A>(args, 3, b.channels, A(1));
+/// Factors of the centred input: weight / sqrt(var + eps).
+template <class A>
+std::vector<A> scales_of(const KernelArgs& args, int weight, int64_t channels,
+                         const std::vector<double>& rstd) {
+  std::vector<A> scale = load_vector<A>(args, weight, channels, A(1));
   for (size_t c = 0; c < scale.size(); ++c)
     scale[c] = static_cast<A>(static_cast<double>(scale[c]) * rstd[c]);
+  return scale;
+}
+
+template <class T>
+void normalize(const KernelArgs& args, const Tensor& x, const NormAttrs& a) {
+  using A = compute_t<T>;
+  const Blocks b(x);
+  const std::vector<A> scale = scales_of<A>(args, 3, b.channels, reciprocal_roots(args, 2, a.eps));
   const std::vector<A> means = repeat_columns(args.in(1).to_vector<A>());
   const std::vector<A> scales = repeat_columns(scale);
   const std::vector<A> shifts = repeat_columns(load_vector<A>(args, 4, b.channels, A(0)));
   b.write(args.out(0).data<T>(), [&](int64_t first, int64_t rows, T* out) {
     const T* in = x.data<T>() + first;
     simd([&, m = means.data(), s = scales.data(), shift = shifts.data()] {
+      if (a.relu) {
+        each_element(rows, b.channels, [&](int64_t i, int64_t l) {
+          const A y = (load(in[i]) - m[l]) * s[l] + shift[l];
+          out[i] = store<T>(y < A(0) ? A(0) : y);
+        });
+        return;
+      }
       each_element(rows, b.channels,
                    [&](int64_t i, int64_t l) { out[i] = store<T>((load(in[i]) - m[l]) * s[l] + shift[l]); });
     });
@@ -141,11 +155,26 @@ void normalize(const KernelArgs& args, const Tensor& x, double eps) {
 
 void batch_norm_kernel(const KernelArgs& args, const NormAttrs& a) {
   const Tensor x = channels_last(args.in(0));
-  dispatch_floating(x.dtype(), [&](auto t) { normalize<decltype(t)>(args, x, a.eps); });
+  dispatch_floating(x.dtype(), [&](auto t) { normalize<decltype(t)>(args, x, a); });
 }
 
-template <class T>
-void backward(const KernelArgs& args, const Tensor& g, const Tensor& x, double eps) {
+/// What the fused relu lets through of a gradient: y is computed again from x, by the same operations.
+template <class A>
+struct Passed {
+  const A *means, *scales, *shifts;
+  DLB_INLINE A operator()(A g, A x, int64_t l) const {
+    return (x - means[l]) * scales[l] + shifts[l] > A(0) ? g : A(0);
+  }
+};
+/// Without relu.
+template <class A>
+struct All {
+  DLB_INLINE A operator()(A g, A, int64_t) const { return g; }
+};
+
+template <class T, class Pass>
+void backward(const KernelArgs& args, const Tensor& g, const Tensor& x, const std::vector<double>& rstd,
+              const Pass& pass) {
   using A = compute_t<T>;
   const Blocks b(x);
   const size_t channels = static_cast<size_t>(b.channels);
@@ -158,12 +187,15 @@ void backward(const KernelArgs& args, const Tensor& g, const Tensor& x, double e
     std::vector<A> lanes(2 * static_cast<size_t>(column_lanes(b.channels)));
     simd([&, m = means.data()] {
       add_columns<A>(
-          rows, b.channels, lanes.data(), sums, [&](int64_t i, int64_t) { return load(gd[i]); },
-          sums + channels, [&](int64_t i, int64_t l) { return load(gd[i]) * (load(xd[i]) - m[l]); });
+          rows, b.channels, lanes.data(), sums,
+          [&, pass](int64_t i, int64_t l) { return pass(load(gd[i]), load(xd[i]), l); }, sums + channels,
+          [&, pass](int64_t i, int64_t l) {
+            const A v = load(xd[i]);
+            return pass(load(gd[i]), v, l) * (v - m[l]);
+          });
     });
   });
   const std::vector<double> sums = add_blocks(blocks, 2 * b.channels);
-  const std::vector<double> rstd = reciprocal_roots(args, 3, eps);
   const std::vector<double> weight = load_vector<double>(args, 4, b.channels, 1.0);
   // dx = scale (g - mean(g) - (x - mean) rstd^2 mean(g (x - mean)))
   std::vector<A> scale(channels);
@@ -187,8 +219,9 @@ void backward(const KernelArgs& args, const Tensor& g, const Tensor& x, double e
     const T* gd = g.data<T>() + first;
     const T* xd = x.data<T>() + first;
     simd([&, m = means.data(), s = scales.data(), h = shifts.data(), k = slopes.data()] {
-      each_element(rows, b.channels, [&](int64_t i, int64_t l) {
-        out[i] = store<T>(load(gd[i]) * s[l] - h[l] - (load(xd[i]) - m[l]) * k[l]);
+      each_element(rows, b.channels, [&, pass](int64_t i, int64_t l) {
+        const A v = load(xd[i]);
+        out[i] = store<T>(pass(load(gd[i]), v, l) * s[l] - h[l] - (v - m[l]) * k[l]);
       });
     });
   });
@@ -197,7 +230,17 @@ void backward(const KernelArgs& args, const Tensor& g, const Tensor& x, double e
 void batch_norm_grad_kernel(const KernelArgs& args, const NormAttrs& a) {
   const Tensor g = channels_last(args.in(0));
   const Tensor x = channels_last(args.in(1));
-  dispatch_floating(x.dtype(), [&](auto t) { backward<decltype(t)>(args, g, x, a.eps); });
+  dispatch_floating(x.dtype(), [&](auto t) {
+    using T = decltype(t);
+    using A = compute_t<T>;
+    const std::vector<double> rstd = reciprocal_roots(args, 3, a.eps);
+    if (!a.relu) return backward<T>(args, g, x, rstd, All<A>{});
+    const int64_t channels = x.dim(1);
+    const std::vector<A> means = repeat_columns(args.in(2).to_vector<A>());
+    const std::vector<A> scales = repeat_columns(scales_of<A>(args, 4, channels, rstd));
+    const std::vector<A> shifts = repeat_columns(load_vector<A>(args, 5, channels, A(0)));
+    backward<T>(args, g, x, rstd, Passed<A>{means.data(), scales.data(), shifts.data()});
+  });
 }
 
 }  // namespace
