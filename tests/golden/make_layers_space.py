@@ -119,6 +119,8 @@ def space():
         simple({"affine_grid": {}}, lambda t, x: F.affine_grid(t, x.shape, align_corners=False), theta, torch.zeros(2, 1, 3, 4, dtype=torch.int64)),
         simple({"affine_grid": True}, lambda t, x: F.affine_grid(t.view(2, 2, 3), x.shape, align_corners=True), theta.flatten(1),
                torch.zeros(2, 1, 3, 4, dtype=torch.int64)),
+        simple({"stft": {"n_fft": 16, "hop_length": 8}},
+               lambda x: torch.view_as_real(torch.stft(x, 16, 8, window=torch.hann_window(16, dtype=torch.float64), return_complex=True)).unbind(-1), sound),
         simple({"spectrogram": {"n_fft": 32, "hop_length": 16}}, lambda x: power(x, 32, 16), sound),
         simple({"spectrogram": {"n_fft": 32, "win_length": 20, "power": 1, "window": "hamming", "normalized": True, "center": False}},
                lambda x: power(x, 32, 10, 20, 1, torch.hamming_window, True, False), sound),

@@ -89,11 +89,11 @@ void check_uniform(const Tensor& t, double bound) {
 
 TEST_CASE("layers of sequences say what they need") {
   CHECK(error(R"({"embedding": {"count": 5, "dim": 2}})", {real({3})}) ==
-        "dtype: embedding expects numbers of whole numbers, got float32[3]");
+        "dtype: embedding expects input of whole numbers, got float32[3]");
   CHECK(error(R"({"embedding": {"count": 5, "dim": 2, "padding_idx": 5}})", {whole({3})}) ==
         "config: embedding.padding_idx must be from -5 to 4, got 5");
   CHECK(error(R"({"embedding_bag": {"count": 5, "dim": 2}})", {whole({3})}) ==
-        "shape: embedding_bag expects numbers [N, L], got [3]");
+        "shape: embedding_bag expects input [N, L], got [3]");
   CHECK(error(R"({"embedding_tables": {"counts": [5, 6], "dim": 2}})", {whole({3, 3})}) ==
         "shape: embedding_tables with 2 counts got input [3, 3]");
   CHECK(error(R"({"position_embedding": {"count": 5}})", {real({2, 6, 3})}) ==
@@ -223,9 +223,9 @@ TEST_CASE("initial values of tables, attention and recurrent layers are PyTorch'
   CHECK(amax(abs(initial(R"({"attention": 4})", {real({2, 3, 64})}, "qkv.bias"))).item() == 0);
   check_uniform(initial(R"({"attention": 4})", {real({2, 3, 64})}, "proj.weight"), 1 / std::sqrt(64.0));
   check_uniform(initial(R"({"lstm": 100})", {real({2, 3, 400})}, "weight_ih_l0"), 0.1);
-  check_uniform(
-      initial(R"({"gru": {"size": 100, "bidirectional": true}})", {real({2, 3, 400})}, "bias_hh_l0_reverse"),
-      0.1);
+  check_uniform(initial(R"({"gru": {"size": 100, "bidirectional": true}})", {real({2, 3, 400})},
+                        "weight_hh_l0_reverse"),
+                0.1);
   check_uniform(initial(R"({"conv_transpose2d": {"out": 50, "kernel": 2}})", {real({2, 30, 3, 4})}, "weight"),
                 1 / std::sqrt(200.0));
   check_uniform(initial(R"({"bilinear": 20})", {real({2, 25}), real({2, 30})}, "weight"), 0.2);

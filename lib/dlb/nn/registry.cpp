@@ -183,6 +183,8 @@ std::vector<LayerType> make_layer_types() {
       layer<Reparameterize>("reparameterize",
                             "a sample of a normal distribution, from its mean and log-variance"),
       layer<VectorQuantize>("vector_quantize", "the nearest vectors of a codebook, its loss, their numbers"),
+      layer<Stft>("stft",
+                  "short-time Fourier transforms: [N, L] -> real and imaginary [N, frequencies, frames]"),
       layer<Spectrogram>("spectrogram", "energies of short-time spectra: [N, L] -> [N, frequencies, frames]"),
       layer<MelSpectrogram>("mel_spectrogram", "energies in mel bands: [N, L] -> [N, n_mels, frames]"),
 
