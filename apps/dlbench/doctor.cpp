@@ -10,6 +10,7 @@
 #include "dlb/base/error_list.h"
 #include "dlb/base/threads.h"
 #include "dlb/base/version.h"
+#include "dlb/data/dataset.h"
 #include "dlb/data/manifest.h"
 #include "output.h"
 
@@ -29,8 +30,12 @@ double memory_mib(const std::string& key) {
 /// "" when the data set is there, else the first line of what is wrong.
 std::string data_problem(const std::string& name) {
   try {
-    data::ManifestSource source(data::builtin_manifest(name), {});
-    source.spec();
+    ErrorList errors;
+    const config::Scope scope;
+    config::Reader reader(errors, scope);
+    const auto source = data::make_source(reader, config::Node::string(name), {});
+    errors.throw_if_any();
+    source->spec();
     return {};
   } catch (const Error& e) {
     return e.message.substr(0, e.message.find('\n'));

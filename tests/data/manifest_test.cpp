@@ -2,6 +2,7 @@
 
 #include "data/data_support.h"
 #include "dlb/data/embedded.h"
+#include "dlb/data/set_manifest.h"
 
 using namespace dlb;
 using namespace dlb::test;
@@ -46,8 +47,19 @@ struct Tiny {
 }  // namespace
 
 TEST_CASE("the binary carries the manifests, and each reads without error") {
-  CHECK(data::manifest_names() == std::vector<std::string>{"digits", "fashion-mnist", "mnist"});
-  for (const std::string& name : data::manifest_names()) {
+  const std::vector<std::string> names = data::manifest_names();
+  for (const char* name : {"cifar10-jpeg", "digits", "fashion-mnist", "fsdd", "mnist"})
+    CHECK(std::find(names.begin(), names.end(), name) != names.end());
+  for (const std::string& name : names) {
+    const std::string_view text = data::embedded_file(name + ".yaml");
+    if (data::SetManifest::is_one(text)) {
+      ErrorList errors;
+      const auto set = data::SetManifest::parse(errors, text, name);
+      errors.throw_if_any();
+      CHECK(set->name == name);
+      CHECK_FALSE(set->source.empty());
+      continue;
+    }
     const data::Manifest manifest = data::builtin_manifest(name);
     CHECK(manifest.name == name);
     CHECK(manifest.classes.size() == 10);

@@ -100,7 +100,7 @@ TEST_CASE("text: the vocabulary is that of the training part") {
                  Contains("in the text of split 'val'") && Contains("char: {unknown: <unk>}"));
   auto module = plan(source + "{char: {unknown: <unk>}}}}\n", folder.path());
   CHECK(module->spec().facts.at("vocab") == 3);
-  CHECK(rows_of(*module, "val").at("tokens")[0] == std::vector<int64_t>{0, 0});
+  CHECK(rows_of(*module, "val").at("tokens")[0] == std::vector<int64_t>{2, 0});
 }
 
 TEST_CASE("text: random windows differ by epoch and seed, repeat, and are windows of the text") {

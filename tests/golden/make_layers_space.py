@@ -141,6 +141,7 @@ def parts():
     image = rows(2, 3, 5, 6)
     exact = lambda f: lambda t: t + (f(t) - t).detach()
     layers = [
+        simple({"unflatten": {"sizes": [2, -1]}}, lambda t: t.unflatten(1, (2, -1)), x),
         simple({"transpose": {}}, lambda t: t.transpose(1, 2), x),
         simple({"transpose": {"dim0": 0, "dim1": -1}}, lambda t: t.transpose(0, -1), x),
         simple({"select": 0}, lambda t: t[:, 0], x),
@@ -214,6 +215,13 @@ def parts():
         layers.append(simple({name: 0.5}, lambda t: t * 1, rows(*shape), training=False))
     for name in ["alpha_dropout", "feature_alpha_dropout", "drop_path", "gaussian_noise"]:
         layers.append(simple({name: 0.5}, lambda t: t * 1, x, training=False))
+
+    class LogProbabilities(nn.AdaptiveLogSoftmaxWithLoss):
+        def forward(self, t):
+            return self.log_prob(t)
+
+    config = {"adaptive_log_softmax": {"classes": 9, "cutoffs": [3, 5], "div_value": 2, "head_bias": True}}
+    layers.append(of_module(config, LogProbabilities(6, 9, [3, 5], 2.0, True), [flat]))
 
     def quantize(p, t):
         i = torch.cdist(t, p["weight"]).argmin(-1)

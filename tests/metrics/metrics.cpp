@@ -2,6 +2,7 @@
 // fit.
 #include <catch2/catch.hpp>
 #include <cmath>
+#include <set>
 
 #include "dlb/backend/cpu/install.h"
 #include "dlb/metrics/metric.h"
@@ -114,11 +115,25 @@ TEST_CASE("results do not depend on the batches, and reset starts again") {
                q = normal({97, 5}, 0, 1, {1, RngPurpose::kUser, 0, 1});
   std::vector<int64_t> labels;
   for (int64_t i = 0; i < 97; ++i) labels.push_back(i * i % 5);
+  const std::set<std::string> pairs = {"binary_accuracy",
+                                       "binary_precision",
+                                       "binary_recall",
+                                       "binary_f1",
+                                       "binary_iou",
+                                       "r2",
+                                       "mae",
+                                       "mse",
+                                       "rmse",
+                                       "mean_relative_error",
+                                       "psnr",
+                                       "explained_variance",
+                                       "pearson",
+                                       "spearman"};
   for (const auto& type : metrics::metric_types()) {
     INFO(type.name);
+    if (type.name == "edit_distance" || type.name == "word_error_rate" || type.name == "bleu") continue;
     const auto m = make("{\"" + type.name + "\": {}}");
-    const bool classified = type.name != "binary_accuracy" && m->higher_is_better() && type.name != "r2";
-    const Tensor t = classified ? classes(labels) : q;
+    const Tensor t = pairs.count(type.name) == 0 ? classes(labels) : q;
     CHECK(std::isnan(m->value()));
     m->update(p, t);
     const double whole = m->value();
@@ -144,4 +159,61 @@ TEST_CASE("forms that do not fit are errors, on meta tensors too") {
   CHECK_THROWS_WITH(make(R"({"mse": {}})")->update(meta({8, 1}, DType::kFloat32), meta({8}, DType::kFloat32)),
                     Catch::Contains("mse expects prediction and target of equal shape, got [8, 1] and [8]"));
   CHECK_NOTHROW(make(R"({"r2": {}})")->update(meta({8, 1}, DType::kFloat32), meta({8, 1}, DType::kFloat32)));
+}
+
+TEST_CASE("the classes may be the last dimension, and the message says so") {
+  backend::cpu::install();
+  const Tensor last = real({1, 0, 0, 1, 0, 1, 1, 0}, {1, 4, 2});
+  const Tensor t = Tensor::from(std::vector<int64_t>{0, 1, 0, 0}, {1, 4});
+  CHECK(once(R"({"accuracy": {"class_dim": -1}})", last, t) == 0.75);
+  CHECK(once(R"({"top_k": {"k": 1, "class_dim": 2}})", last, t) == 0.75);
+  const auto report = [&](const std::string& text) {
+    try {
+      make(text)->update(last, t);
+    } catch (const Error& e) {
+      return e.report();
+    }
+    return std::string("no error");
+  };
+  CHECK_THAT(
+      report(R"({"accuracy": {}})"),
+      Catch::Contains("expects prediction [N, classes, ...] and target [N, ...], got [1, 4, 2] and [1, 4]") &&
+          Catch::Contains("hint: with the classes last, say `class_dim: -1`"));
+  CHECK_THAT(report(R"({"f1": {"class_dim": 3}})"),
+             Catch::Contains("class_dim is 3, but the prediction is [1, 4, 2]"));
+  CHECK_THAT(report(R"({"f1": {"class_dim": -4}})"), Catch::Contains("class_dim is -4"));
+  CHECK_THAT(report(R"({"perplexity": {"class_dim": 0}})"), Catch::Contains("with classes along class_dim"));
+}
+
+TEST_CASE("rankings without both kinds, or with NaN, have no value") {
+  backend::cpu::install();
+  const float nan = std::nanf("");
+  CHECK(std::isnan(once(R"({"auroc": {}})", real({1, 2}, {2}), real({1, 1}, {2}))));
+  CHECK(std::isnan(once(R"({"average_precision": {}})", real({1, 2}, {2}), real({0, 0}, {2}))));
+  CHECK(std::isnan(once(R"({"auroc": {}})", real({1, nan}, {2}), real({1, 0}, {2}))));
+  CHECK(std::isnan(once(R"({"spearman": {}})", real({1, nan, 2}, {3}), real({1, 0, 2}, {3}))));
+  CHECK(std::isnan(once(R"({"pearson": {}})", real({1, 1, 1}, {3}), real({1, 0, 2}, {3}))));
+  // One class of three never occurs.
+  CHECK(once(R"({"auroc": {}})", real({9, 0, 0, 0, 9, 0, 0, 8, 0}, {3, 3}), classes({0, 1, 1})) == 1);
+  CHECK(once(R"({"ndcg": {}})", real({nan, 1, 2}, {1, 3}), real({0, 1, 0}, {1, 3})) == Approx(0.5));
+  CHECK(once(R"({"matthews": {}})", scores({0, 0}, 2), classes({0, 1})) == 0);
+}
+
+TEST_CASE("sequences: empty ones, and forms that do not fit") {
+  backend::cpu::install();
+  const Tensor none = Tensor::from(std::vector<int64_t>{-100, -100}, {1, 2});
+  const Tensor two = Tensor::from(std::vector<int64_t>{1, 2}, {1, 2});
+  CHECK(once(R"({"edit_distance": {}})", two, none) == 2);
+  CHECK(once(R"({"edit_distance": {"end": 1}})", two, none) == 0);
+  CHECK(std::isnan(once(R"({"word_error_rate": {}})", two, none)));
+  CHECK(once(R"({"bleu": {}})", two, none) == 0);
+  CHECK(once(R"({"bleu": 2})", two, two) == 1);
+  CHECK(std::isnan(once(R"({"exact_match": {}})", real({1, 2, 3, 4}, {1, 2, 2}), none)));
+  CHECK_THROWS_WITH(
+      once(R"({"bleu": {}})", two, classes({1})),
+      Catch::Contains("expects scores [N, classes, S] or tokens [N, S], and target tokens [N, T]"));
+  CHECK_THROWS_WITH(once(R"({"retrieval_accuracy": {}})", two, classes({1})),
+                    Catch::Contains("floating embeddings"));
+  CHECK(std::isnan(once(R"({"retrieval_accuracy": {}})", real({1, 2}, {1, 2}), classes({1}))));
+  CHECK(once(R"({"retrieval_accuracy": 9})", real({1, 2, 3, 4}, {2, 2}), classes({1, 1})) == 1);
 }

@@ -78,15 +78,15 @@ constexpr const char* kGan = R"(
 models:
   generator: [linear: 16, tanh, linear: 8]
   discriminator: [linear: 16, leaky_relu: 0.2, linear: 1]
-model: [call: {generator: {}, in: noise}]
+model: [{call: generator, in: noise}]
 train:
   phases:
     - name: d
       run:
-        - call: {discriminator: {}, in: real, as: on_real}
-        - call: {generator: {}, in: noise}
+        - {call: discriminator, in: real, as: on_real}
+        - {call: generator, in: noise}
         - detach
-        - call: {discriminator: {}, as: on_fake}
+        - {call: discriminator, as: on_fake}
       loss:
         - bce_with_logits: {in: on_real, target: 1, as: real}
         - bce_with_logits: {in: on_fake, target: 0, as: fake}
@@ -94,7 +94,7 @@ train:
       optimizer: {adam: {lr: 2e-3, betas: [0.5, 0.999]}}
       times: 2
     - name: g
-      run: [call: {generator: {}, in: noise}, call: discriminator]
+      run: [{call: generator, in: noise}, call: discriminator]
       loss: {bce_with_logits: {target: 1}}
       update: generator
       optimizer: {sgd: {lr: 0.05, momentum: 0.9}}

@@ -11,6 +11,9 @@
 namespace dlb::config {
 namespace {
 
+/// Names in a hint: a hundred layers would hide the error itself.
+constexpr size_t kMostListed = 60;
+
 bool contains(std::span<const std::string> names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
@@ -39,8 +42,13 @@ Error key_error(const Node& map, const Node::Entry& entry, std::string message, 
 void Reader::unknown_name(const Node& at, std::string_view name, const std::vector<std::string>& valid,
                           std::string_view what) {
   const std::string near = suggestion(name, valid);
-  error(at, fmt::format("unknown {} '{}'{}", what, name, near),
-        near.empty() && !valid.empty() ? "valid: " + joined(valid) : "");
+  std::string hint;
+  if (near.empty() && valid.size() > kMostListed) {
+    hint = fmt::format("`dlbench help {}` lists the {} there are", what, valid.size());
+  } else if (near.empty() && !valid.empty()) {
+    hint = fmt::format("valid: {}", joined(valid));
+  }
+  error(at, fmt::format("unknown {} '{}'{}", what, name, near), std::move(hint));
 }
 
 namespace {

@@ -35,6 +35,7 @@ void split_blanks(std::string_view record, std::vector<std::string_view>& fields
 std::string csv_delimiter(const std::string& text) {
   if (text == "tab") return "\t";
   if (text == "space") return " ";
+  if (text == kWhitespace) return text;
   if (text.empty() || text.size() > 8 || text.find_first_of("\"\r\n") != std::string::npos) {
     fail(
         ErrorKind::kConfig,

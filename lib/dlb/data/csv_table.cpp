@@ -5,7 +5,7 @@
 #include <numeric>
 
 #include "dlb/base/files.h"
-#include "dlb/data/random_file.h"
+#include "dlb/base/random_file.h"
 #include "dlb/data/table.h"
 
 namespace dlb::data {
@@ -421,7 +421,7 @@ class CsvRows final : public Dataset {
 
  private:
   std::shared_ptr<const CsvTable> table_;
-  RandomFile file_;
+  files::RandomFile file_;
   std::vector<CsvRow> rows_;
 };
 

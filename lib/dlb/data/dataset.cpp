@@ -49,6 +49,7 @@ class Subset final : public Dataset {
   }
   int64_t size() const override { return static_cast<int64_t>(indices_.size()); }
   const SampleSpec& spec() const override { return whole_->spec(); }
+  bool constant() const override { return whole_->constant(); }
   void lengths(int64_t index, int64_t* out) const override {
     whole_->lengths(indices_[static_cast<size_t>(index)], out);
   }

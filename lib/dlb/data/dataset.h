@@ -74,6 +74,8 @@ class Dataset {
   /// As read(), of a data set that draws anew at each epoch (masked tokens, places of windows): `random` is
   /// the sample's own stream, RngKey{seed, kSample, epoch, index}.
   virtual void draw(int64_t index, RandomStream& random, void* const* columns) const;
+  /// Whether a sample is known to be the same at every epoch, so that a lone batch may be kept.
+  virtual bool constant() const { return false; }
 };
 
 /// Where to look for data, and what paths in a config are relative to.

@@ -55,7 +55,7 @@ class FolderTree final : public FileTree {
         continue;
       }
       if (S_ISLNK(info.st_mode) && stat(full.c_str(), &info) != 0) continue;
-      if (S_ISREG(info.st_mode)) files_.push_back({path, static_cast<uint64_t>(info.st_size)});
+      if (S_ISREG(info.st_mode)) files_.push_back({path, static_cast<uint64_t>(info.st_size), 0});
     }
   }
 };
@@ -67,7 +67,12 @@ using ZipHandle = std::unique_ptr<zip_t, ZipCloser>;
 
 class ZipTree final : public FileTree {
  public:
-  explicit ZipTree(const std::string& path) : FileTree(path) {
+  /// Of the archive at `archive_path`, the files below `folder` ("" or one that ends in '/').
+  ZipTree(const std::string& archive_path, const std::string& folder)
+      : FileTree(folder.empty() ? archive_path
+                                : files::join(archive_path, folder.substr(0, folder.size() - 1))),
+        archive_path_(archive_path) {
+    const std::string& path = archive_path_;
     // libzip's message for a file that is not there names neither the file nor the reason in full.
     struct stat info {};
     if (stat(path.c_str(), &info) != 0) files::io_error("read", path, errno);
@@ -78,15 +83,17 @@ class ZipTree final : public FileTree {
       fail(ErrorKind::kData, "'{}' has {} entries, more than the {} that are read", path, count, kMaxEntries);
     for (zip_uint64_t i = 0; i < static_cast<zip_uint64_t>(count); ++i) {
       zip_stat_t entry{};
-      constexpr zip_uint64_t kNeeded = ZIP_STAT_NAME | ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE;
+      constexpr zip_uint64_t kNeeded = ZIP_STAT_NAME | ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE | ZIP_STAT_CRC;
       if (zip_stat_index(archive.get(), i, 0, &entry) != 0 || (entry.valid & kNeeded) != kNeeded)
         fail(ErrorKind::kData, "'{}' is damaged: entry {} cannot be read", path, i);
-      const std::string_view name = entry.name;
+      std::string_view name = entry.name;
+      if (!name.starts_with(folder)) continue;
+      name.remove_prefix(folder.size());
       if (name.empty() || name.ends_with('/') || is_hidden(name)) continue;
       if (entry.size > kMaxFile || entry.size / kMaxInflation > entry.comp_size)
         fail(ErrorKind::kData, "'{}/{}' is damaged: {} stored bytes cannot be {} bytes", path, name,
              entry.comp_size, entry.size);
-      entries_.push_back({{std::string(name), entry.size}, i});
+      entries_.push_back({{std::string(name), entry.size, entry.crc}, i});
     }
     std::sort(entries_.begin(), entries_.end(),
               [](const Entry& a, const Entry& b) { return a.file.path < b.file.path; });
@@ -111,14 +118,14 @@ class ZipTree final : public FileTree {
 
   ZipHandle open_archive() const {
     int code = 0;
-    ZipHandle archive(zip_open(path_.c_str(), ZIP_RDONLY, &code));
+    ZipHandle archive(zip_open(archive_path_.c_str(), ZIP_RDONLY, &code));
     if (archive != nullptr) return archive;
     zip_error_t error;
     zip_error_init_with_code(&error, code);
     const std::string reason = zip_error_strerror(&error);
     zip_error_fini(&error);
     fail(code == ZIP_ER_OPEN || code == ZIP_ER_READ ? ErrorKind::kIo : ErrorKind::kData,
-         "'{}' cannot be read as a zip archive: {}", path_, reason);
+         "'{}' cannot be read as a zip archive: {}", archive_path_, reason);
   }
 
   ZipHandle take() const {
@@ -157,6 +164,7 @@ class ZipTree final : public FileTree {
     return bytes;
   }
 
+  std::string archive_path_;
   std::vector<Entry> entries_;
   mutable std::mutex mutex_;
   mutable std::vector<ZipHandle> idle_;
@@ -166,8 +174,29 @@ class ZipTree final : public FileTree {
 
 std::string FileTree::name(size_t i) const { return files::join(path_, files_[i].path); }
 
+std::string FileTree::digest() const {
+  files::Sha256 digest;
+  for (const File& file : files_) {
+    const std::string line = fmt::format("{}\n{} {}\n", file.path, file.bytes, file.crc);
+    digest.update(line.data(), line.size());
+  }
+  return "sha256:" + digest.hex();
+}
+
 std::shared_ptr<const FileTree> FileTree::open(const std::string& path) {
-  if (path.ends_with(".zip") && !files::is_folder(path)) return std::make_shared<ZipTree>(path);
+  constexpr std::string_view kEnding = ".zip";
+  if (path.ends_with(kEnding) && !files::is_folder(path)) return std::make_shared<ZipTree>(path, "");
+  const size_t inner = path.find(".zip/");
+  if (inner != std::string::npos && !files::exists(path)) {
+    const size_t end = inner + kEnding.size();
+    std::string folder = path.substr(end + 1);
+    if (!folder.ends_with('/')) folder += '/';
+    auto tree = std::make_shared<ZipTree>(path.substr(0, end), folder);
+    if (tree->files().empty())
+      fail(ErrorKind::kIo, "the archive '{}' has no files in a folder '{}'", path.substr(0, end),
+           path.substr(end + 1));
+    return tree;
+  }
   if (!files::exists(path)) fail(ErrorKind::kIo, "no folder '{}'", path);
   if (!files::is_folder(path)) fail(ErrorKind::kIo, "'{}' is no folder and no .zip archive", path);
   return std::make_shared<FolderTree>(path);

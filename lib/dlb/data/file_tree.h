@@ -8,13 +8,15 @@
 
 namespace dlb::data {
 
-/// The files below a folder or within a zip archive (a path that ends in .zip), by relative path. Links to
-/// folders are not followed, and names that begin with a dot are left out, as is what macOS adds to archives.
+/// The files below a folder or within a zip archive (a path that ends in .zip, or names a folder in one:
+/// a.zip/b), by relative path. Links to folders are not followed, and names that begin with a dot are left
+/// out, as is what macOS adds to archives.
 class FileTree {
  public:
   struct File {
     std::string path;  ///< relative, with '/' between folders
     uint64_t bytes = 0;
+    uint32_t crc = 0;  ///< in archives
   };
   /// Lists the files, sorted by path. Errors: io, when it is not there; data, when an archive is damaged or
   /// has more than 2^24 entries.
@@ -25,6 +27,9 @@ class FileTree {
   const std::vector<File>& files() const { return files_; }
   /// What messages call file number `i`: its path, "archive.zip/a/b.png" in an archive.
   std::string name(size_t i) const;
+  /// "sha256:..." of the list of files with their sizes, in archives also their checksums: what says whether
+  /// a tree has changed without reading it.
+  std::string digest() const;
   /// The whole file number `i`. Thread-safe. Errors: io; data when an archive's entry is damaged, too large
   /// to be meant, or of another size than listed; unsupported when it is encrypted.
   virtual std::string read(size_t i) const = 0;

@@ -94,7 +94,8 @@ void ItemSource::bind(const SourceOptions& options) {
     fail(ErrorKind::kConfig, "{}: items are made up; train, val, test and their fractions are for files",
          name());
   }
-  builder_ = read_tokenizer(tokenizer, folder);
+  // A tokenizer is no part of a data set: its files are where the config is.
+  builder_ = read_tokenizer(tokenizer, files::parent(options.config_file));
 }
 
 std::vector<std::string> ItemSource::splits() const {
@@ -169,7 +170,8 @@ void ItemSource::load() {
   assign_splits();
   const TextFeed training = [this](const std::function<void(std::string_view)>& take) {
     each_item([&](size_t s, const TextItem& item) {
-      if (s == 0) vocabulary_text(item, take);
+      // Made-up texts have one alphabet, which a small training split may not show.
+      if (s == 0 || made_up("train") >= 0) vocabulary_text(item, take);
     });
   };
   tokenizer_ = builder_->make(training, special_tokens());

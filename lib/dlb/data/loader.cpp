@@ -220,6 +220,9 @@ struct Loader::Impl {
   Pipeline pipeline;
   LoaderOptions options;
   int64_t batches = 0;
+  /// Where every epoch is the same single batch (a whole graph), it is made once: nobody changes tensors.
+  bool fixed = false;
+  std::optional<Batch> fixed_batch;
   std::vector<int64_t> sample_lengths;  ///< of `bucket`, on first use
 
   /// A batch that is ready, or the error met while making it.
@@ -247,6 +250,9 @@ struct Loader::Impl {
     const int64_t n = dataset->size();
     batches = options.drop_last ? n / options.batch : (n + options.batch - 1) / options.batch;
     to_make = to_take = batches;
+    const auto& transforms = pipeline.transforms;
+    fixed = dataset->constant() && batches == 1 && (n == 1 || (!options.shuffle && options.bucket == 0)) &&
+            std::none_of(transforms.begin(), transforms.end(), [](const auto& t) { return t->random(); });
     options.prefetch = std::max<int64_t>(options.prefetch, 1);
     slots.resize(static_cast<size_t>(options.prefetch));
   }
@@ -359,7 +365,7 @@ struct Loader::Impl {
       to_make = to_take = std::clamp<int64_t>(first, 0, batches);
       for (Slot& slot : slots) slot = {};
     }
-    if (workers.empty()) {
+    if (workers.empty() && !fixed) {
       for (int i = 0; i < options.threads; ++i) workers.emplace_back([this] { run_worker(); });
     }
     work.notify_all();
@@ -368,6 +374,11 @@ struct Loader::Impl {
   std::optional<Batch> next() {
     std::unique_lock lock(mutex);
     if (to_take >= batches) return std::nullopt;
+    if (fixed) {
+      if (!fixed_batch) fixed_batch = own_maker.make(samples_of(*epoch, 0), epoch->number, 0);
+      ++to_take;
+      return fixed_batch;
+    }
     if (workers.empty()) {
       Batch batch = own_maker.make(samples_of(*epoch, to_take), epoch->number, to_take);
       ++to_take;

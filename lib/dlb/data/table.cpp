@@ -13,6 +13,7 @@ class Table final : public Dataset {
   explicit Table(TableBuilder builder) : table_(std::move(builder)) {}
   int64_t size() const override { return table_.size_; }
   const SampleSpec& spec() const override { return table_.spec_; }
+  bool constant() const override { return true; }
   void lengths(int64_t index, int64_t* out) const override {
     const size_t i = static_cast<size_t>(index);
     for (const auto& column : table_.values_) {

@@ -113,33 +113,64 @@ const Tensor* Safetensors::find(const std::string& name) const {
   return nullptr;
 }
 
-Safetensors parse_safetensors(std::string_view bytes, const std::string& name) {
-  if (bytes.size() < kLengthBytes) {
-    fail(ErrorKind::kData, "{}: {} bytes are too few for a safetensors file (truncated?)", name,
-         bytes.size());
+namespace {
+
+/// The length of the header of a file of `size` bytes that begins with `head`.
+uint64_t header_length(std::string_view head, uint64_t size, const std::string& name) {
+  if (size < kLengthBytes) {
+    fail(ErrorKind::kData, "{}: {} bytes are too few for a safetensors file (truncated?)", name, size);
   }
-  const uint64_t header_bytes = read_length(bytes);
-  if (header_bytes > bytes.size() - kLengthBytes || header_bytes > kMaxHeader) {
+  const uint64_t header_bytes = read_length(head);
+  if (header_bytes > size - kLengthBytes || header_bytes > kMaxHeader) {
     fail(ErrorKind::kData,
          "{}: the safetensors header claims {} bytes, but {} (truncated, or no safetensors file?)", name,
          header_bytes,
          header_bytes > kMaxHeader ? "at most 100000000 are allowed"
-                                   : fmt::format("only {} follow", bytes.size() - kLengthBytes));
+                                   : fmt::format("only {} follow", size - kLengthBytes));
   }
-  const std::string_view text = bytes.substr(kLengthBytes, header_bytes);
-  if (text.empty() || text.front() != '{') {
-    fail(ErrorKind::kData, "{}: a safetensors header must start with '{{' (no safetensors file?)", name);
-  }
-  const std::string_view data = bytes.substr(kLengthBytes + header_bytes);
+  return header_bytes;
+}
 
-  Header header = parse_header(text, name);
+/// The tensors of a header, in order of offset; they fill `data_bytes` exactly.
+std::vector<Placed> place_all(const Header& header, uint64_t data_bytes, const std::string& name) {
   std::vector<Placed> placed;
   placed.reserve(header.entries.size());
   for (const HeaderEntry& entry : header.entries) placed.push_back(place(entry, name));
   std::stable_sort(placed.begin(), placed.end(), [](const Placed& a, const Placed& b) {
     return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
   });
-  check_layout(placed, data.size(), name);
+  check_layout(placed, data_bytes, name);
+  return placed;
+}
+
+Header header_of(std::string_view text, const std::string& name) {
+  if (text.empty() || text.front() != '{') {
+    fail(ErrorKind::kData, "{}: a safetensors header must start with '{{' (no safetensors file?)", name);
+  }
+  return parse_header(text, name);
+}
+
+}  // namespace
+
+std::vector<TensorPlace> index_safetensors(const files::RandomFile& file) {
+  std::string head(kLengthBytes, '\0');
+  if (file.size() >= kLengthBytes) file.read(head.data(), kLengthBytes, 0);
+  const uint64_t length = header_length(head, file.size(), file.path());
+  std::string text(length, '\0');
+  file.read(text.data(), length, kLengthBytes);
+  const Header header = header_of(text, file.path());
+  const uint64_t begin = kLengthBytes + length;
+  std::vector<TensorPlace> places;
+  for (const Placed& p : place_all(header, file.size() - begin, file.path()))
+    places.push_back({p.entry->name, p.dtype, p.shape, begin + p.begin});
+  return places;
+}
+
+Safetensors parse_safetensors(std::string_view bytes, const std::string& name) {
+  const uint64_t header_bytes = header_length(bytes, bytes.size(), name);
+  Header header = header_of(bytes.substr(kLengthBytes, header_bytes), name);
+  const std::string_view data = bytes.substr(kLengthBytes + header_bytes);
+  const std::vector<Placed> placed = place_all(header, data.size(), name);
 
   Safetensors file;
   file.metadata = std::move(header.metadata);

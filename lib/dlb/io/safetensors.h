@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "dlb/base/random_file.h"
 #include "dlb/tensor/tensor.h"
 
 namespace dlb::io {
@@ -28,6 +29,17 @@ struct Safetensors {
 /// the file's size. Errors: io, data, naming path and tensor.
 Safetensors read_safetensors(const std::string& path);
 Safetensors parse_safetensors(std::string_view bytes, const std::string& name);
+
+/// Where a tensor of a file stands.
+struct TensorPlace {
+  std::string name;
+  DType dtype = DType::kFloat32;
+  Shape shape;
+  uint64_t offset = 0;  ///< of its first byte in the file
+};
+/// The tensors of a file, in file order, from its header alone; checked as read_safetensors() does. Errors:
+/// io, data.
+std::vector<TensorPlace> index_safetensors(const files::RandomFile& file);
 
 /// The header (with its length) for tensors that follow row-major in the given order; metadata under
 /// "__metadata__".

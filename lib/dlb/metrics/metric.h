@@ -22,7 +22,9 @@ class Metric {
 };
 
 using MetricType = TypeInfo<Metric>;
-/// accuracy, top_k (k), precision, recall, f1 (macro/micro), binary_accuracy, mae, mse, rmse, r2
+/// Of classes (accuracy, f1, iou, ...), two classes (binary_accuracy, auroc, ...), sequences (perplexity,
+/// word_error_rate, bleu, ...), recommendations and embeddings (ndcg, retrieval_accuracy, ...), numbers (mae,
+/// r2, pearson, psnr, ...): see registry.cpp.
 std::span<const MetricType> metric_types();
 
 }  // namespace dlb::metrics

@@ -1,5 +1,6 @@
 #include "dlb/metrics/regression.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -28,6 +29,26 @@ double MeanError::value() const {
 }
 
 double Rmse::value() const { return std::sqrt(MeanError::value()); }
+
+Fields MeanRelativeError::fields() {
+  static const Field list[] = {
+      field<&MeanRelativeError::eps>("eps", "smallest magnitude that a target is divided as", positive())};
+  return list;
+}
+
+void MeanRelativeError::update(const Tensor& prediction, const Tensor& target) {
+  if (!check_equal_shapes(prediction, target, "mean_relative_error")) return;
+  const std::vector<double> p = prediction.to_vector<double>(), t = target.to_vector<double>();
+  for (size_t i = 0; i < p.size(); ++i) add(std::abs(p[i] - t[i]) / std::max(std::abs(t[i]), eps));
+}
+
+Fields Psnr::fields() {
+  static const Field list[] = {
+      field<&Psnr::range>("range", "difference of the largest and the smallest possible value", positive())};
+  return list;
+}
+
+double Psnr::value() const { return 10 * std::log10(range * range / MeanError::value()); }
 
 void R2::update(const Tensor& prediction, const Tensor& target) {
   if (!check_equal_shapes(prediction, target, "r2")) return;

@@ -17,6 +17,10 @@ class MeanError : public Metric {
   bool higher_is_better() const override { return false; }
 
  protected:
+  void add(double error) {
+    sum_ += error;
+    ++count_;
+  }
   void accumulate(const Tensor& prediction, const Tensor& target, std::string_view name, bool squared);
 
  private:
@@ -44,6 +48,24 @@ struct Rmse : MeanError {
     accumulate(prediction, target, "rmse", true);
   }
   double value() const override;
+};
+
+/// mean |p - t| / max(|t|, eps): 0.1 is an error of 10 %
+struct MeanRelativeError : MeanError {
+  double eps = 2.220446049250313e-16;
+  static Fields fields();
+  void update(const Tensor& prediction, const Tensor& target) override;
+};
+
+/// Peak signal-to-noise ratio in decibels: 10 log10(range^2 / mean (p - t)^2), infinite for equal images.
+struct Psnr : MeanError {
+  double range = 1;
+  static Fields fields();
+  void update(const Tensor& prediction, const Tensor& target) override {
+    accumulate(prediction, target, "psnr", true);
+  }
+  double value() const override;
+  bool higher_is_better() const override { return true; }
 };
 
 /// 1 - sum (p - t)^2 / sum (t - mean t)^2, averaged over the outputs of each sample. A constant target gives

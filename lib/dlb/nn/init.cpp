@@ -73,6 +73,11 @@ Init constant_init(double value) {
   return [=](const Shape& shape, DType dtype, const RngKey& /*key*/) { return full(shape, value, dtype); };
 }
 
+double fan(const Shape& shape, bool out) {
+  const Fans f = fans(shape);
+  return out ? f.out : f.in;
+}
+
 Init uniform_fan(int64_t fan) {
   const double bound = fan > 0 ? 1.0 / std::sqrt(static_cast<double>(fan)) : 0.0;
   return uniform_init(-bound, bound);

@@ -18,6 +18,9 @@ Init constant_init(double value);
 /// U(-1/sqrt(fan), 1/sqrt(fan))
 Init uniform_fan(int64_t fan);
 
+/// fan_in or fan_out of a parameter of that shape.
+double fan(const Shape& shape, bool out);
+
 /// What the field `init` of linear and convolution layers may be, and the initialiser of that name: `default`
 /// is PyTorch's, the kaiming ones are He's for ReLU, `normal` has mean 0 and that standard deviation.
 Constraint init_choices();

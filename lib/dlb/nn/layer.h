@@ -78,8 +78,8 @@ class Build {
 struct Context {
   bool training = false;
   uint64_t seed = 0;
-  uint64_t step = 0;        ///< counts micro-batches over the whole run: names the random streams
-  uint32_t next_index = 0;  ///< counts random calls within this pass
+  uint64_t step = 0;         ///< counts micro-batches over the whole run: names the random streams
+  uint32_t next_index = 0;   ///< counts random calls within this pass
   bool shapes_only = false;  ///< on meta tensors, to check shapes: nothing depends on values
   RngKey next_key(RngPurpose purpose) { return {seed, purpose, step, next_index++}; }
 };

@@ -1,47 +1,14 @@
 #include "dlb/nn/losses.h"
 
-#include "dlb/nn/policy_gradient.h"
+#include <algorithm>
 
+#include "dlb/nn/loss_parts.h"
+#include "dlb/ops/create.h"
+#include "dlb/ops/loss_class.h"
 #include "dlb/ops/unary.h"
+#include "dlb/ops/view.h"
 
 namespace dlb::nn {
-
-namespace {
-
-/// The numbers as a tensor that fits `like`, or undefined when there are none.
-Tensor weights(const std::vector<double>& values, const Tensor& like) {
-  if (values.empty()) return {};
-  const auto n = static_cast<int64_t>(values.size());
-  if (like.is_meta()) return Tensor::empty({n}, like.dtype(), kMeta);
-  return cast(Tensor::from(values, {n}), like.dtype());
-}
-
-/// Class weights, one for each of the classes that the prediction has.
-Tensor class_weights(const std::vector<double>& values, const Tensor& prediction, std::string_view loss) {
-  if (!values.empty() && prediction.rank() >= 2 && prediction.dim(1) != static_cast<int64_t>(values.size())) {
-    fail(ErrorKind::kShape, "{}.weight has {} numbers, the model predicts {} classes", loss, values.size(),
-         prediction.dim(1));
-  }
-  return weights(values, prediction);
-}
-
-/// The target in the prediction's type, once their shapes are known to be equal.
-Tensor matching(const Tensor& prediction, const Tensor& target, std::string_view loss) {
-  if (!(prediction.shape() == target.shape())) {
-    std::string hint;
-    if (prediction.numel() == target.numel() && prediction.rank() == target.rank() + 1 &&
-        prediction.dim(-1) == 1) {
-      hint = "the target has no last dimension: end the model with `- squeeze: -1`";
-    }
-    throw Error(ErrorKind::kShape,
-                fmt::format("{} needs prediction and target of equal shape, got {} and {}", loss,
-                            shape_text(prediction.shape()), shape_text(target.shape())),
-                {}, std::move(hint));
-  }
-  return target.dtype() == prediction.dtype() ? target : cast(target, prediction.dtype());
-}
-
-}  // namespace
 
 Fields CrossEntropy::fields() {
   static const Field list[] = {
@@ -49,12 +16,41 @@ Fields CrossEntropy::fields() {
           "label_smoothing", "share of the target spread evenly over all classes", between(0, 1)),
       field<&CrossEntropy::weight>("weight", "weight of each class; none: 1", non_negative()),
       field<&CrossEntropy::ignore_index>("ignore_index", "target that counts for nothing"),
+      field<&CrossEntropy::class_dim>("class_dim", "dimension of the classes: 1, or -1 for [N, ..., C]"),
   };
   return list;
 }
 LossSum CrossEntropy::compute(const Tensor& prediction, const Tensor& target) const {
-  return cross_entropy(prediction, target, class_weights(weight, prediction, "cross_entropy"), ignore_index,
-                       label_smoothing);
+  const Tensor w = class_weights(weight, prediction, "cross_entropy", class_dim);
+  Tensor x = prediction, t = target;
+  const int dim = normalize_dim(class_dim, x.rank(), "cross_entropy.class_dim");
+  if (dim != 1) {
+    Shape places = x.shape();
+    places.erase(static_cast<size_t>(dim));
+    const bool probabilities = t.shape() == x.shape();
+    if (!probabilities && !(t.shape() == places)) {
+      fail(ErrorKind::kShape, "cross_entropy expects target {} for input {}, got {}", shape_text(places),
+           shape_text(x.shape()), shape_text(t.shape()));
+    }
+    // Classes in the last dimension are rows already: a view.
+    const auto as_rows = [&](const Tensor& y) {
+      return reshape(dim == y.rank() - 1 ? y : movedim(y, {dim}, {-1}),
+                     {y.numel() / std::max<int64_t>(y.dim(dim), 1), y.dim(dim)});
+    };
+    x = as_rows(x);
+    t = probabilities ? as_rows(t) : reshape(t, {t.numel()});
+  }
+  if (is_floating(t.dtype()) && t.shape() == x.shape()) {
+    ClassLossOptions o;
+    o.weight = w;
+    o.reduction = Reduction::kSum;
+    o.label_smoothing = label_smoothing;
+    const int64_t count = x.numel() / std::max<int64_t>(x.dim(1), 1);
+    return {cross_entropy(x, cast(t, x.dtype()), o),
+            full({}, static_cast<double>(count), x.dtype() == DType::kFloat64 ? x.dtype() : DType::kFloat32,
+                 x.device())};
+  }
+  return cross_entropy(x, t, w, ignore_index, label_smoothing);
 }
 
 Fields Nll::fields() {
@@ -108,22 +104,6 @@ LossSum BceWithLogits::compute(const Tensor& prediction, const Tensor& target) c
          pos_weight.size(), shape_text(prediction.shape()));
   }
   return bce_with_logits(prediction, t, weights(pos_weight, prediction));
-}
-
-std::span<const LossType> loss_types() {
-  static const std::vector<LossType> types = {
-      type_info<Loss, CrossEntropy>("cross_entropy", "classes from logits [N, C, ...] with targets [N, ...]"),
-      type_info<Loss, Nll>("nll", "classes from log-probabilities [N, C, ...] with targets [N, ...]"),
-      type_info<Loss, Mse>("mse", "squared error"),
-      type_info<Loss, L1>("l1", "absolute error"),
-      type_info<Loss, Huber>("huber", "squared error near 0, linear from delta on"),
-      type_info<Loss, SmoothL1>("smooth_l1", "huber divided by beta"),
-      type_info<Loss, BceWithLogits>("bce_with_logits", "binary classes from logits, targets 0 to 1"),
-      type_info<Loss, PolicyGradient>(
-          "policy_gradient", "rollouts of the policy itself: scores of actions, optionally a value; targets "
-                             "action and return"),
-  };
-  return types;
 }
 
 }  // namespace dlb::nn

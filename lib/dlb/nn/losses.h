@@ -5,11 +5,13 @@
 
 namespace dlb::nn {
 
-/// Classification from logits. Shapes: [N, C, *] with class numbers [N, *].
+/// Classification from logits. Shapes: [N, C, *] with class numbers [N, *], or with probabilities [N, C, *];
+/// the classes may stand in another dimension, which goes from the target.
 struct CrossEntropy : Loss {
   double label_smoothing = 0;
   std::vector<double> weight;
   int64_t ignore_index = -100;
+  int64_t class_dim = 1;
   static Fields fields();
   LossSum compute(const Tensor& prediction, const Tensor& target) const override;
 };

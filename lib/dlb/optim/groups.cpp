@@ -15,27 +15,6 @@ Fields Group::fields() {
   return list;
 }
 
-bool matches(const std::string& pattern, const std::string& name) {
-  size_t p = 0, n = 0;
-  size_t star = std::string::npos, resume = 0;
-  while (n < name.size()) {
-    if (p < pattern.size() && pattern[p] == '*') {
-      star = p++;
-      resume = n;
-    } else if (p < pattern.size() && (pattern[p] == '?' || pattern[p] == name[n])) {
-      ++p;
-      ++n;
-    } else if (star != std::string::npos) {
-      p = star + 1;
-      n = ++resume;
-    } else {
-      return false;
-    }
-  }
-  while (p < pattern.size() && pattern[p] == '*') ++p;
-  return p == pattern.size();
-}
-
 void assign_groups(const config::Node& groups, std::vector<Param>& params) {
   if (groups.is_null()) return;
   if (!groups.is_list())

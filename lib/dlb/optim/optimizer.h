@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "dlb/base/fields.h"
+#include "dlb/base/glob.h"
 #include "dlb/config/node.h"
 #include "dlb/tensor/tensor.h"
 
@@ -84,7 +85,7 @@ double grad_norm(std::span<const Param> params);
 double norm(const std::vector<Tensor>& tensors);
 /// Limits each gradient element to [-limit, limit], in place.
 void clip_grad_value(std::span<const Param> params, double limit);
-/// Glob match with * and ? over full parameter names.
-bool matches(const std::string& pattern, const std::string& name);
+/// Over full parameter names.
+using dlb::matches;
 
 }  // namespace dlb::optim

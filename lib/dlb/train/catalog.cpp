@@ -7,6 +7,7 @@
 #include "dlb/data/transform.h"
 #include "dlb/metrics/metric.h"
 #include "dlb/model/constructs.h"
+#include "dlb/nn/initializer.h"
 #include "dlb/nn/layer.h"
 #include "dlb/nn/loss.h"
 #include "dlb/optim/optimizer.h"
@@ -62,6 +63,10 @@ const std::vector<Category>& catalog() {
       {"construct", "Model constructs", "Containers, and what is decided when the model is built.",
        model::construct_types()},
       {"loss", "Losses", "What `loss` may be.", describe_types(nn::loss_types())},
+      {"initializer", "Initialisers",
+       "Entries of `init`: `{match: pattern or list, INITIALIZER}`, for parameters by name; the first match "
+       "wins.",
+       describe_types(nn::initializer_types())},
       {"optimizer", "Optimizers", "What `optimizer` may be.", describe_types(optim::optimizer_types())},
       {"schedule", "Schedules", "What `schedule` may be: the learning rate over time.",
        describe_types(optim::schedule_types())},

@@ -5,7 +5,7 @@
 #include <memory>
 #include <string>
 
-namespace dlb::data {
+namespace dlb::files {
 
 /// An open file. Reads go to the system's page cache: a file that has become shorter is an error, not a
 /// crash.
@@ -27,4 +27,4 @@ class RandomFile {
   uint64_t size_ = 0;
 };
 
-}  // namespace dlb::data
+}  // namespace dlb::files

@@ -1,4 +1,4 @@
-#include "dlb/data/random_file.h"
+#include "dlb/base/random_file.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -10,12 +10,12 @@
 #include "dlb/base/error.h"
 #include "dlb/base/file_calls.h"
 
-namespace dlb::data {
+namespace dlb::files {
 
 RandomFile::RandomFile(std::string path) : path_(std::move(path)) {
-  files::Descriptor file = files::Descriptor::open(path_, O_RDONLY | O_CLOEXEC, "read");
+  Descriptor file = Descriptor::open(path_, O_RDONLY | O_CLOEXEC, "read");
   struct stat info {};
-  if (::fstat(file.fd(), &info) != 0) files::io_error("read", path_, errno);
+  if (::fstat(file.fd(), &info) != 0) io_error("read", path_, errno);
   if (!S_ISREG(info.st_mode)) fail(ErrorKind::kIo, "cannot read '{}': not a regular file", path_);
   size_ = static_cast<uint64_t>(info.st_size);
   fd_ = file.release();
@@ -29,7 +29,7 @@ void RandomFile::read(void* out, size_t bytes, uint64_t offset) const {
   while (bytes > 0) {
     const ssize_t n = ::pread(fd_, to, std::min(bytes, kMost), static_cast<off_t>(offset));
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) files::io_error("read", path_, errno);
+    if (n < 0) io_error("read", path_, errno);
     if (n == 0)
       fail(ErrorKind::kData, "'{}' ends before byte {}: it has become shorter", path_, offset + bytes);
     to += n;
@@ -38,4 +38,4 @@ void RandomFile::read(void* out, size_t bytes, uint64_t offset) const {
   }
 }
 
-}  // namespace dlb::data
+}  // namespace dlb::files
