@@ -21,18 +21,18 @@ NamePattern::NamePattern(const std::string& text) {
     if (open == std::string::npos) break;
     const size_t close = text.find('}', open);
     if (close == std::string::npos || close == open + 1)
-      fail(ErrorKind::kConfig, "pattern '{}': expected a name and '}}' after '{{' at character {}", text, open + 1);
+      fail(ErrorKind::kConfig, "pattern '{}': expected a name and '}}' after '{{' at character {}", text,
+           open + 1);
     names_.push_back(text.substr(open + 1, close - open - 1));
     if (std::count(names_.begin(), names_.end(), names_.back()) > 1)
       fail(ErrorKind::kConfig, "pattern '{}' has the part '{}' twice", text, names_.back());
     at = close + 1;
   }
-  if (names_.empty())
-    fail(ErrorKind::kConfig, "pattern '{}' has no part such as {{label}}", text);
+  if (names_.empty()) fail(ErrorKind::kConfig, "pattern '{}' has no part such as {{label}}", text);
   for (size_t i = 1; i + 1 < texts_.size(); ++i) {
     if (texts_[i].empty())
-      fail(ErrorKind::kConfig, "pattern '{}': the parts '{}' and '{}' need text between them", text, names_[i - 1],
-           names_[i]);
+      fail(ErrorKind::kConfig, "pattern '{}': the parts '{}' and '{}' need text between them", text,
+           names_[i - 1], names_[i]);
   }
 }
 
@@ -74,8 +74,8 @@ class Sounds final : public Dataset {
     std::string align;
     int64_t rate;
   };
-  Sounds(SampleSpec spec, std::shared_ptr<const FileTree> tree, std::vector<std::pair<size_t, int64_t>> samples,
-         Form form, int64_t cache_bytes)
+  Sounds(SampleSpec spec, std::shared_ptr<const FileTree> tree,
+         std::vector<std::pair<size_t, int64_t>> samples, Form form, int64_t cache_bytes)
       : spec_(std::move(spec)),
         tree_(std::move(tree)),
         samples_(std::move(samples)),
@@ -119,7 +119,8 @@ class Sounds final : public Dataset {
     const std::string bytes = tree_->read(file);
     const WavInfo info = wav_info(bytes, name);
     if (info.rate != form_.rate) {
-      Error error(ErrorKind::kData, fmt::format("'{}' has a sample rate of {}; expected {}", name, info.rate, form_.rate));
+      Error error(ErrorKind::kData,
+                  fmt::format("'{}' has a sample rate of {}; expected {}", name, info.rate, form_.rate));
       error.hint = "all files must have one rate; convert those that differ";
       throw error;
     }
@@ -151,21 +152,28 @@ class Sounds final : public Dataset {
 
 Fields AudioFolderSource::fields() {
   static const Field list[] = {
-      required<&AudioFolderSource::path>("path", "the folder, or a .zip archive, or a folder in one (a.zip/b)"),
-      required<&AudioFolderSource::length>("length", "values of every sound: shorter ones are filled up with 0, longer cut",
-                                           between(1, 1 << 28)),
+      required<&AudioFolderSource::path>("path",
+                                         "the folder, or a .zip archive, or a folder in one (a.zip/b)"),
+      required<&AudioFolderSource::length>(
+          "length", "values of every sound: shorter ones are filled up with 0, longer cut",
+          between(1, 1 << 28)),
       field<&AudioFolderSource::pattern>(
-          "pattern", "parts of the file names, such as {label}_{speaker}_{index}.wav; not given: a folder per label"),
+          "pattern",
+          "parts of the file names, such as {label}_{speaker}_{index}.wav; not given: a folder per label"),
       field<&AudioFolderSource::label>("label", "part of the pattern that is the class"),
-      field<&AudioFolderSource::test>("test", "which files are the test split: an expression over the parts, such as index < 5"),
-      field<&AudioFolderSource::test_fraction>("test_fraction", "share of each class that is the test split", fraction()),
+      field<&AudioFolderSource::test>(
+          "test", "which files are the test split: an expression over the parts, such as index < 5"),
+      field<&AudioFolderSource::test_fraction>("test_fraction", "share of each class that is the test split",
+                                               fraction()),
       field<&AudioFolderSource::align>("align", "what is kept of longer sound, and where shorter sound lies",
                                        one_of({"start", "center", "end"})),
-      field<&AudioFolderSource::sample_rate>("sample_rate", "values per second that the files must have; not given: those of the first",
-                                             positive()),
-      field<&AudioFolderSource::seed>("seed", "seed of the order of samples and of what test_fraction chooses", non_negative()),
-      field<&AudioFolderSource::cache_mb>("cache_mb", "MiB of memory for sound that was read; 0: read each time",
-                                          between(0, 1 << 20)),
+      field<&AudioFolderSource::sample_rate>(
+          "sample_rate", "values per second that the files must have; not given: those of the first",
+          positive()),
+      field<&AudioFolderSource::seed>(
+          "seed", "seed of the order of samples and of what test_fraction chooses", non_negative()),
+      field<&AudioFolderSource::cache_mb>(
+          "cache_mb", "MiB of memory for sound that was read; 0: read each time", between(0, 1 << 20)),
   };
   return list;
 }
@@ -181,7 +189,8 @@ void AudioFolderSource::bind(const SourceOptions& options) {
   if (pattern.empty()) return;
   const NamePattern parts(pattern);
   if (std::find(parts.names().begin(), parts.names().end(), label) == parts.names().end())
-    fail(ErrorKind::kConfig, "audio_folder: the pattern '{}' has no part '{}' to be the label", pattern, label);
+    fail(ErrorKind::kConfig, "audio_folder: the pattern '{}' has no part '{}' to be the label", pattern,
+         label);
 }
 
 void AudioFolderSource::scan() const {
@@ -207,7 +216,8 @@ void AudioFolderSource::scan() const {
       continue;
     }
     const auto values = parts->match(files::base_name(file));
-    if (!values) fail(ErrorKind::kData, "the name of '{}' does not fit the pattern '{}'", tree->name(i), pattern);
+    if (!values)
+      fail(ErrorKind::kData, "the name of '{}' does not fit the pattern '{}'", tree->name(i), pattern);
     config::Scope scope;
     for (size_t k = 0; k < values->size(); ++k) {
       if (parts->names()[k] == label) labels.push_back((*values)[k]);
@@ -224,19 +234,22 @@ void AudioFolderSource::scan() const {
     wavs.push_back(i);
   }
   if (wavs.empty()) {
-    fail(ErrorKind::kData, "'{}' has no .wav files{}", tree->path(), parts ? "" : " in folders named like their label");
+    fail(ErrorKind::kData, "'{}' has no .wav files{}", tree->path(),
+         parts ? "" : " in folders named like their label");
   }
   divide(wavs, labels, std::move(is_test));
-  if (train_.empty()) fail(ErrorKind::kData, "all {} .wav files of '{}' are test files", wavs.size(), tree->path());
+  if (train_.empty())
+    fail(ErrorKind::kData, "all {} .wav files of '{}' are test files", wavs.size(), tree->path());
   for (const Sample& sample : test_) {
     if (sample.label < 0)
-      fail(ErrorKind::kData, "test file '{}' is of a class that no training file has", tree->name(sample.file));
+      fail(ErrorKind::kData, "test file '{}' is of a class that no training file has",
+           tree->name(sample.file));
   }
   const size_t first = train_.front().file;
   rate_ = wav_info(tree->read(first), tree->name(first)).rate;
   if (sample_rate && rate_ != *sample_rate) {
-    Error error(ErrorKind::kData,
-                fmt::format("'{}' has a sample rate of {}; expected {}", tree->name(first), rate_, *sample_rate));
+    Error error(ErrorKind::kData, fmt::format("'{}' has a sample rate of {}; expected {}", tree->name(first),
+                                              rate_, *sample_rate));
     error.hint = fmt::format("the transform resample: {{from: {}, to: {}}} changes it", rate_, *sample_rate);
     throw error;
   }
@@ -255,7 +268,8 @@ void AudioFolderSource::divide(const std::vector<size_t>& files, const std::vect
     names_.push_back(name);
     const int64_t n = static_cast<int64_t>(list.size()), held = share_of(test_fraction, n);
     const std::vector<int64_t> order = mixed_order(n, seed, which++);
-    for (int64_t k = 0; k < held; ++k) is_test[list[static_cast<size_t>(order[static_cast<size_t>(k)])]] = true;
+    for (int64_t k = 0; k < held; ++k)
+      is_test[list[static_cast<size_t>(order[static_cast<size_t>(k)])]] = true;
   }
   const auto number = [&](const std::string& name) -> int64_t {
     const auto found = std::lower_bound(names_.begin(), names_.end(), name);
@@ -277,7 +291,8 @@ std::vector<std::string> AudioFolderSource::splits() const {
 
 SampleSpec AudioFolderSource::spec() {
   scan();
-  SampleSpec spec = labelled(make_spec({1, length}, DType::kFloat32), static_cast<int64_t>(names_.size()), "sound");
+  SampleSpec spec =
+      labelled(make_spec({1, length}, DType::kFloat32), static_cast<int64_t>(names_.size()), "sound");
   return spec;
 }
 
@@ -289,7 +304,8 @@ int64_t AudioFolderSource::size(const std::string& split) {
 std::shared_ptr<const Dataset> AudioFolderSource::open(const std::string& split) {
   std::vector<std::pair<size_t, int64_t>> list;
   for (const Sample& sample : split == "test" ? test_ : train_) list.emplace_back(sample.file, sample.label);
-  return std::make_shared<Sounds>(spec(), tree_, std::move(list), Sounds::Form{length, align, rate_}, cache_mb << 20);
+  return std::make_shared<Sounds>(spec(), tree_, std::move(list), Sounds::Form{length, align, rate_},
+                                  cache_mb << 20);
 }
 
 std::map<std::string, std::string> AudioFolderSource::checksums() const {

@@ -69,7 +69,8 @@ class ZipTree final : public FileTree {
  public:
   /// Of the archive at `archive_path`, the files below `folder` ("" or one that ends in '/').
   ZipTree(const std::string& archive_path, const std::string& folder)
-      : FileTree(folder.empty() ? archive_path : files::join(archive_path, folder.substr(0, folder.size() - 1))),
+      : FileTree(folder.empty() ? archive_path
+                                : files::join(archive_path, folder.substr(0, folder.size() - 1))),
         archive_path_(archive_path) {
     const std::string& path = archive_path_;
     // libzip's message for a file that is not there names neither the file nor the reason in full.
@@ -192,7 +193,8 @@ std::shared_ptr<const FileTree> FileTree::open(const std::string& path) {
     if (!folder.ends_with('/')) folder += '/';
     auto tree = std::make_shared<ZipTree>(path.substr(0, end), folder);
     if (tree->files().empty())
-      fail(ErrorKind::kIo, "the archive '{}' has no files in a folder '{}'", path.substr(0, end), path.substr(end + 1));
+      fail(ErrorKind::kIo, "the archive '{}' has no files in a folder '{}'", path.substr(0, end),
+           path.substr(end + 1));
     return tree;
   }
   if (!files::exists(path)) fail(ErrorKind::kIo, "no folder '{}'", path);

@@ -11,7 +11,11 @@
 namespace dlb::data {
 
 ImageFiles::ImageFiles(std::shared_ptr<const FileTree> tree, ImageForm form, bool exact, int64_t cache_bytes)
-    : tree_(std::move(tree)), form_(form), exact_(exact), cache_bytes_(cache_bytes), cache_(tree_->files().size()) {}
+    : tree_(std::move(tree)),
+      form_(form),
+      exact_(exact),
+      cache_bytes_(cache_bytes),
+      cache_(tree_->files().size()) {}
 
 ImageFiles::~ImageFiles() {
   for (auto& slot : cache_) delete[] slot.load();
@@ -50,8 +54,9 @@ void ImageFiles::decode(size_t file, uint8_t* out) const {
     return;
   }
   if (exact_) {
-    Error error(ErrorKind::kData, fmt::format("image '{}' has {} x {} pixels; expected {} x {} as the first one", name,
-                                              from.width, from.height, to.width, to.height));
+    Error error(ErrorKind::kData,
+                fmt::format("image '{}' has {} x {} pixels; expected {} x {} as the first one", name,
+                            from.width, from.height, to.width, to.height));
     error.hint = "give the source a size: [height, width], which every picture then gets";
     throw error;
   }
@@ -65,8 +70,8 @@ void ImageFiles::decode(size_t file, uint8_t* out) const {
     }
     constexpr int64_t kMaxValues = int64_t{1} << 28;
     if (scaled.height * scaled.width > kMaxValues)
-      fail(ErrorKind::kData, "image '{}' has {} x {} pixels, too narrow a strip to fill {} x {}", name, from.width,
-           from.height, to.width, to.height);
+      fail(ErrorKind::kData, "image '{}' has {} x {} pixels, too narrow a strip to fill {} x {}", name,
+           from.width, from.height, to.width, to.height);
   }
   const Taps rows = make_taps(from.height, scaled.height, form_.interpolation, form_.antialias);
   const Taps columns = make_taps(from.width, scaled.width, form_.interpolation, form_.antialias);
@@ -76,7 +81,9 @@ void ImageFiles::decode(size_t file, uint8_t* out) const {
   }
   Scratch whole(static_cast<size_t>(scaled.values()));
   resample(DType::kUInt8, image.pixels.get(), from.row(), from, rows, columns, whole.data(), scaled);
-  const auto half = [](int64_t n) { return static_cast<int64_t>(std::nearbyint(static_cast<double>(n) / 2)); };
+  const auto half = [](int64_t n) {
+    return static_cast<int64_t>(std::nearbyint(static_cast<double>(n) / 2));
+  };
   const uint8_t* x = whole.as<uint8_t>() + half(scaled.height - to.height) * scaled.row() +
                      half(scaled.width - to.width) * to.channels;
   for (int64_t y = 0; y < to.height; ++y, x += scaled.row(), out += to.row())
@@ -85,19 +92,21 @@ void ImageFiles::decode(size_t file, uint8_t* out) const {
 
 std::vector<Field> ImageSource::with_common(std::vector<Field> own) {
   const Field common[] = {
-      field<&ImageSource::image_size>(
-          "size",
-          "height and width that every picture gets: one for both, or [height, width]; not given: all must have the "
-          "size of the first",
-          items(between(1, kMaxSide), 0, 2)),
+      field<&ImageSource::image_size>("size",
+                                      "height and width that every picture gets: one for both, or [height, "
+                                      "width]; not given: all must have the "
+                                      "size of the first",
+                                      items(between(1, kMaxSide), 0, 2)),
       field<&ImageSource::channels>("channels", "3: colours, 1: grey", between(1, 3)),
-      field<&ImageSource::fit>("fit", "crop: scaled to cover the size, the middle is kept; stretch: both sides scaled",
-                               one_of({"crop", "stretch"})),
+      field<&ImageSource::fit>(
+          "fit", "crop: scaled to cover the size, the middle is kept; stretch: both sides scaled",
+          one_of({"crop", "stretch"})),
       field<&ImageSource::interpolation>("interpolation", "how new pixels are made", interpolation_names()),
       field<&ImageSource::antialias>("antialias", "smooth when shrinking, with bilinear and bicubic"),
-      field<&ImageSource::test_fraction>("test_fraction",
-                                         "share of the samples that is the test split, where no files are", fraction()),
-      field<&ImageSource::seed>("seed", "seed of the order of samples and of what test_fraction chooses", non_negative()),
+      field<&ImageSource::test_fraction>(
+          "test_fraction", "share of the samples that is the test split, where no files are", fraction()),
+      field<&ImageSource::seed>("seed", "seed of the order of samples and of what test_fraction chooses",
+                                non_negative()),
       field<&ImageSource::cache_mb>("cache_mb", "MiB of memory for decoded pictures; 0: decode each time",
                                     between(0, 1 << 20)),
   };

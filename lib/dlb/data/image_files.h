@@ -1,5 +1,6 @@
 #pragma once
-/// \file What sources of pictures in files have in common: decoding to one size, and keeping what was decoded.
+/// \file What sources of pictures in files have in common: decoding to one size, and keeping what was
+/// decoded.
 
 #include <atomic>
 #include <memory>
@@ -36,7 +37,8 @@ class ImageFiles {
 
   const FileTree& tree() const { return *tree_; }
   const ImageForm& form() const { return form_; }
-  /// Image of file number `file`, form().spec().bytes() bytes. Thread-safe. Errors: io, data, naming the file.
+  /// Image of file number `file`, form().spec().bytes() bytes. Thread-safe. Errors: io, data, naming the
+  /// file.
   void read(size_t file, uint8_t* out) const;
 
  private:

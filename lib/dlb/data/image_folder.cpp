@@ -39,11 +39,14 @@ std::pair<std::string_view, std::string_view> split_first(std::string_view path)
 
 Fields ImageFolderSource::fields() {
   static const std::vector<Field> list = with_common({
-      required<&ImageFolderSource::path>("path", "the folder, or a .zip archive, or a folder in one (a.zip/b)"),
-      field<&ImageFolderSource::train>("train", "folder below it with the training classes, where there is one"),
+      required<&ImageFolderSource::path>("path",
+                                         "the folder, or a .zip archive, or a folder in one (a.zip/b)"),
+      field<&ImageFolderSource::train>("train",
+                                       "folder below it with the training classes, where there is one"),
       field<&ImageFolderSource::val>("val", "folder with validation pictures, where there is one"),
       field<&ImageFolderSource::test>("test", "folder with test pictures, where there is one"),
-      field<&ImageFolderSource::classes>("classes", "the classes to use, in order of their numbers; not given: all, sorted"),
+      field<&ImageFolderSource::classes>(
+          "classes", "the classes to use, in order of their numbers; not given: all, sorted"),
   });
   return list;
 }
@@ -98,7 +101,8 @@ void ImageFolderSource::read_splits() const {
         std::sort(sorted.begin(), sorted.end());
         std::vector<std::vector<Sample>> moved(sorted.size());
         for (size_t c = 0; c < names_.size(); ++c) {
-          const size_t to = static_cast<size_t>(std::lower_bound(sorted.begin(), sorted.end(), names_[c]) - sorted.begin());
+          const size_t to =
+              static_cast<size_t>(std::lower_bound(sorted.begin(), sorted.end(), names_[c]) - sorted.begin());
           moved[to] = std::move(by_class[c]);
           for (Sample& sample : moved[to]) sample.label = static_cast<int64_t>(to);
         }
@@ -106,8 +110,9 @@ void ImageFolderSource::read_splits() const {
         names_ = std::move(sorted);
       }
       if (names_.empty()) {
-        fail(ErrorKind::kData, "'{}' has no pictures in class folders: expected {}/CLASS/*.jpg (or .png, .bmp), or "
-                               "CLASS/*.jpg",
+        fail(ErrorKind::kData,
+             "'{}' has no pictures in class folders: expected {}/CLASS/*.jpg (or .png, .bmp), or "
+             "CLASS/*.jpg",
              tree_->path(), train);
       }
       for (size_t c = 0; c < names_.size(); ++c) {
@@ -123,12 +128,13 @@ void ImageFolderSource::read_splits() const {
     for (const auto& part : by_class) all.insert(all.end(), part.begin(), part.end());
     if (all.empty()) continue;
     std::vector<Sample> mixed;
-    for (const int64_t i : mixed_order(static_cast<int64_t>(all.size()), seed, s)) mixed.push_back(all[static_cast<size_t>(i)]);
+    for (const int64_t i : mixed_order(static_cast<int64_t>(all.size()), seed, s))
+      mixed.push_back(all[static_cast<size_t>(i)]);
     splits_.emplace_back(kNames[s], std::move(mixed));
   }
   if (in_splits && test_fraction > 0) {
-    fail(ErrorKind::kConfig, "image_folder: test_fraction is for folders without a folder '{}'; '{}' has one", train,
-         tree_->path());
+    fail(ErrorKind::kConfig, "image_folder: test_fraction is for folders without a folder '{}'; '{}' has one",
+         train, tree_->path());
   }
 }
 
@@ -173,13 +179,15 @@ SampleSpec ImageFolderSource::spec() {
   return labelled(images_->form().spec(), static_cast<int64_t>(names_.size()));
 }
 
-int64_t ImageFolderSource::size(const std::string& split) { return static_cast<int64_t>(samples(split).size()); }
+int64_t ImageFolderSource::size(const std::string& split) {
+  return static_cast<int64_t>(samples(split).size());
+}
 
 std::shared_ptr<const Dataset> ImageFolderSource::open(const std::string& split) {
   std::vector<std::pair<size_t, int64_t>> list;
   for (const Sample& sample : samples(split)) list.emplace_back(sample.file, sample.label);
-  return std::make_shared<LabelledImages>(labelled(images_->form().spec(), static_cast<int64_t>(names_.size())), images_,
-                                          std::move(list));
+  return std::make_shared<LabelledImages>(
+      labelled(images_->form().spec(), static_cast<int64_t>(names_.size())), images_, std::move(list));
 }
 
 std::map<std::string, std::string> ImageFolderSource::checksums() const {

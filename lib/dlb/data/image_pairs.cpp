@@ -36,9 +36,10 @@ class Pairs final : public Dataset {
     for (int64_t i = 0; i < pixels; ++i) {
       mask[i] = values[i] / divide_by_;
       if (mask[i] >= spec_.classes) {
-        fail(ErrorKind::kData, "mask '{}' has the value {} at row {}, column {}: class {} is out of range, expected 0 to {}",
-             targets_->tree().name(target), values[i], i / targets_->form().width, i % targets_->form().width, mask[i],
-             spec_.classes - 1);
+        fail(ErrorKind::kData,
+             "mask '{}' has the value {} at row {}, column {}: class {} is out of range, expected 0 to {}",
+             targets_->tree().name(target), values[i], i / targets_->form().width, i % targets_->form().width,
+             mask[i], spec_.classes - 1);
       }
     }
   }
@@ -57,11 +58,14 @@ std::string stem(const std::string& path) { return path.substr(0, path.rfind('.'
 Fields ImagePairsSource::fields() {
   static const std::vector<Field> list = with_common({
       required<&ImagePairsSource::inputs>("inputs", "folder or archive of the pictures"),
-      required<&ImagePairsSource::targets>("targets", "folder or archive of what belongs to them, under the same names"),
-      field<&ImagePairsSource::target>("target", "mask: grey values are classes; image: a picture", one_of({"mask", "image"})),
+      required<&ImagePairsSource::targets>("targets",
+                                           "folder or archive of what belongs to them, under the same names"),
+      field<&ImagePairsSource::target>("target", "mask: grey values are classes; image: a picture",
+                                       one_of({"mask", "image"})),
       field<&ImagePairsSource::classes>("classes", "classes of a mask", between(2, 256)),
-      field<&ImagePairsSource::divide_by>("divide_by", "grey values of a mask are divided by this: 255 where 255 is class 1",
-                                          between(1, 255)),
+      field<&ImagePairsSource::divide_by>(
+          "divide_by", "grey values of a mask are divided by this: 255 where 255 is class 1",
+          between(1, 255)),
   });
   return list;
 }
@@ -84,11 +88,13 @@ void ImagePairsSource::scan() {
     if (!is_image_name(file)) continue;
     const auto found = by_stem.find(stem(file));
     if (found == by_stem.end())
-      fail(ErrorKind::kData, "'{}' has no counterpart '{}.*' in '{}'", pictures->name(i), stem(file), others->path());
+      fail(ErrorKind::kData, "'{}' has no counterpart '{}.*' in '{}'", pictures->name(i), stem(file),
+           others->path());
     pairs.emplace_back(i, found->second);
   }
   if (pairs.empty()) fail(ErrorKind::kData, "'{}' has no pictures", pictures->path());
-  for (const int64_t i : mixed_order(static_cast<int64_t>(pairs.size()), seed, 0)) pairs_.push_back(pairs[static_cast<size_t>(i)]);
+  for (const int64_t i : mixed_order(static_cast<int64_t>(pairs.size()), seed, 0))
+    pairs_.push_back(pairs[static_cast<size_t>(i)]);
   const ImageForm made = form("image_pairs", *pictures, pairs_.front().first);
   ImageForm other = made;
   if (target == "mask") {
@@ -136,7 +142,8 @@ std::shared_ptr<const Dataset> ImagePairsSource::open(const std::string& split) 
 
 std::map<std::string, std::string> ImagePairsSource::checksums() const {
   if (inputs_ == nullptr) return {};
-  return {{inputs_->tree().path(), inputs_->tree().digest()}, {targets_->tree().path(), targets_->tree().digest()}};
+  return {{inputs_->tree().path(), inputs_->tree().digest()},
+          {targets_->tree().path(), targets_->tree().digest()}};
 }
 
 }  // namespace dlb::data

@@ -30,7 +30,8 @@ struct ImagePairsSource final : ImageSource {
  private:
   void scan();
   std::pair<std::string, std::string> places_;
-  std::vector<std::pair<size_t, size_t>> pairs_;  ///< file numbers, in a mixed order; the first are the test split
+  std::vector<std::pair<size_t, size_t>>
+      pairs_;  ///< file numbers, in a mixed order; the first are the test split
   std::shared_ptr<const ImageFiles> inputs_, targets_;
 };
 

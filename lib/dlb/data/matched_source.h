@@ -36,7 +36,8 @@ struct MatchedSource : Source {
 };
 
 /// Each sample and another one, of the same class with probability `same`. **Columns**: a, b as the source's
-/// input; target `same`: 1 or 0 as float32 [1], or 1 or -1 as float32 [] with `sign`, or int64 [] with `class`.
+/// input; target `same`: 1 or 0 as float32 [1], or 1 or -1 as float32 [] with `sign`, or int64 [] with
+/// `class`.
 struct PairsSource final : MatchedSource {
   double same = 0.5;
   std::string target = "binary";
@@ -49,8 +50,8 @@ struct PairsSource final : MatchedSource {
                                       bool training) const override;
 };
 
-/// Each sample, another one of its class, and one of another class. **Columns**: anchor, positive, negative as
-/// the source's input; target label [] of the anchor.
+/// Each sample, another one of its class, and one of another class. **Columns**: anchor, positive, negative
+/// as the source's input; target label [] of the anchor.
 struct TripletsSource final : MatchedSource {
   static Fields fields();
 

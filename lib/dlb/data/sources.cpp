@@ -38,12 +38,16 @@ std::span<const SourceType> source_types() {
   static const SourceType list[] = {
       type_info<Source, IdxSource>("idx",
                                    "images and labels from IDX files (the format of MNIST), plain or gzip"),
-      type_info<Source, ImageFolderSource>("image_folder",
-                                           "pictures in a folder per class, JPEG, PNG or BMP, or in a zip archive"),
-      type_info<Source, ImagePairsSource>("image_pairs", "pictures with a mask or another picture each, in two folders"),
-      type_info<Source, AudioFolderSource>("audio_folder", "sound in WAV files, with a class in its name or folder"),
-      type_info<Source, PairsSource>("pairs", "two samples of another source, and whether they are of one class"),
-      type_info<Source, TripletsSource>("triplets", "a sample of another source, one of its class and one of another"),
+      type_info<Source, ImageFolderSource>(
+          "image_folder", "pictures in a folder per class, JPEG, PNG or BMP, or in a zip archive"),
+      type_info<Source, ImagePairsSource>("image_pairs",
+                                          "pictures with a mask or another picture each, in two folders"),
+      type_info<Source, AudioFolderSource>("audio_folder",
+                                           "sound in WAV files, with a class in its name or folder"),
+      type_info<Source, PairsSource>("pairs",
+                                     "two samples of another source, and whether they are of one class"),
+      type_info<Source, TripletsSource>("triplets",
+                                        "a sample of another source, one of its class and one of another"),
       type_info<Source, CartPoleSource>(
           "cartpole", "reinforcement learning: balance a pole on a cart, up to max_steps steps an episode"),
       type_info<Source, GridWorldSource>("grid_world",
@@ -108,8 +112,8 @@ std::unique_ptr<Source> builtin_source(config::Reader& reader, const config::Cho
   const std::string_view text = embedded_file(file);
   if (SetManifest::is_one(text)) {
     if (!chosen.body.is_null() && !chosen.body.is_map()) {
-      reader.error(chosen.body, fmt::format("data set '{}': expected fields of its source, found {}", chosen.name,
-                                            chosen.body.found()));
+      reader.error(chosen.body, fmt::format("data set '{}': expected fields of its source, found {}",
+                                            chosen.name, chosen.body.found()));
       return nullptr;
     }
     ErrorList errors;
