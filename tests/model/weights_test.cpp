@@ -133,9 +133,8 @@ TEST_CASE("several files fill a model together, the last one wins, counters of n
   first.tensors.erase(first.tensors.begin());
   auto other = ready(5);
   const std::string before = params_hash(*other);
-  CHECK_THROWS_WITH(load_weights(*other, files),
-                    Contains("missing in the file: batch_norm_1.weight") &&
-                        Contains("not in the model: extra in 'two'"));
+  CHECK_THROWS_WITH(load_weights(*other, files), Contains("missing in the file: batch_norm_1.weight") &&
+                                                     Contains("not in the model: extra in 'two'"));
   CHECK(params_hash(*other) == before);
   files[1].options.strict = false;
   CHECK(load_weights(*other, files).missing == std::vector<std::string>{"batch_norm_1.weight"});
