@@ -138,7 +138,8 @@ Fields SafetensorsSource::fields() {
 
 void ArraySource::bind(const SourceOptions& options) {
   if (test_fraction > 0 && !test.is_null())
-    fail(ErrorKind::kConfig, "{} takes test samples from test or by test_fraction, not both", name());
+    throw field_error(options, "test_fraction",
+                      fmt::format("{} takes test samples from test or by test_fraction, not both", name()));
   for (const config::Node* node : {&train, &val, &test}) {
     bool good = node->is_null() || node->is_string();
     if (node->is_map()) {

@@ -137,7 +137,11 @@ void CsvTable::choose_columns() {
       throw source_.inputs.error(fmt::format("inputs: column '{}' is the target", names_[c]));
     inputs_.push_back({names_[c], c, !has(declared, c), has(declared, c)});
   }
-  if (inputs_.empty()) throw source_.target.error("csv: no column is left to be an input");
+  if (inputs_.empty()) {
+    const config::Node& place = source_.exclude.is_null() ? source_.target : source_.exclude;
+    throw place.error("csv: no column is left to be an input",
+                      names_.size() == 1 ? "the file has one column: is `delimiter` right?" : "");
+  }
   const bool classes = source_.task == "classification";
   for (const size_t c : target) targets_.push_back({names_[c], c, !classes, classes});
 }
@@ -165,7 +169,7 @@ void CsvTable::each_row(const std::string& path, const F& f) const {
   while (reader.next()) {
     const auto fields = reader.fields();
     if (fields.size() != names_.size()) {
-      row_error(reader, fmt::format("{} fields; expected {}", fields.size(), names_.size()),
+      row_error(reader, fmt::format("{}; expected {}", field_count(fields.size()), names_.size()),
                 fields.size() == 1 ? "is `delimiter` right?" : "");
     }
     const CsvColumn* missing = nullptr;

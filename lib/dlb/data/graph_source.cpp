@@ -79,9 +79,8 @@ void GraphSource::Graph::read_nodes(const GraphSource& source, const std::string
   while (reader.next()) {
     const auto fields = reader.fields();
     if (fields.size() < 3) {
-      line_error(reader,
-                 fmt::format("{} fields; expected a node's number, class and split, then its features",
-                             fields.size()));
+      line_error(reader, fmt::format("{}; expected a node's number, class and split, then its features",
+                                     field_count(fields.size())));
     }
     const int64_t node = whole(reader, 0, "node", 0, kMaxNodes);
     if (node != count)
@@ -143,7 +142,7 @@ void GraphSource::Graph::read_edges(const GraphSource& source, const std::string
   CsvReader reader(ByteStream::open(path), {"whitespace", true, false});
   while (reader.next()) {
     if (reader.fields().size() != 2)
-      line_error(reader, fmt::format("{} fields; an edge has two nodes", reader.fields().size()));
+      line_error(reader, fmt::format("{}; an edge has two nodes", field_count(reader.fields().size())));
     const int64_t from = whole(reader, 0, "node", 0, count - 1), to = whole(reader, 1, "node", 0, count - 1);
     edges.insert(edges.end(), {from, to});
     if (!source.directed && from != to) edges.insert(edges.end(), {to, from});
