@@ -6,6 +6,7 @@
 #include <set>
 
 #include "dlb/base/files.h"
+#include "dlb/data/checksum.h"
 #include "dlb/data/csv_reader.h"
 
 namespace dlb::data {
@@ -125,7 +126,7 @@ void GraphSource::Graph::read_nodes(const GraphSource& source, const std::string
   if (source.normalize == "row") divide_rows();
   spec.columns.push_back({"x", make_spec({count, width}, DType::kFloat32), Collate::kJoin});
   spec.classes = classes;
-  checksums[path] = "sha256:" + files::sha256_hex(files::read_all(path));
+  checksums[path] = "sha256:" + sha256_of_file(path);
 }
 
 void GraphSource::Graph::divide_rows() {
@@ -155,7 +156,7 @@ void GraphSource::Graph::read_edges(const GraphSource& source, const std::string
   spec.columns.push_back({"label", make_spec({count}, DType::kInt64), Collate::kJoin});
   spec.inputs = 2;
   spec.facts = {{"nodes", count}, {"edges", total}, {"features", spec.columns[0].spec.dim(1)}};
-  checksums[path] = "sha256:" + files::sha256_hex(files::read_all(path));
+  checksums[path] = "sha256:" + sha256_of_file(path);
 }
 
 const GraphSource::Graph& GraphSource::graph() const {

@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "dlb/base/files.h"
+#include "dlb/data/checksum.h"
 #include "dlb/data/csv_reader.h"
 #include "dlb/data/table.h"
 
@@ -53,7 +54,7 @@ struct InteractionsSource::Ratings {
           {number_of(users, at(source.user)), number_of(items, at(source.item)), static_cast<float>(value)});
     }
     if (rows.empty()) fail(ErrorKind::kData, "'{}' has no ratings", path);
-    checksums[path] = "sha256:" + files::sha256_hex(files::read_all(path));
+    checksums[path] = "sha256:" + sha256_of_file(path);
     return rows;
   }
 };
