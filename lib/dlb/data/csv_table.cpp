@@ -220,6 +220,7 @@ std::vector<CsvRow> CsvTable::find_kinds(const std::string& path) {
                     line, column.name, text),
         {}, "for classes say `task: classification`");
   }
+  return rows;
 }
 
 std::vector<CsvRow> CsvTable::find_rows(const std::string& path) const {
