@@ -105,7 +105,7 @@ TEST_CASE("ratings: users and items are numbered, and divided by seed") {
     return report_of([&] { opened("interactions: {ratings: x" + fields + "}", tmp); });
   };
   CHECK_THAT(report("1,2,3\n", ""),
-             Contains("line 1: 1 fields; expected at least 3") && Contains("delimiter"));
+             Contains("line 1: 1 field; expected at least 3") && Contains("delimiter"));
   CHECK_THAT(report("a::b::c\n", ""), Contains("rating 'c' is no number") && Contains("header: true"));
   CHECK_THAT(report("", ""), Contains("has no ratings"));
 }

@@ -7,17 +7,14 @@
 #include "dlb/data/clicks.h"
 #include "dlb/data/csv_source.h"
 #include "dlb/data/dataset.h"
-#include "dlb/data/graph_source.h"
-#include "dlb/data/graphs.h"
-#include "dlb/data/grid_world.h"
-#include "dlb/data/idx_source.h"
-#include "dlb/data/interactions.h"
 #include "dlb/data/embedded.h"
+#include "dlb/data/graph_source.h"
 #include "dlb/data/graphs.h"
 #include "dlb/data/grid_world.h"
 #include "dlb/data/idx_source.h"
 #include "dlb/data/image_folder.h"
 #include "dlb/data/image_pairs.h"
+#include "dlb/data/interactions.h"
 #include "dlb/data/line_sources.h"
 #include "dlb/data/manifest.h"
 #include "dlb/data/matched_source.h"
@@ -148,7 +145,7 @@ std::unique_ptr<Source> make_source(config::Reader& reader, const config::Node& 
   auto source = reader.make<Source>(*chosen, source_types(), "source");
   if (source == nullptr) return nullptr;
   try {
-    source->bind(options);
+    source->bind({options.dir, options.config_file, chosen->body});
   } catch (Error& e) {
     reader.errors().add(e.at(node.mark().str()));
     return nullptr;
