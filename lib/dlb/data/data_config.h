@@ -84,8 +84,8 @@ class DataModule {
   /// What run.json records: path -> checksum of the files that open() has read.
   std::map<std::string, std::string> checksums() const { return source_->checksums(); }
   /// Sets what the source says ($vocab, $users, ...), $classes (of a classification), $channels, $height,
-  /// $width (of images), $length (the largest one of samples that are padded), $features (values of a sample,
-  /// of one row where lengths differ) and $train_size.
+  /// $width (of images), $length (the largest one of samples that are padded), $target_length (that of a
+  /// second input), $features (values of a sample, of one row where lengths differ) and $train_size.
   void facts(config::Scope& scope) const;
   /// All names that facts() may set.
   static const std::vector<std::string>& fact_names();
