@@ -28,6 +28,30 @@ std::string amount(double value) {
 
 std::string mebibytes(double bytes) { return fmt::format("{:.2f} MiB", bytes / 0x1p20); }
 
+/// What first runs a layer, where there is more than the model.
+std::string program_name(const train::Experiment& e, size_t program) {
+  for (const train::Phase& p : e.phases) {
+    if (program > 0 && p.program() == program) return fmt::format("phase {}", p.name);
+  }
+  return "model";
+}
+
+void print_phases(const train::Experiment& e) {
+  for (const train::Phase& p : e.phases) {
+    if (p.name.empty() || !p.optimizer) continue;
+    int64_t params = 0;
+    for (const optim::Param& param : p.optimizer->params()) params += param.value.numel();
+    std::string losses;
+    for (const train::LossTerm& term : p.objective->terms()) {
+      losses += fmt::format("{}{}", losses.empty() ? "" : " + ", term.name);
+      if (term.weight != 1) losses += fmt::format(" * {:g}", term.weight);
+    }
+    std::string turns = p.times == 1 ? "" : fmt::format(", {} times", p.times);
+    if (p.every > 1) turns += fmt::format(", in one of {} updates", p.every);
+    print("phase {}: loss {}; updates {} parameters{}\n", p.name, losses, params, turns);
+  }
+}
+
 void print_table(const train::Experiment& e) {
   const auto& layers = e.model->report();
   size_t name_width = 5, output_width = 6;
@@ -38,21 +62,36 @@ void print_table(const train::Experiment& e) {
   print("{} ({})\n", e.name, e.file);
   print("{:<{}}  {:<{}}  {:>10}  {:>9}  {:>11}  {}\n", "layer", name_width, "output", output_width, "params",
         "FLOPs", "activations", "where");
+  size_t program = SIZE_MAX;
   for (const auto& l : layers) {
+    if (e.model->programs() > 1 && l.program != program) print("{}:\n", program_name(e, l.program));
+    program = l.program;
     print("{:<{}}  {:<{}}  {:>10}  {:>9}  {:>11}  {}\n", l.name + (l.fused ? " (fused)" : ""), name_width,
           l.output, output_width, l.params, amount(l.flops),
           mebibytes(static_cast<double>(l.activation_bytes)), l.where);
   }
+  print_phases(e);
   const train::Totals& t = e.totals;
-  print("parameters {}  FLOPs per step {}  activations {}  peak memory about {}\n", t.params,
-        amount(t.step_flops), mebibytes(static_cast<double>(t.activation_bytes)),
-        mebibytes(static_cast<double>(t.peak_bytes)));
+  print("parameters {}{}  FLOPs per step {}  activations {}  peak memory about {}\n", t.params,
+        t.frozen > 0 ? fmt::format(" (and {} frozen)", t.frozen) : "", amount(t.step_flops),
+        mebibytes(static_cast<double>(t.activation_bytes)), mebibytes(static_cast<double>(t.peak_bytes)));
   std::string sizes;
   for (const char* split : {"train", "val", "test"}) {
     if (e.data->has(split))
       sizes += fmt::format("{}{} {}", sizes.empty() ? "" : ", ", split, e.data->size(split));
   }
   print("data {}; {} steps per epoch, {} in all\n", sizes, t.steps_per_epoch, t.steps);
+}
+
+nlohmann::ordered_json phases_json(const train::Experiment& e) {
+  nlohmann::ordered_json phases = nlohmann::ordered_json::array();
+  for (const train::Phase& p : e.phases) {
+    if (p.name.empty()) continue;
+    int64_t params = 0;
+    for (const optim::Param& param : p.optimizer->params()) params += param.value.numel();
+    phases.push_back({{"name", p.name}, {"params", params}, {"every", p.every}, {"times", p.times}});
+  }
+  return phases;
 }
 
 nlohmann::ordered_json to_json(const train::Experiment& e) {
@@ -65,7 +104,8 @@ nlohmann::ordered_json to_json(const train::Experiment& e) {
                       {"params", l.params},
                       {"flops", l.flops},
                       {"activation_bytes", l.activation_bytes},
-                      {"fused", l.fused}});
+                      {"fused", l.fused},
+                      {"program", program_name(e, l.program)}});
   }
   nlohmann::ordered_json data = nlohmann::ordered_json::object();
   for (const char* split : {"train", "val", "test"}) {
@@ -74,6 +114,8 @@ nlohmann::ordered_json to_json(const train::Experiment& e) {
   const train::Totals& t = e.totals;
   return {{"config", e.file},
           {"name", e.name},
+          {"phases", phases_json(e)},
+          {"frozen_params", t.frozen},
           {"layers", layers},
           {"data", data},
           {"params", t.params},

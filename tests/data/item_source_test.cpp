@@ -158,7 +158,7 @@ TEST_CASE("sentence_pairs: from a file") {
   write(folder / "p.tsv", "a b\tx\nb\ty z\n");
   auto module = plan("source: {sentence_pairs: {train: p.tsv, tokenizer: word}}\n", folder.path());
   CHECK(module->spec().inputs == 2);
-  CHECK(module->spec().facts.at("target_length") == 3);
+  CHECK(module->spec().columns[1].spec.dim(0) == 3);
   auto rows = samples_of(*module, "train");
   // <pad> <s> </s> <unk>, then b (twice), a x y z.
   CHECK(rows["source"] == Rows{{5, 4, 2}, {4, 2}});
@@ -323,4 +323,54 @@ TEST_CASE("published texts have the published numbers") {
   CHECK(makemore->size("train") == 32033);
   CHECK(makemore->spec().facts.at("vocab") == 29);
   CHECK(makemore->spec().columns[0].spec.dim(0) == 16);
+}
+
+TEST_CASE("any bytes as a file of text are read or refused with its name") {
+  TempFolder folder;
+  int read = 0, refused = 0;
+  for (uint64_t seed = 0; seed < 40; ++seed) {
+    std::string bytes = seed % 2 == 0 ? random_bytes(seed, 400) : random_text(seed, 200);
+    for (size_t i = 7; i < bytes.size(); i += 23) bytes[i] = "\t\n 0"[i % 4];
+    write(folder / "t", bytes);
+    for (const char* source :
+         {"text: {train: t, context: 8", "lines: {train: t", "labelled_lines: {train: t",
+          "sentence_pairs: {train: t", "tagged: {train: t", "tagged: {train: t, task: vowels"}) {
+      for (const char* more :
+           {"}", ", encoding: latin-1}", ", encoding: bytes, tokenizer: byte}",
+            ", encoding: bytes, tokenizer: {word: {min_count: 2}}}", ", tokenizer: {bpe: 300}}"}) {
+        CAPTURE(seed, source, more);
+        const std::string report =
+            plan_report(std::string("source: {") + source + more + "}\n", folder.path());
+        (report == "no error" ? read : refused) += 1;
+        if (report != "no error") CHECK_THAT(report, Contains("error: "));
+      }
+    }
+  }
+  CHECK(read > 100);
+  CHECK(refused > 100);
+}
+
+TEST_CASE("the manifests of texts find their files, whose checksums are right") {
+  const std::string play = shared_data("tinyshakespeare/input.txt");
+  if (play.empty()) DLB_SKIP("no shared data");
+  const dlb::test::Environment root("DLBENCH_DATA", files::parent(files::parent(play)));
+  const auto sizes = [](const std::string& source) {
+    auto module = plan("source: " + source + "\n");
+    module->open();
+    CHECK(!module->checksums().empty());
+    std::vector<int64_t> counts;
+    for (const std::string& split : module->splits()) counts.push_back(module->size(split));
+    counts.push_back(module->spec().classes);
+    return counts;
+  };
+  // Windows of 64 with the character behind them: of 1,003,854 and 111,540 characters.
+  CHECK(sizes("tinyshakespeare") == std::vector<int64_t>{15685, 1742, 0});
+  // The published numbers of words, ends of lines with them; a window of one word has one behind it.
+  CHECK(sizes("{wikitext2-eval: {context: 1}}") == std::vector<int64_t>{217645, 245568, 0});
+  CHECK(sizes("names-makemore") == std::vector<int64_t>{28830, 3203, 0});
+  CHECK(sizes("names-18-languages") == std::vector<int64_t>{18045, 2005, 18});
+  CHECK(sizes("trec") == std::vector<int64_t>{5452, 500, 6});
+  CHECK(sizes("movie-reviews") == std::vector<int64_t>{9596, 1066, 2});
+  CHECK(sizes("subjectivity") == std::vector<int64_t>{9000, 1000, 2});
+  CHECK(sizes("{tinyshakespeare: {use: {tagged: {train: input.txt, task: capitals}}}}").back() == 2);
 }

@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 #include <cmath>
 
+#include "dlb/autograd/autograd.h"
 #include "dlb/backend/cpu/install.h"
 #include "dlb/nn/init.h"
 #include "dlb/nn/layer.h"
@@ -167,6 +168,51 @@ TEST_CASE("a convolution absorbs the relu behind it") {
   const Tensor expected = relu(plain->forward(c, x));
   CHECK(golden::difference(fused->forward(c, x), expected.to_vector<double>(), 1e-6, 1e-6) == "");
   CHECK(amin(expected).item() == 0);
+}
+
+TEST_CASE("batch_norm absorbs the relu behind it") {
+  backend::cpu::install();
+  const auto plain = make(R"({"batch_norm": {}})"), fused = make(R"({"batch_norm": {}})");
+  fill(build(*plain, {4, 3, 5, 5}));
+  fill(build(*fused, {4, 3, 5, 5}));
+  CHECK_FALSE(fused->absorb(*make(R"({"gelu": {}})")));
+  CHECK(fused->absorb(*make(R"({"relu": {}})")));
+  Tensor x = normal({4, 3, 5, 5}, 0.5, 1, {1, RngPurpose::kUser, 0, 0});
+  x.set_requires_grad(true);
+  const Tensor g = normal({4, 3, 5, 5}, 0, 1, {1, RngPurpose::kUser, 0, 1});
+  // The training passes move the running statistics in the same way.
+  for (const bool training : {true, false}) {
+    nn::Context c;
+    c.training = training;
+    const Tensor expected = relu(plain->forward(c, x)), y = fused->forward(c, x);
+    CHECK(golden::difference(y, expected.to_vector<double>(), 1e-6, 1e-6) == "");
+    CHECK(amin(expected).item() == 0);
+    const Tensor dx = grad({expected}, {x}, {g})[0];
+    CHECK(golden::difference(grad({y}, {x}, {g})[0], dx.to_vector<double>(), 1e-6, 1e-6) == "");
+  }
+}
+
+TEST_CASE("gelu absorbs the linear layer behind it") {
+  backend::cpu::install();
+  const auto gelu = make(R"({"gelu": {}})"), linear = make(R"({"linear": 6})");
+  const nn::Build built = build(*linear, {4, 5});
+  fill(built);
+  nn::Context c;
+  Tensor x = normal({4, 5}, 0, 1, {1, RngPurpose::kUser, 0, 0});
+  x.set_requires_grad(true);
+  const Tensor weight = const_cast<nn::Build&>(built).variables()[0].value;
+  const Tensor g = normal({4, 6}, 0, 1, {1, RngPurpose::kUser, 0, 1});
+  const Tensor expected = linear->forward(c, gelu->forward(c, x));
+  const std::vector<Tensor> slopes = grad({expected}, {x, weight}, {g});
+  CHECK_FALSE(gelu->absorb(*make(R"({"relu": {}})")));
+  CHECK_FALSE(make(R"({"gelu": "tanh"})")->absorb(*linear));
+  REQUIRE(gelu->absorb(*linear));
+  CHECK_FALSE(gelu->absorb(*linear));
+  const Tensor y = gelu->forward(c, x);
+  CHECK(golden::difference(y, expected.to_vector<double>(), 1e-6, 1e-6) == "");
+  const std::vector<Tensor> fused = grad({y}, {x, weight}, {g});
+  for (size_t i = 0; i < 2; ++i)
+    CHECK(golden::difference(fused[i], slopes[i].to_vector<double>(), 1e-6, 1e-6) == "");
 }
 
 TEST_CASE("dropout only while training, repeatable, the same expectation") {

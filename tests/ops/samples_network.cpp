@@ -2,6 +2,7 @@
 #include "dlb/ops/loss_defs.h"
 #include "dlb/ops/matmul.h"
 #include "dlb/ops/norm_defs.h"
+#include "dlb/ops/pair_products.h"
 #include "dlb/ops/pool_defs.h"
 #include "dlb/ops/softmax_defs.h"
 #include "samples.h"
@@ -60,6 +61,18 @@ void add_matmul(SampleTable& table) {
   const TensorFunction after_gelu = [](const std::vector<Tensor>& in) {
     return std::vector<Tensor>{gelu_linear(in[0], in[1], at(in, 2))};
   };
+  for (const bool self : {false, true}) {
+    const TensorFunction pairs = [self](const std::vector<Tensor>& in) {
+      return std::vector<Tensor>{pair_products(in[0], self)};
+    };
+    for (const char* name : {"pair_products", "pair_products_grad"}) {
+      std::vector<Sample>& products = table[name];
+      for (const Shape& shape :
+           {Shape{2, 4, 3}, Shape{0, 4, 3}, Shape{2, 1, 3}, Shape{2, 0, 3}, Shape{2, 3, 0}})
+        products.push_back(sample({values(shape)}, pairs, 8));
+      products.push_back(sample({values({40, 27, 16})}, pairs, 8, true));
+    }
+  }
   std::vector<Sample>& gelus = table["gelu_linear"];
   gelus.push_back(sample({values({4, 3}), values({5, 3}), values({5})}, after_gelu, 8));
   gelus.push_back(sample({values({2, 2, 3}), values({5, 3})}, after_gelu, 8));

@@ -244,3 +244,22 @@ TEST_CASE("state of parameters without data takes no memory, but has its size") 
     for (const auto& s : o->state()) CHECK(s.value.is_meta());
   }
 }
+
+TEST_CASE("betas may be given as PyTorch writes them") {
+  backend::cpu::install();
+  for (const char* name : {"adam", "adamw", "adamax", "nadam", "radam", "lamb", "lion"}) {
+    INFO(name);
+    const auto run = [&](const std::string& options) {
+      const auto o = make("{\"" + std::string(name) + "\": {" + options + "}}");
+      o->attach({param("w", noise({9}, 0))});
+      for (uint32_t step = 0; step < 3; ++step) {
+        o->params()[0].value.set_grad(noise({9}, 10 + step));
+        o->step(0.1, 1);
+      }
+      return o->params()[0].value.to_vector<float>();
+    };
+    CHECK(run(R"("betas": [0.5, 0.7])") == run(R"("beta1": 0.5, "beta2": 0.7)"));
+    CHECK(run(R"("betas": [0.5, 0.7])") != run(""));
+    CHECK_THROWS_WITH(make("{\"" + std::string(name) + "\": {\"betas\": [0.5]}}"), Catch::Contains("betas"));
+  }
+}

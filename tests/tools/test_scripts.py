@@ -65,14 +65,15 @@ class Scripts(ToolTest):
             self.fake(f"build/{preset}/bin/op_sweep", "echo '4 passed, 0 failed'")
         self.fake("tests/cli/run.py", cli)
         self.fake("tests/reliability/kill_resume.py", "echo 'reliability: 2 passed, 0 failed'")
+        self.fake("tests/families/run.py", "echo 'families: 6 passed, 0 failed, 1 skipped'")
         status, output = self.run_tool(self.folder / "tools/test", *suites)
         return status, output, output.splitlines()[-1]
 
     def test_suites_add_up(self):
         unit = 'echo "${@: -1}: 5 passed, 0 failed, 2 skipped"'
         status, output, last = self.run_suites(unit, "echo 'cli: 3 passed, 0 failed'")
-        self.assertEqual((status, last), (0, "15 passed, 0 failed, 2 skipped"), output)
-        self.assertIn("setup --test\nbuild release all op_sweep dlbench dlbench\n", output)
+        self.assertEqual((status, last), (0, "21 passed, 0 failed, 3 skipped"), output)
+        self.assertIn("setup --test\nbuild release all op_sweep dlbench dlbench dlbench\n", output)
         self.assertIn("\nops: 4 passed, 0 failed\n", output)
         status, output, last = self.run_suites(unit, "", "ops")
         self.assertEqual((status, last), (0, "4 passed, 0 failed"), output)

@@ -29,6 +29,8 @@ Fields DataConfig::fields() {
           "folder of the data set's files; otherwise DLBENCH_DATA and the manifest's folders are searched"),
       field<&DataConfig::val>(
           "val", "samples held out for validation: {from: train, last: 5000}, {fraction: 0.1}, 5000"),
+      field<&DataConfig::inputs>(
+          "inputs", "columns that the model sees, by name; those that the source says when absent"),
       field<&DataConfig::batch>("batch", "samples in a training batch", between(1, kMaxBatch)),
       field<&DataConfig::eval_batch>("eval_batch", "samples in an evaluation batch; as batch when not given",
                                      between(1, kMaxBatch)),

@@ -29,6 +29,7 @@ struct DataConfig {
   config::Node source;
   std::string dir;
   config::Node val;
+  std::vector<std::string> inputs;
   int64_t batch = 64;
   std::optional<int64_t> eval_batch;
   config::Node augment;
@@ -53,8 +54,8 @@ class DataModule {
   static std::unique_ptr<DataModule> plan(config::Reader& reader, const config::Node& node,
                                           const std::string& config_file);
 
-  /// The module of data sets that a program has made itself, by split ("train" must be there, all with the same
-  /// columns); of `config` only what concerns batches counts.
+  /// The module of data sets that a program has made itself, by split ("train" must be there, all with the
+  /// same columns); of `config` only what concerns batches counts.
   static std::unique_ptr<DataModule> of(std::map<std::string, std::shared_ptr<const Dataset>> splits,
                                         const DataConfig& config);
 
@@ -65,6 +66,8 @@ class DataModule {
   /// One sample as the model sees it, after the transforms, with lengths rounded up as `pad_to` says.
   const SampleSpec& spec() const { return spec_; }
   const DataConfig& config() const { return config_; }
+  /// The columns that the model sees, in order: those that `inputs` names, else the first ones.
+  const std::vector<size_t>& input_columns() const { return input_columns_; }
   /// "train", "val", "test", as far as there are such.
   std::vector<std::string> splits() const;
   bool has(const std::string& split) const { return parts_.contains(split); }
@@ -81,8 +84,8 @@ class DataModule {
   /// What run.json records: path -> checksum of the files that open() has read.
   std::map<std::string, std::string> checksums() const { return source_->checksums(); }
   /// Sets what the source says ($vocab, $users, ...), $classes (of a classification), $channels, $height,
-  /// $width (of images), $length (the largest one of samples that are padded), $features (values of a sample,
-  /// of one row where lengths differ) and $train_size.
+  /// $width (of images), $length (the largest one of samples that are padded), $target_length (that of a
+  /// second input), $features (values of a sample, of one row where lengths differ) and $train_size.
   void facts(config::Scope& scope) const;
   /// All names that facts() may set.
   static const std::vector<std::string>& fact_names();
@@ -99,8 +102,11 @@ class DataModule {
   bool plan_parts(config::Reader& reader, const config::Node& node);
   bool hold_out(config::Reader& reader, const config::Node& node);
 
+  bool plan_inputs(config::Reader& reader, const config::Node& node);
+
   DataConfig config_;
   std::unique_ptr<Source> source_;
+  std::vector<size_t> input_columns_;
   SampleSpec spec_;
   Pipelines pipelines_;
   std::map<std::string, Part> parts_;

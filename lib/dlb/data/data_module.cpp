@@ -107,6 +107,33 @@ bool DataModule::plan_parts(config::Reader& reader, const config::Node& node) {
   return true;
 }
 
+bool DataModule::plan_inputs(config::Reader& reader, const config::Node& node) {
+  input_columns_.clear();
+  std::vector<std::string> names;
+  for (const Column& c : spec_.columns) names.push_back(c.name);
+  const config::Node& written = key_or(node, "inputs");
+  for (size_t i = 0; i < config_.inputs.size(); ++i) {
+    const std::string& name = config_.inputs[i];
+    const config::Node& at = written.is_list() && i < written.items().size() ? written.items()[i] : written;
+    const auto found = std::find(names.begin(), names.end(), name);
+    const auto column = static_cast<size_t>(found - names.begin());
+    if (found == names.end()) {
+      reader.unknown_name(at, name, names, "column of the data");
+      return false;
+    }
+    if (std::find(input_columns_.begin(), input_columns_.end(), column) != input_columns_.end()) {
+      reader.error(at, fmt::format("column '{}' is listed twice", name));
+      return false;
+    }
+    input_columns_.push_back(column);
+  }
+  if (config_.inputs.empty()) {
+    input_columns_.resize(spec_.inputs);
+    std::iota(input_columns_.begin(), input_columns_.end(), size_t{0});
+  }
+  return true;
+}
+
 std::unique_ptr<DataModule> DataModule::plan(config::Reader& reader, const config::Node& node,
                                              const std::string& config_file) {
   std::unique_ptr<DataModule> module(new DataModule);
@@ -123,6 +150,7 @@ std::unique_ptr<DataModule> DataModule::plan(config::Reader& reader, const confi
     if (module->source_ == nullptr) return nullptr;
     module->spec_ = module->source_->spec();
     good = module->plan_parts(reader, node) && good;
+    good = module->plan_inputs(reader, node) && good;
   } catch (Error& e) {
     reader.errors().add(e.at(c.source.mark().str()));
     return nullptr;
@@ -130,6 +158,14 @@ std::unique_ptr<DataModule> DataModule::plan(config::Reader& reader, const confi
   auto pipelines = make_pipelines(reader, c.augment, c.transforms, module->spec_.input());
   if (!pipelines || !good) return nullptr;
   module->pipelines_ = std::move(*pipelines);
+  const auto joined = [](const Column& column) { return column.collate == Collate::kJoin; };
+  if (std::any_of(module->spec_.columns.begin(), module->spec_.columns.end(), joined) &&
+      !module->environment()) {
+    // What is known of a batch follows from its number of samples; a whole graph is one, whatever `batch`
+    // says.
+    c.eval_batch = module->eval_batch();
+    c.batch = std::min(c.batch, module->size("train"));
+  }
   module->spec_ = transformed(module->spec_, module->pipelines_.evaluation.output);
   for (Column& column : module->spec_.columns) {
     if (column.collate == Collate::kPad)
@@ -166,6 +202,8 @@ std::unique_ptr<DataModule> DataModule::of(std::map<std::string, std::shared_ptr
   module->config_ = config;
   module->spec_ = splits.at("train")->spec();
   module->pipelines_.training.output = module->pipelines_.evaluation.output = module->spec_.input().spec;
+  module->input_columns_.resize(module->spec_.inputs);
+  std::iota(module->input_columns_.begin(), module->input_columns_.end(), size_t{0});
   for (const auto& [name, set] : splits) module->parts_[name] = {name, 0, set->size()};
   module->source_ = std::make_unique<GivenSource>(std::move(splits));
   return module;
@@ -249,6 +287,9 @@ void DataModule::facts(config::Scope& scope) const {
     set("width", spec.dim(2));
   }
   if (input.collate == Collate::kPad) set("length", spec.dim(0));
+  if (spec_.inputs > 1 && spec_.columns[1].collate == Collate::kPad) {
+    set("target_length", spec_.columns[1].spec.dim(0));
+  }
   set("features", ragged ? spec.numel() / std::max<int64_t>(spec.dim(0), 1) : spec.numel());
   set("train_size", size("train"));
   for (const auto& [name, value] : spec_.facts) set(name, value);

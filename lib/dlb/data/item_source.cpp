@@ -94,7 +94,8 @@ void ItemSource::bind(const SourceOptions& options) {
     fail(ErrorKind::kConfig, "{}: items are made up; train, val, test and their fractions are for files",
          name());
   }
-  builder_ = read_tokenizer(tokenizer, folder);
+  // A tokenizer is no part of a data set: its files are where the config is.
+  builder_ = read_tokenizer(tokenizer, files::parent(options.config_file));
 }
 
 std::vector<std::string> ItemSource::splits() const {

@@ -153,8 +153,4 @@ std::vector<ListColumn> SentencePairsSource::columns() const {
   return {source, target_in, target};
 }
 
-void SentencePairsSource::describe(SampleSpec& spec) const {
-  spec.facts["target_length"] = spec.columns[1].spec.dim(0);
-}
-
 }  // namespace dlb::data

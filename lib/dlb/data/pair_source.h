@@ -39,7 +39,6 @@ struct SentencePairsSource final : ItemSource {
   void encode(const TextItem& item, std::vector<std::vector<int32_t>>& lists) const override;
   std::vector<ListColumn> columns() const override;
   size_t input_count() const override { return 2; }
-  void describe(SampleSpec& spec) const override;
 
  private:
   void make_pair(RandomStream& random, std::string& source, std::string& target) const;

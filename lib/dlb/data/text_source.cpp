@@ -141,7 +141,8 @@ void TextSource::bind(const SourceOptions& options) {
   if (windows != "random" && samples) {
     fail(ErrorKind::kConfig, "text: samples is for random windows; strided ones follow from the text");
   }
-  builder_ = read_tokenizer(tokenizer, folder);
+  // A tokenizer is no part of a data set: its files are where the config is.
+  builder_ = read_tokenizer(tokenizer, files::parent(options.config_file));
 }
 
 std::vector<std::string> TextSource::splits() const {

@@ -140,7 +140,12 @@ void TopK::update(const Tensor& prediction, const Tensor& target) {
 double TopK::value() const { return ratio(correct_, total_); }
 
 Fields ClassCounts::fields() {
-  static const std::vector<Field> list = class_fields({field<&ClassCounts::average>(
+  static const std::vector<Field> list = class_fields({});
+  return list;
+}
+
+Fields AveragedCounts::fields() {
+  static const std::vector<Field> list = class_fields({field<&AveragedCounts::average>(
       "average", "macro: mean over classes; micro: all classes together", one_of({"macro", "micro"}))});
   return list;
 }
@@ -169,12 +174,12 @@ int64_t ClassCounts::total() const {
   return n;
 }
 
-double ClassCounts::value() const {
+double AveragedCounts::value() const {
   Count all;
   const int64_t targets = total();
   double sum = 0;
   int64_t classes = 0;
-  for (const Count& c : counts_) {
+  for (const Count& c : counts()) {
     all.hits += c.hits;
     all.predicted += c.predicted;
     all.actual += c.actual;
@@ -183,7 +188,7 @@ double ClassCounts::value() const {
     sum += score(c, targets);
   }
   if (classes == 0) return std::numeric_limits<double>::quiet_NaN();
-  if (average == "micro") return score(all, targets * static_cast<int64_t>(counts_.size()));
+  if (average == "micro") return score(all, targets * static_cast<int64_t>(counts().size()));
   return sum / static_cast<double>(classes);
 }
 
@@ -201,30 +206,16 @@ double Iou::score(const Count& c, int64_t /*total*/) const {
   return ratio_or_zero(c.hits, c.predicted + c.actual - c.hits);
 }
 
-Fields BalancedAccuracy::fields() {
-  static const std::vector<Field> list = class_fields({});
-  return list;
-}
-
-double BalancedAccuracy::score(const Count& c, int64_t /*total*/) const { return ratio(c.hits, c.actual); }
-
 double BalancedAccuracy::value() const {
   double sum = 0;
   int64_t classes = 0;
   for (const Count& c : counts()) {
     if (c.actual == 0) continue;
-    sum += score(c, 0);
+    sum += ratio(c.hits, c.actual);
     ++classes;
   }
   return classes == 0 ? std::numeric_limits<double>::quiet_NaN() : sum / static_cast<double>(classes);
 }
-
-Fields Matthews::fields() {
-  static const std::vector<Field> list = class_fields({});
-  return list;
-}
-
-double Matthews::score(const Count& /*c*/, int64_t /*total*/) const { return 0; }
 
 double Matthews::value() const {
   const auto n = static_cast<double>(total());
@@ -248,8 +239,6 @@ Fields CohenKappa::fields() {
   return list;
 }
 
-double CohenKappa::score(const Count& /*c*/, int64_t /*total*/) const { return 0; }
-
 double CohenKappa::weight(int64_t predicted, int64_t actual) const {
   const auto d = static_cast<double>(predicted - actual);
   if (weights == "none") return d != 0 ? 1 : 0;
@@ -261,13 +250,25 @@ void CohenKappa::seen(int64_t predicted, int64_t actual) { observed_ += weight(p
 double CohenKappa::value() const {
   const auto n = static_cast<double>(total());
   if (n == 0) return std::numeric_limits<double>::quiet_NaN();
-  double expected = 0;
+  // The sum over all pairs of weight p_i a_j, from running sums: there may be many classes.
+  double agree = 0, p_first = 0, a_first = 0, p_second = 0, a_second = 0, p_so_far = 0, a_so_far = 0,
+         apart = 0;
   for (size_t i = 0; i < counts().size(); ++i) {
-    for (size_t j = 0; j < counts().size(); ++j) {
-      expected += weight(static_cast<int64_t>(i), static_cast<int64_t>(j)) *
-                  static_cast<double>(counts()[i].predicted) * static_cast<double>(counts()[j].actual) / n;
-    }
+    const auto at = static_cast<double>(i), p = static_cast<double>(counts()[i].predicted),
+               a = static_cast<double>(counts()[i].actual);
+    agree += p * a;
+    p_first += at * p;
+    a_first += at * a;
+    p_second += at * at * p;
+    a_second += at * at * a;
+    p_so_far += p;
+    a_so_far += a;
+    apart += p_so_far * (n - a_so_far) + a_so_far * (n - p_so_far);
   }
+  const double total_weight = weights == "none"     ? n * n - agree
+                              : weights == "linear" ? apart
+                                                    : n * (p_second + a_second) - 2 * p_first * a_first;
+  const double expected = total_weight / n;
   return expected > 0 ? 1 - observed_ / expected : std::numeric_limits<double>::quiet_NaN();
 }
 

@@ -54,23 +54,17 @@ struct TopK : ClassMetric {
   int64_t correct_ = 0, total_ = 0;
 };
 
-/// Counts of each class: what precision, recall and F1 are made of. `macro` is the mean over the classes that
-/// occur among targets or predictions (a class whose divisor is 0 counts as 0), `micro` counts all classes
-/// together.
+/// Base of metrics that follow from counts of each class.
 class ClassCounts : public ClassMetric {
  public:
-  std::string average = "macro";
   static Fields fields();
   void reset() override { counts_.clear(); }
-  double value() const override;
 
  protected:
   struct Count {
     int64_t hits = 0, predicted = 0, actual = 0;
   };
   void count(const Tensor& prediction, const Tensor& target, std::string_view name);
-  /// Of a class, or of all classes together; `total` is the number of targets (times classes).
-  virtual double score(const Count& c, int64_t total) const = 0;
   /// Called for each target that counts.
   virtual void seen(int64_t /*predicted*/, int64_t /*actual*/) {}
   const std::vector<Count>& counts() const { return counts_; }
@@ -80,8 +74,21 @@ class ClassCounts : public ClassMetric {
   std::vector<Count> counts_;
 };
 
+/// A score of each class: `macro` is the mean over the classes that occur among targets or predictions (a
+/// class whose divisor is 0 counts as 0), `micro` counts all classes together.
+class AveragedCounts : public ClassCounts {
+ public:
+  std::string average = "macro";
+  static Fields fields();
+  double value() const override;
+
+ protected:
+  /// Of a class, or of all classes together; `total` is the number of targets (times classes).
+  virtual double score(const Count& c, int64_t total) const = 0;
+};
+
 /// hits / predicted
-struct Precision : ClassCounts {
+struct Precision : AveragedCounts {
   void update(const Tensor& prediction, const Tensor& target) override {
     count(prediction, target, "precision");
   }
@@ -91,7 +98,7 @@ struct Precision : ClassCounts {
 };
 
 /// hits / actual
-struct Recall : ClassCounts {
+struct Recall : AveragedCounts {
   void update(const Tensor& prediction, const Tensor& target) override {
     count(prediction, target, "recall");
   }
@@ -101,7 +108,7 @@ struct Recall : ClassCounts {
 };
 
 /// 2 hits / (predicted + actual), the harmonic mean of precision and recall
-struct F1 : ClassCounts {
+struct F1 : AveragedCounts {
   void update(const Tensor& prediction, const Tensor& target) override { count(prediction, target, "f1"); }
 
  protected:
@@ -109,7 +116,7 @@ struct F1 : ClassCounts {
 };
 
 /// (total - predicted - actual + hits) / (total - actual): the recall of all that is not of the class
-struct Specificity : ClassCounts {
+struct Specificity : AveragedCounts {
   void update(const Tensor& prediction, const Tensor& target) override {
     count(prediction, target, "specificity");
   }
@@ -119,7 +126,7 @@ struct Specificity : ClassCounts {
 };
 
 /// hits / (predicted + actual - hits), intersection over union (Jaccard's index): of pixels, for segmentation
-struct Iou : ClassCounts {
+struct Iou : AveragedCounts {
   void update(const Tensor& prediction, const Tensor& target) override { count(prediction, target, "iou"); }
 
  protected:
@@ -133,27 +140,19 @@ struct Dice : F1 {
 
 /// Mean over the classes that occur among the targets of hits / actual.
 struct BalancedAccuracy : ClassCounts {
-  static Fields fields();
   void update(const Tensor& prediction, const Tensor& target) override {
     count(prediction, target, "balanced_accuracy");
   }
   double value() const override;
-
- protected:
-  double score(const Count& c, int64_t total) const override;
 };
 
 /// Matthews' correlation of predicted and actual classes, for any number of classes: with n targets, h hits
 /// in all, (n h - sum p_c a_c) / sqrt((n^2 - sum p_c^2) (n^2 - sum a_c^2)); 0 where that is 0 / 0.
 struct Matthews : ClassCounts {
-  static Fields fields();
   void update(const Tensor& prediction, const Tensor& target) override {
     count(prediction, target, "matthews");
   }
   double value() const override;
-
- protected:
-  double score(const Count& c, int64_t total) const override;
 };
 
 /// Cohen's kappa, agreement beyond chance: 1 - sum w_ij O_ij / sum w_ij E_ij over pairs of classes, O the
@@ -171,7 +170,6 @@ struct CohenKappa : ClassCounts {
   double value() const override;
 
  protected:
-  double score(const Count& c, int64_t total) const override;
   void seen(int64_t predicted, int64_t actual) override;
 
  private:

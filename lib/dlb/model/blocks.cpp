@@ -32,6 +32,21 @@ std::string_view type_phrase(Kind kind) {
   }
 }
 
+std::string_view element_name(Kind kind) {
+  switch (kind) {
+    case Kind::kInt:
+      return "int";
+    case Kind::kFloat:
+      return "float";
+    case Kind::kBool:
+      return "bool";
+    case Kind::kString:
+      return "string";
+    default:
+      return "list";
+  }
+}
+
 /// `$x` where x is the key: of no use in the block's own parameters, so such names are refused.
 bool reserved(const std::string& name) { return name == "in" || name == "as" || name == "id"; }
 
@@ -46,32 +61,56 @@ std::optional<Param> read_param(config::Reader& reader, const Node::Entry& entry
   }
   const Node& value = entry.value;
   if (value.is_null() || value.is_map()) {
-    reader.error(
-        value,
-        fmt::format(
-            "parameter '{}' of block {} needs a type (int, float, bool, string, list) or a default value",
-            entry.key, block));
+    reader.error(value, fmt::format("parameter '{}' of block {} needs a type (int, float, bool, string, "
+                                    "list, list of int) or a default value",
+                                    entry.key, block));
     return std::nullopt;
   }
   if (config::is_expression(value)) return param;
   param.kind = value.kind();
   if (value.is_string()) {
-    if (const auto type = type_of_name(value.as_string())) {
+    const std::string& name = value.as_string();
+    const std::string of = "list of ";
+    if (const auto type = type_of_name(name)) {
       param.kind = *type;
+      param.required = true;
+    } else if (const auto element =
+                   name.starts_with(of) ? type_of_name(name.substr(of.size())) : std::nullopt) {
+      param.kind = Kind::kList;
+      param.element = *element;
       param.required = true;
     }
   }
   return param;
 }
 
-/// The value converted to `kind`, or nothing after an error.
-std::optional<Node> typed(config::Reader& reader, const Node& value, Kind kind, const std::string& name,
-                          const Block& block) {
+/// The value converted to `kind`, or nothing where it is of another kind.
+std::optional<Node> converted(const Node& value, Kind kind) {
   if (kind == Kind::kFloat && value.kind() == Kind::kInt) return Node::real(value.as_real(), value.mark());
-  if (value.kind() == kind) return value;
-  reader.error(value, fmt::format("parameter '{}' of block {} must be {}, got {}", name, block.name,
-                                  type_phrase(kind), value.found()));
+  if (kind == Kind::kNull || value.kind() == kind) return value;
   return std::nullopt;
+}
+
+/// The value as `kind`, its items as `element`, or nothing after an error.
+std::optional<Node> typed(config::Reader& reader, const Node& value, Kind kind, Kind element,
+                          const std::string& name, const Block& block) {
+  const std::optional<Node> whole = converted(value, kind);
+  if (!whole) {
+    reader.error(value, fmt::format("parameter '{}' of block {} must be {}, got {}", name, block.name,
+                                    type_phrase(kind), value.found()));
+  }
+  if (!whole || element == Kind::kNull) return whole;
+  std::vector<Node> items;
+  for (const Node& item : whole->items()) {
+    if (const std::optional<Node> one = converted(item, element)) {
+      items.push_back(*one);
+      continue;
+    }
+    reader.error(item, fmt::format("parameter '{}' of block {} must be a list of {} items, item {} is {}",
+                                   name, block.name, element_name(element), items.size() + 1, item.found()));
+    return std::nullopt;
+  }
+  return Node::list(std::move(items)).placed_at(value);
 }
 
 bool bind_one(config::Reader& reader, const Block& block, const Param& param, const Node& at,
@@ -95,9 +134,10 @@ bool bind_one(config::Reader& reader, const Block& block, const Param& param, co
       kind = config::evaluate(param.fallback, inner.scope()).kind();
     }
   }
-  Node value = config::evaluate(source, env.scope());
+  Node value = param.element != Kind::kNull ? config::evaluate_all(source, env.scope())
+                                            : config::evaluate(source, env.scope());
   if (kind != Kind::kNull) {
-    auto converted = typed(reader, value, kind, param.name, block);
+    auto converted = typed(reader, value, kind, param.element, param.name, block);
     if (!converted) return false;
     value = std::move(*converted);
   }
@@ -136,20 +176,21 @@ void read_block_inputs(config::Reader& reader, const Node* node, Block& block) {
       if (item.is_string()) {
         add(item.as_string(), item, Node());
       } else {
-        reader.error(item, fmt::format("expected the name of an input of {}, got {}", block.what(),
-                                       item.found()));
+        reader.error(item,
+                     fmt::format("expected the name of an input of {}, got {}", block.what(), item.found()));
       }
     }
   }
   if (block.inputs.empty()) {
-    reader.error(*node, fmt::format("inputs of {} must be a list of names, or a map of names to types, got {}",
-                                    block.what(), node->found()));
+    reader.error(*node,
+                 fmt::format("inputs of {} must be a list of names, or a map of names to types, got {}",
+                             block.what(), node->found()));
   }
   for (const Param& param : block.params) {
     for (const Block::Input& input : block.inputs) {
       if (param.name != input.name) continue;
-      reader.error(*node, fmt::format("'{}' is both an input and a parameter of {}", param.name,
-                                      block.what()));
+      reader.error(*node,
+                   fmt::format("'{}' is both an input and a parameter of {}", param.name, block.what()));
     }
   }
 }
@@ -177,9 +218,9 @@ void read_networks(config::Reader& reader, const Node* node, Blocks& blocks) {
                    "a letter, then letters, digits and _");
     }
     const Node& value = entry.value;
-    const bool long_form = value.is_map() && (value.find("steps") != nullptr ||
-                                              value.find("inputs") != nullptr ||
-                                              value.find("outputs") != nullptr);
+    const bool long_form =
+        value.is_map() && (value.find("steps") != nullptr || value.find("inputs") != nullptr ||
+                           value.find("outputs") != nullptr);
     if (!long_form) {
       block.steps = value;
     } else if (value.find("steps") == nullptr) {
@@ -210,7 +251,8 @@ Blocks read_blocks(config::Reader& reader, const Node* node) {
                    "a letter, then letters, digits and _");
     }
     if (!entry.value.is_map() || entry.value.find("steps") == nullptr) {
-      reader.error(entry.value, fmt::format("block {} must be {{params, inputs, steps, outputs}}", entry.key));
+      reader.error(entry.value,
+                   fmt::format("block {} must be {{params, inputs, steps, outputs}}", entry.key));
       block.valid = false;
       continue;
     }

@@ -10,11 +10,12 @@
 
 namespace dlb::model {
 
-/// One parameter. `c: int` demands a value of that type; `stride: 1` gives a default, whose type a value must
-/// have.
+/// One parameter. `c: int` demands a value of that type, `widths: list of int` a list of such; `stride: 1`
+/// gives a default, whose type a value must have.
 struct Param {
   std::string name;
-  config::Kind kind = config::Kind::kNull;  ///< kNull: that of the default, an expression
+  config::Kind kind = config::Kind::kNull;     ///< kNull: that of the default, an expression
+  config::Kind element = config::Kind::kNull;  ///< of a list: what its items must be, kNull: anything
   bool required = false;
   config::Node fallback;
 };

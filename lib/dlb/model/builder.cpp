@@ -146,6 +146,7 @@ std::vector<Builder::Value> Builder::read_inputs(const Node* declared, List& lis
     return values;
   }
   std::vector<Value> chosen;
+  std::map<std::string, int64_t> sizes;
   for (const Node::Entry& entry : declared->entries()) {
     auto at = static_cast<size_t>(std::find(valid.begin(), valid.end(), entry.key) - valid.begin());
     // With one input there is no doubt which one is meant: it gets the declared name.
@@ -162,13 +163,13 @@ std::vector<Builder::Value> Builder::read_inputs(const Node* declared, List& lis
     list.values[entry.key] = {chosen.back()};
     if (at == valid.size()) continue;
     try {
-      check_input_type(entry.key, entry.value, inputs_[at].spec);
+      check_input_type(entry.key, entry.value, inputs_[at].spec, "the data gives", sizes);
     } catch (Error& e) {
       record(std::move(e));
     }
   }
   list.values["input"] = {chosen[0]};
-  if (chosen.size() == 1) list.current = chosen[0];
+  if (chosen.size() == 1 || !known(chosen)) list.current = known(chosen) ? chosen[0] : kUnknown;
   return values;
 }
 
@@ -224,8 +225,8 @@ void Builder::step(const Node& written, List& list, const Env& env) {
       return record(std::move(e));
     }
   }
-  const bool is_call = node.is_map() ? node.find("call") != nullptr
-                                     : node.is_string() && node.as_string() == "call";
+  const bool is_call =
+      node.is_map() ? node.find("call") != nullptr : node.is_string() && node.as_string() == "call";
   const std::vector<std::string>& beside = is_call ? kCallModifiers : kModifiers;
   auto choose = [&](const Node& from, std::string_view what) {
     return reading(env.scope(), [&](config::Reader& r) { return r.choice(from, what, beside); });
@@ -336,6 +337,11 @@ std::vector<Builder::Value> Builder::lookup(const Node& name, const List& list) 
     return {kUnknown};
   }
   if (const auto* found = find_value(name.as_string(), list)) return *found;
+  if (name.as_string() == "it") {
+    if (list.current == kNone)
+      record(name.error("'it' is the previous step's output, and this is the first step"));
+    return {list.current == kNone ? kUnknown : list.current};
+  }
   if (names_lost_) return {kUnknown};
   reading(reader_.scope(), [&](config::Reader& r) {
     r.unknown_name(name, name.as_string(), value_names(list), "value");

@@ -43,10 +43,10 @@ class Builder {
     Frame* outer = nullptr;  ///< of the program whose values it may use
     std::vector<Step> steps;
     int values = 0;
-    std::vector<Value> inputs;          ///< its own, then those captured
-    std::map<Value, Value> captured;    ///< values of the outer frame as this one's
-    std::vector<Value> captures;        ///< values of the outer frame, in the order of the inputs
-    size_t chain = 0;                   ///< how many uses of blocks are around the whole program
+    std::vector<Value> inputs;        ///< its own, then those captured
+    std::map<Value, Value> captured;  ///< values of the outer frame as this one's
+    std::vector<Value> captures;      ///< values of the outer frame, in the order of the inputs
+    size_t chain = 0;                 ///< how many uses of blocks are around the whole program
   };
   /// What is known of a value.
   struct ValueInfo {
@@ -75,7 +75,7 @@ class Builder {
     std::string prefix;
     int depth = 0;
     Value current = kNone;
-    std::string current_name;  ///< the last step's `as`
+    std::string current_name;                          ///< the last step's `as`
     std::map<std::string, std::vector<Value>> values;  ///< several: a list
     std::map<std::string, int> counters;
     std::map<std::string, std::string> taken;  ///< step name -> where
@@ -211,7 +211,7 @@ class Builder {
   bool named_inputs(Item& item, std::span<const std::string_view> names, Fields fields, const List& list,
                     const Env& env);
   std::vector<nn::Build::Tie> read_ties(Item& item, const List& list, bool& good);
-  bool check_ties(const nn::Build& build, const std::string& type, const std::vector<nn::Variable>& declared);
+  bool check_ties(nn::Build& build, const std::string& type, const Item& item);
   static std::string place_of(const Item& item);
   size_t add_row(const Item& item, const std::string& name, const std::string& type, int depth);
   void finish_row(size_t row, Value output);
@@ -245,9 +245,9 @@ class Builder {
   Frame* frame_ = nullptr;
   std::unique_ptr<Model> model_;
   std::vector<ValueInfo> values_;
-  std::map<std::string, Callee> callees_;           ///< by name
-  std::vector<Callee*> open_;                       ///< those under construction, outermost first
-  std::map<std::string, std::string> root_names_;   ///< names without a prefix -> where
+  std::map<std::string, Callee> callees_;          ///< by name
+  std::vector<Callee*> open_;                      ///< those under construction, outermost first
+  std::map<std::string, std::string> root_names_;  ///< names without a prefix -> where
   std::vector<std::string> chain_;   ///< uses of blocks around the current step, outermost first
   std::vector<std::string> in_use_;  ///< names of those blocks
   std::set<std::string> blocks_used_;

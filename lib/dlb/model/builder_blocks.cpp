@@ -50,7 +50,8 @@ bool Builder::block_inputs(Item& item, const Block& block, const List& list, con
   }
   if (!message.empty()) {
     const Node& at = item.in != nullptr ? *item.in : item.choice.name_node;
-    record(at.error(message, count < names.size() ? fmt::format("`in: [a, b]`, or `{}: b`", names[count]) : ""));
+    record(
+        at.error(message, count < names.size() ? fmt::format("`in: [a, b]`, or `{}: b`", names[count]) : ""));
   }
   return !missing && message.empty();
 }
@@ -71,13 +72,15 @@ std::vector<Builder::Value> Builder::block_steps(const Block& block, const std::
   const Value first = good && !inputs.empty() ? inputs.front() : kUnknown;
   body.current = first;
   body.values["input"] = {first};
+  std::map<std::string, int64_t> sizes;
   for (size_t i = 0; i < block.inputs.size(); ++i) {
     const Value v = good && i < inputs.size() ? inputs[i] : kUnknown;
     body.values[block.inputs[i].name] = {v};
     const Node& type = block.inputs[i].type;
     if (v < 0 || type.is_null()) continue;
     try {
-      check_input_type(block.inputs[i].name, type, meta(v).spec(), fmt::format("{} gets", block.what()));
+      check_input_type(block.inputs[i].name, type, meta(v).spec(), fmt::format("{} gets", block.what()),
+                       sizes);
     } catch (Error& e) {
       record(std::move(e));
       body.values[block.inputs[i].name] = {kUnknown};
@@ -163,8 +166,8 @@ void Builder::call(Item& item, List& list, const Env& env) {
 std::unique_ptr<nn::Layer> Builder::call_layer(const Callee& callee, const Item& item) {
   std::optional<int64_t> most;
   if (item.max != nullptr && item.max->kind() == config::Kind::kInt) most = item.max->as_int();
-  return std::make_unique<CallLayer>(*callee.instance, most,
-                                     fmt::format("in {} called at {}", callee.instance->what, place_of(item)));
+  return std::make_unique<CallLayer>(
+      *callee.instance, most, fmt::format("in {} called at {}", callee.instance->what, place_of(item)));
 }
 
 bool Builder::same_parameters(const Item& item, const Callee& callee, const Env& parameters) {
@@ -174,7 +177,8 @@ bool Builder::same_parameters(const Item& item, const Callee& callee, const Env&
     record(item.mark_node().error(
         fmt::format("{} was called first, at {}, with {}: {}, and has {}: {} here", callee.block->what(),
                     callee.instance->place, name, before.brief(), name, now->brief()),
-        "calls share their weights, so their parameters must be equal; an `id` of its own makes another one"));
+        "calls share their weights, so their parameters must be equal; an `id` of its own makes another "
+        "one"));
     return false;
   }
   return true;
@@ -258,7 +262,8 @@ std::vector<Builder::Value> Builder::call_within(Callee& callee, const Item& ite
   if (item.max == nullptr) {
     std::string chain;
     for (const Callee* c : open_) chain += c->block->name + " -> ";
-    message = fmt::format("{} calls itself ({}{}) without `max`", callee.block->what(), chain, callee.block->name);
+    message =
+        fmt::format("{} calls itself ({}{}) without `max`", callee.block->what(), chain, callee.block->name);
     hint = "say how deep it may go: `call: {" + callee.block->name + ": {...}, max: 20}`";
   } else if (item.max->kind() != config::Kind::kInt || item.max->as_int() < 1 ||
              item.max->as_int() > kMostDepth) {
@@ -268,7 +273,7 @@ std::vector<Builder::Value> Builder::call_within(Callee& callee, const Item& ite
     hint = "the call must stand in one branch of an `if` whose other branch does without it";
   }
   if (!message.empty()) {
-    record((item.max != nullptr ? *item.max : item.choice.name_node).error(message, hint));
+    record((hint.empty() ? *item.max : item.choice.name_node).error(message, hint));
     return {kUnknown};
   }
   std::vector<TensorSpec> specs;

@@ -20,15 +20,15 @@ void Builder::construct(Item& item, List& list, const Env& env) {
   if (name == "if") return branch(item, list, env);
   if (name == "loop") return loop(item, list, env);
   if (name == "scan") return scan(item, list, env);
-  if (name == "print") return print(item, list, env);
-  if (name == "assert") return assertion(item, list, env);
-  if (name == "detach") return detach(item, list, env);
   if (needs_input(item)) item.inputs = {kUnknown};
   if (item.inputs.size() != 1) {
     record(item.in->error(fmt::format("{} takes 1 input, got {}", name, item.inputs.size()),
                           "join them first, with `add` or `concat`"));
     item.inputs = {kUnknown};
   }
+  if (name == "print") return print(item, list, env);
+  if (name == "assert") return assertion(item, list, env);
+  if (name == "detach") return detach(item, list, env);
   if (name == "residual") return residual(item, list, env);
   if (name == "parallel") return parallel(item, list, env);
   sequential(item, list, env);
@@ -143,9 +143,9 @@ bool Builder::check_merge(const Item& item, const std::string& name, const std::
     message = fmt::format("{} cannot {} {} along dim {}", name, concat ? "concatenate" : "stack",
                           shape_text(first), dim);
   }
-  const std::string does = how == "add"   ? "adds"
-                           : how == "mul" ? "multiplies"
-                           : how == "max" ? "takes the largest of"
+  const std::string does = how == "add"    ? "adds"
+                           : how == "mul"  ? "multiplies"
+                           : how == "max"  ? "takes the largest of"
                            : how == "mean" ? "averages"
                                            : "stacks";
   for (size_t i = 1; i < parts.size() && message.empty(); ++i) {
@@ -153,10 +153,10 @@ bool Builder::check_merge(const Item& item, const std::string& name, const std::
     if (concat && other.size() == first.size())
       other[static_cast<size_t>(at)] = first[static_cast<size_t>(at)];
     if (other == first) continue;
-    message = fmt::format("{} {}, but {} 1 gives {} and {} {} {}", name,
-                          concat ? fmt::format("concatenates shapes equal but for dim {}", dim)
-                                 : does + " equal shapes",
-                          part, shape_text(first), part, i + 1, shape_text(meta(parts[i]).shape()));
+    message = fmt::format(
+        "{} {}, but {} 1 gives {} and {} {} {}", name,
+        concat ? fmt::format("concatenates shapes equal but for dim {}", dim) : does + " equal shapes", part,
+        shape_text(first), part, i + 1, shape_text(meta(parts[i]).shape()));
   }
   if (message.empty()) return true;
   Error e(ErrorKind::kShape, message, item.mark().str());

@@ -21,7 +21,8 @@ std::optional<Formula> Builder::formula(const Node& text, const List& list, cons
     Value value = kUnknown;
     if (name == "it") {
       value = list.current;
-      if (value == kNone) fail(ErrorKind::kConfig, "'it' is the previous step's output, and this is the first");
+      if (value == kNone)
+        fail(ErrorKind::kConfig, "'it' is the previous step's output, and this is the first");
     } else if (found == nullptr) {
       if (!names_lost_) return -1;
     } else if (found->size() != 1) {
@@ -79,7 +80,9 @@ void Builder::eval(Item& item, List& list, const Env& env) {
   const std::string name = name_step(item, "eval", list, env);
   Eval fields;
   const Status status = read_formula_fields(item, Eval::fields(), &fields, "expr", env);
-  if (status == Status::kWrong) return bind_outputs(item, {kUnknown}, list, env);
+  if (item.inputs.size() > 1)
+    record(item.in->error("eval takes 1 input, `it`", "the expression names further values itself"));
+  if (status == Status::kWrong || item.inputs.size() > 1) return bind_outputs(item, {kUnknown}, list, env);
   List view = around(list, item.inputs.front());
   view.values.erase("input");
   Env facts(&env);
@@ -96,8 +99,7 @@ void Builder::print(Item& item, List& list, const Env& env) {
   Print fields;
   fields.expr = Node::string("it").placed_at(item.choice.name_node);
   const Status status = read_formula_fields(item, Print::fields(), &fields, "expr", env);
-  if (needs_input(item) || status != Status::kGood || !known(item.inputs))
-    return bind_outputs(item, {kUnknown}, list, env);
+  if (status != Status::kGood || !known(item.inputs)) return bind_outputs(item, {kUnknown}, list, env);
   List view = around(list, item.inputs.front());
   view.values.erase("input");
   Wants wants;
@@ -118,8 +120,7 @@ void Builder::assertion(Item& item, List& list, const Env& env) {
   const std::string name = name_step(item, "assert", list, env);
   Assert fields;
   const Status status = read_formula_fields(item, Assert::fields(), &fields, "cond", env);
-  if (needs_input(item) || status != Status::kGood || !known(item.inputs))
-    return bind_outputs(item, {kUnknown}, list, env);
+  if (status != Status::kGood || !known(item.inputs)) return bind_outputs(item, {kUnknown}, list, env);
   List view = around(list, item.inputs.front());
   view.values.erase("input");
   Wants wants;
@@ -135,8 +136,7 @@ void Builder::detach(Item& item, List& list, const Env& env) {
   const std::string name = name_step(item, "detach", list, env);
   Detach fields;
   const Status status = read_fields(item.choice.body, Detach::fields(), &fields, "detach", env);
-  if (needs_input(item) || status != Status::kGood || !known(item.inputs) || item.inputs.size() != 1)
-    return bind_outputs(item, {kUnknown}, list, env);
+  if (status != Status::kGood || !known(item.inputs)) return bind_outputs(item, {kUnknown}, list, env);
   const size_t row = add_row(item, name, "detach", list.depth);
   bind_outputs(item, emit(std::make_unique<DetachLayer>(), {here(item.inputs[0])}, row, item), list, env);
 }

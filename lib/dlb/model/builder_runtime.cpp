@@ -18,7 +18,7 @@ Builder::List Builder::around(const List& list, Value input) const {
   view.prefix = list.prefix;
   view.depth = list.depth;
   view.current = input;
-  view.values["input"] = {input};
+  if (input != kNone) view.values["input"] = {input};
   return view;
 }
 
@@ -27,8 +27,8 @@ std::vector<Builder::Carry> Builder::read_carries(const Item& item, const Node& 
                                                   bool& good) {
   std::vector<Carry> carries;
   if (!carry.is_null() && !carry.is_map()) {
-    record(carry.error("carry must be a map from names to expressions for their start, got " +
-                       carry.found()));
+    record(
+        carry.error("carry must be a map from names to expressions for their start, got " + carry.found()));
     good = false;
     return carries;
   }
@@ -37,7 +37,8 @@ std::vector<Builder::Carry> Builder::read_carries(const Item& item, const Node& 
     c.name = entry.key;
     c.at = entry.value;
     if (!is_identifier(c.name) || c.name == "input" || c.name == "it") {
-      record(Error(ErrorKind::kConfig, fmt::format("'{}' cannot name what {} carries", c.name, item.choice.name),
+      record(Error(ErrorKind::kConfig,
+                   fmt::format("'{}' cannot name what {} carries", c.name, item.choice.name),
                    entry.key_mark.str()));
       good = false;
       c.name.clear();
@@ -45,6 +46,7 @@ std::vector<Builder::Carry> Builder::read_carries(const Item& item, const Node& 
     c.start = formula(entry.value, around, env, wants);
     if (c.start) {
       try {
+        const NoGrad no_grad;
         Outputs start = c.start->tensors(context_, metas(wants.values));
         if (start.size() != 1)
           throw entry.value.error(fmt::format("'{}' must start as one tensor, got {}", c.name, start.size()));
@@ -112,11 +114,6 @@ void Builder::loop(Item& item, List& list, const Env& env) {
   set_facts(facts, item.inputs.front());
   const Status status = read_fields(item.choice.body, Loop::fields(), &fields, "loop", facts);
   bool good = status == Status::kGood;
-  if (status != Status::kWrong && !fields.max) {
-    record(item.choice.name_node.error("loop needs `max`, the most iterations there may be",
-                                       "without a bound a wrong condition would run forever"));
-    good = false;
-  }
   if (item.inputs.size() != 1) {
     record(item.in->error(fmt::format("loop takes 1 input, got {}", item.inputs.size()),
                           "name further values by `carry`"));
@@ -147,7 +144,7 @@ void Builder::loop(Item& item, List& list, const Env& env) {
   std::optional<Formula> condition;
   inside(frame, frame_, [&] {
     List body = inner(list, name, "", kUnknown);
-    body.values["input"] = {item.inputs.front()};
+    if (item.inputs.front() != kNone) body.values["input"] = {item.inputs.front()};
     carry_values(carries, starts, body);
     if (!carries.empty()) body.current = carries.front().value;
     if (!fields.condition.is_null()) {
@@ -173,7 +170,7 @@ void Builder::loop(Item& item, List& list, const Env& env) {
   });
   std::vector<Value> outputs(std::max<size_t>(carries.size(), 1), kUnknown);
   if (good) {
-    repeat_rows(row + 1, *fields.max);
+    repeat_rows(row + 1, fields.max);
     std::vector<Value> results;
     std::vector<std::string> names;
     std::vector<Formula> start;
@@ -183,7 +180,7 @@ void Builder::loop(Item& item, List& list, const Env& env) {
       start.push_back(std::move(*c.start));
     }
     Inner body = inner_program(frame, results, wants);
-    outputs = add_step(std::make_unique<LoopLayer>(name, std::move(start), std::move(condition), *fields.max,
+    outputs = add_step(std::make_unique<LoopLayer>(name, std::move(start), std::move(condition), fields.max,
                                                    std::move(body), names),
                        wants.values, starts, row, item);
   }
@@ -236,7 +233,8 @@ void Builder::scan(Item& item, List& list, const Env& env) {
     if (axis < 0 || axis >= spec.rank()) {
       message = fmt::format("scan cannot go over {} along axis {}", shape_text(spec.shape), fields.axis);
     } else if (spec.dim(axis) == 0) {
-      message = fmt::format("scan goes over axis {} of {}, which is empty", fields.axis, shape_text(spec.shape));
+      message =
+          fmt::format("scan goes over axis {} of {}, which is empty", fields.axis, shape_text(spec.shape));
     } else if (i > 0 && spec.dim(axis) != steps) {
       message = fmt::format("scan goes over sequences of one length, got {} and {} along axis {}", steps,
                             spec.dim(axis), fields.axis);
@@ -264,7 +262,7 @@ void Builder::scan(Item& item, List& list, const Env& env) {
   std::vector<Value> emitted;
   inside(frame, frame_, [&] {
     List body = inner(list, name, "", kUnknown);
-    body.values["input"] = {item.inputs.front()};
+    if (item.inputs.front() != kNone) body.values["input"] = {item.inputs.front()};
     carry_values(carries, starts, body);
     for (size_t i = 0; i < slices.size(); ++i) {
       const Value slice = slices[i].defined() ? new_value(slices[i]) : kUnknown;
@@ -297,6 +295,7 @@ void Builder::scan(Item& item, List& list, const Env& env) {
       const NoGrad no_grad;
       const std::vector<Tensor> parts(static_cast<size_t>(steps), meta(v));
       metas_out.push_back(stack(parts, std::min<int64_t>(fields.axis, meta(v).rank())));
+      model_->trace_->report[row].activation_bytes += metas_out.back().spec().bytes();
     }
     metas_out.insert(metas_out.end(), starts.begin(), starts.end());
     Inner body = inner_program(frame, results, wants);
@@ -342,7 +341,7 @@ std::vector<Builder::Value> Builder::branch_values(const Node& steps_of, List& b
     } else {
       body.current = own;
     }
-    body.values["input"] = {body.current};
+    if (own != kNone) body.values["input"] = {body.current};
     steps(steps_of, body, env);
     if (emit.empty()) results.push_back(body.current);
     for (const Node& name : emit) results.push_back(lookup_one(name, body));
@@ -388,9 +387,8 @@ void Builder::branch(Item& item, List& list, const Env& env) {
   const auto build = [&](bool first) {
     List body = inner(list, name, first ? "then" : "else", kUnknown);
     if (first && fields.then.is_null() && status == Status::kWrong) return;
-    (first ? then_values : else_values) =
-        branch_values(first ? fields.then : fields.otherwise, body, env, own, emit,
-                      first ? then_frame : else_frame);
+    (first ? then_values : else_values) = branch_values(first ? fields.then : fields.otherwise, body, env,
+                                                        own, emit, first ? then_frame : else_frame);
   };
   // A branch with a call into the block around it needs to know what that gives: the other branch says.
   const bool then_first = !calls_open(fields.then);

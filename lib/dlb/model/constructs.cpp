@@ -6,9 +6,7 @@ namespace dlb::model {
 
 namespace {
 
-Constraint merge_choices() {
-  return one_of({"concat", "add", "mul", "max", "mean", "stack", "list"});
-}
+Constraint merge_choices() { return one_of({"concat", "add", "mul", "max", "mean", "stack", "list"}); }
 
 }  // namespace
 
@@ -28,8 +26,7 @@ Fields Residual::fields() {
 Fields Parallel::fields() {
   static const Field list[] = {
       required<&Parallel::branches>("branches", "lists of steps, each fed with the same input"),
-      field<&Parallel::merge>("merge", "how the branches' outputs are joined",
-                              merge_choices()),
+      field<&Parallel::merge>("merge", "how the branches' outputs are joined", merge_choices()),
       field<&Parallel::dim>("dim", "of `concat` and `stack`: the dimension; negative counts from the last"),
   };
   return list;
@@ -50,7 +47,8 @@ Fields Foreach::fields() {
       required<&Foreach::var>("var", "name of the value in the body's expressions"),
       required<&Foreach::body>("body", "steps to build for each value"),
       field<&Foreach::collect>(
-          "collect", "`last`: each body takes the output of the one before; else how their outputs are joined",
+          "collect",
+          "`last`: each body takes the output of the one before; else how their outputs are joined",
           one_of({"last", "concat", "add", "mul", "max", "mean", "stack", "list"})),
       field<&Foreach::dim>("dim", "of `concat` and `stack`: the dimension; negative counts from the last"),
   };
@@ -68,10 +66,11 @@ Fields When::fields() {
 
 Fields Loop::fields() {
   static const Field list[] = {
-      field<&Loop::carry>("carry", "names of values that change, and expressions for their start; without "
-                                   "it the input is carried"),
+      field<&Loop::carry>("carry",
+                          "names of values that change, and expressions for their start; without "
+                          "it the input is carried"),
       field<&Loop::condition>("while", "expression: another iteration if it is true"),
-      field<&Loop::max>("max", "number of iterations, or with `while` the most there may be", at_least(1)),
+      required<&Loop::max>("max", "number of iterations, or with `while` the most there may be", at_least(1)),
       required<&Loop::body>("body", "steps, the same weights each time; `as: name` sets what is carried"),
   };
   return list;

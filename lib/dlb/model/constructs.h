@@ -3,7 +3,6 @@
 /// is built.
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -42,7 +41,8 @@ struct Repeat {
 };
 
 /// The body for each item of a list; `$var` is the item, `$var.key` a value of an item that is a map. Each
-/// body takes what the one before gives; with `collect` each takes the same input, and the outputs are joined.
+/// body takes what the one before gives; with `collect` each takes the same input, and the outputs are
+/// joined.
 struct Foreach {
   config::Node over;
   std::string var;
@@ -64,7 +64,7 @@ struct When {
 struct Loop {
   config::Node carry;
   config::Node condition;
-  std::optional<int64_t> max;
+  int64_t max = 1;
   config::Node body;
   static Fields fields();
 };

@@ -204,7 +204,9 @@ struct Run {
     }
     const Operator& o = find_operator(symbol);
     if (a.is<Tensor>() && o.with_number != nullptr && is_floating(a.as<Tensor>().dtype()))
-      return o.with_number(a.as<Tensor>(), b.is<double>() ? b.as<double>() : b.is<bool>() ? (b.as<bool>() ? 1.0 : 0.0) : static_cast<double>(b.as<int64_t>()));
+      return o.with_number(a.as<Tensor>(), b.is<double>() ? b.as<double>()
+                                           : b.is<bool>() ? (b.as<bool>() ? 1.0 : 0.0)
+                                                          : static_cast<double>(b.as<int64_t>()));
     const Value operands[] = {a, b};
     return functional::call(o.function, operands);
   }

@@ -50,8 +50,10 @@ const Builtin kBuiltins[] = {
      }},
     {"rank", "rank(x: tensor) -> int", 1, 1,
      +[](const Arguments& a) -> Value { return static_cast<int64_t>(tensor(a).rank()); }},
-    {"numel", "numel(x: tensor) -> int", 1, 1, +[](const Arguments& a) -> Value { return tensor(a).numel(); }},
-    {"int", "int(x: tensor or number)", 1, 1, +[](const Arguments& a) { return converted(a, DType::kInt64); }},
+    {"numel", "numel(x: tensor) -> int", 1, 1,
+     +[](const Arguments& a) -> Value { return tensor(a).numel(); }},
+    {"int", "int(x: tensor or number)", 1, 1,
+     +[](const Arguments& a) { return converted(a, DType::kInt64); }},
     {"float", "float(x: tensor)", 1, 1, +[](const Arguments& a) { return converted(a, DType::kFloat32); }},
     {"bool", "bool(x: tensor)", 1, 1, +[](const Arguments& a) { return converted(a, DType::kBool); }},
     {"cast", "cast(x: tensor, dtype: dtype)", 2, 2,
@@ -126,8 +128,7 @@ FormulaCall plan(const FormulaPart& part, const Arguments& arguments) {
   functional::NamedValues named;
   for (size_t i = 0; i < part.keys.size(); ++i)
     named.emplace_back(part.keys[i], arguments[call.positional + i]);
-  call.function =
-      functional::bind(part.text, std::span(arguments).first(call.positional), named).function;
+  call.function = functional::bind(part.text, std::span(arguments).first(call.positional), named).function;
   call.kinds = kinds_of(arguments);
   const std::vector<functional::Param>& params = call.function->params;
   size_t next = 0;
@@ -172,10 +173,9 @@ void check_function(const config::Node& text, const config::Expression& call) {
   for (const Builtin& b : kBuiltins) names.emplace_back(b.name);
   for (const Function& f : functional::all_functions()) names.emplace_back(f.name);
   const std::string near = nearest_name(call.text, names);
-  throw config::expression_error(
-      text, call.place, fmt::format("unknown function '{}'", call.text),
-      near.empty() ? "`dlbench ops` lists the functions" : "",
-      near.empty() ? "" : fmt::format("; did you mean '{}'?", near));
+  throw config::expression_error(text, call.place, fmt::format("unknown function '{}'", call.text),
+                                 near.empty() ? "`dlbench ops` lists the functions" : "",
+                                 near.empty() ? "" : fmt::format("; did you mean '{}'?", near));
 }
 
 std::optional<Value> number_function(const std::string& name, const Arguments& arguments) {
@@ -221,8 +221,8 @@ Value call_function(FormulaPart& part, const Arguments& arguments, nn::Context& 
   for (size_t p = 0; p < call.sources.size(); ++p) {
     const int source = call.sources[p];
     if (static_cast<int>(p) == call.variadic) {
-      values.emplace_back(List(arguments.begin() + source,
-                               arguments.begin() + static_cast<ptrdiff_t>(call.positional)));
+      values.emplace_back(
+          List(arguments.begin() + source, arguments.begin() + static_cast<ptrdiff_t>(call.positional)));
     } else if (source >= 0) {
       values.push_back(arguments[static_cast<size_t>(source)]);
     } else if (source == FormulaCall::kSeed) {

@@ -19,7 +19,8 @@ int consumed(const Subscript& s) {
   if (s.kind == Subscript::Kind::kEllipsis) return 0;
   if (s.kind == Subscript::Kind::kSlice) return 1;
   if (s.value.is_none()) return 0;
-  if (s.value.is<Tensor>() && s.value.as<Tensor>().dtype() == DType::kBool) return s.value.as<Tensor>().rank();
+  if (s.value.is<Tensor>() && s.value.as<Tensor>().dtype() == DType::kBool)
+    return s.value.as<Tensor>().rank();
   return 1;
 }
 
@@ -63,7 +64,7 @@ Value subscripted(const Value& base, const std::vector<Subscript>& subscripts, b
 
   int64_t dim = 0;
   int64_t joined = 0;  // dimensions that masks take beyond one
-  IndexList tensors;  // by dimension of what the entries before have made of x
+  IndexList tensors;   // by dimension of what the entries before have made of x
   const int rank = x.rank();
   for (const Subscript& s : subscripts) {
     if (s.kind == Subscript::Kind::kEllipsis) {

@@ -32,7 +32,7 @@ std::vector<std::string> words(std::string_view text) {
 }  // namespace
 
 void check_input_type(const std::string& name, const config::Node& type, const TensorSpec& spec,
-                      std::string_view giver) {
+                      std::string_view giver, std::map<std::string, int64_t>& known) {
   const char* form = "int, float or bool with sizes, such as \"float[N, 3, H, W]\"";
   if (!type.is_string()) throw type.error(fmt::format("the type of input '{}' must be {}", name, form));
   const std::string_view text = type.as_string();
@@ -43,11 +43,18 @@ void check_input_type(const std::string& name, const config::Node& type, const T
     throw type.error(fmt::format("the type of input '{}' must be {}, got '{}'", name, form, type.brief()));
   }
   bool fits = kind_fits(kind, spec.dtype);
+  std::string differs;
   if (sized) {
     const std::vector<std::string> sizes = words(text.substr(open + 1, text.size() - open - 2));
     fits = fits && sizes.size() == spec.shape.size();
     for (size_t i = 0; i < sizes.size(); ++i) {
-      if (is_identifier(sizes[i])) continue;
+      if (is_identifier(sizes[i])) {
+        if (!fits) continue;
+        const auto [entry, fresh] = known.emplace(sizes[i], spec.shape[i]);
+        if (!fresh && entry->second != spec.shape[i] && differs.empty())
+          differs = fmt::format(", where {} is {} already", sizes[i], entry->second);
+        continue;
+      }
       int64_t size = -1;
       const auto [end, status] = std::from_chars(sizes[i].data(), sizes[i].data() + sizes[i].size(), size);
       if (status != std::errc() || end != sizes[i].data() + sizes[i].size() || size < 0) {
@@ -56,9 +63,9 @@ void check_input_type(const std::string& name, const config::Node& type, const T
       fits = fits && spec.shape[i] == size;
     }
   }
-  if (!fits) {
-    Error e = type.error(
-        fmt::format("input '{}' is declared {}, but {} {}", name, type.brief(), giver, spec_text(spec)));
+  if (!fits || !differs.empty()) {
+    Error e = type.error(fmt::format("input '{}' is declared {}, but {} {}{}", name, type.brief(), giver,
+                                     spec_text(spec), fits ? differs : ""));
     e.kind = ErrorKind::kShape;
     throw e;
   }

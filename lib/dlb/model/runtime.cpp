@@ -22,11 +22,12 @@ Tensors8 with_shared(size_t own, const Inner& inner, Inputs inputs) {
   return values;
 }
 
-[[noreturn]] void wrong_carry(const std::string& construct, const std::string& carry, const TensorSpec& before,
-                              const TensorSpec& after) {
-  Error e(before.shape == after.shape ? ErrorKind::kDtype : ErrorKind::kShape,
-          fmt::format("{} carries '{}' from one step to the next, but it starts as {} and the body makes it {}",
-                      construct, carry, spec_text(before), spec_text(after)));
+[[noreturn]] void wrong_carry(const std::string& construct, const std::string& carry,
+                              const TensorSpec& before, const TensorSpec& after) {
+  Error e(
+      before.shape == after.shape ? ErrorKind::kDtype : ErrorKind::kShape,
+      fmt::format("{} carries '{}' from one step to the next, but it starts as {} and the body makes it {}",
+                  construct, carry, spec_text(before), spec_text(after)));
   throw e;
 }
 
@@ -230,7 +231,7 @@ Outputs CallLayer::inside(nn::Context& c, Inputs inputs) {
   try {
     return instance_.program->run(c, {}, inputs);
   } catch (Error& e) {
-    if (!frame_.empty()) e.in(frame_);
+    if (!frame_.empty()) add_frame(e, frame_);
     throw;
   }
 }

@@ -11,8 +11,8 @@
 
 namespace dlb::model {
 
-/// A program inside a layer. Its inputs are the layer's own values (carries, slices), then some of the layer's
-/// inputs: values from around that its steps name.
+/// A program inside a layer. Its inputs are the layer's own values (carries, slices), then some of the
+/// layer's inputs: values from around that its steps name.
 struct Inner {
   Program program;
   std::vector<size_t> shared;  ///< numbers of layer inputs
@@ -137,8 +137,8 @@ class IfLayer : public nn::Layer {
 /// A block or network with weights of its own, which calls run.
 struct Instance {
   std::string name;
-  std::string what;   ///< "block tree", "network generator": for messages
-  std::string place;  ///< of the first call
+  std::string what;                  ///< "block tree", "network generator": for messages
+  std::string place;                 ///< of the first call
   std::unique_ptr<Program> program;  ///< null while it is built
   std::vector<TensorSpec> inputs;
   std::vector<TensorSpec> outputs;  ///< while it is built: what a call inside itself is taken to give

@@ -8,7 +8,7 @@
 #include "dlb/ops/binary.h"
 #include "dlb/ops/index.h"
 #include "dlb/ops/join.h"
-#include "dlb/ops/matmul.h"
+#include "dlb/ops/pair_products.h"
 #include "dlb/ops/pointwise.h"
 #include "dlb/ops/reduce.h"
 #include "dlb/ops/view.h"
@@ -33,20 +33,13 @@ void DotInteraction::build(Build& b) {
     count_ += x.rank() == 3 ? x.dim(1) : 1;
   }
   if (count_ > 1 << 15) fail(ErrorKind::kShape, "dot_interaction of {} vectors is too large", count_);
-  std::vector<int64_t> places;
-  for (int64_t i = 0; i < count_; ++i) {
-    for (int64_t j = 0; j < i + (self ? 1 : 0); ++j) places.push_back(i * count_ + j);
-  }
-  const auto n = static_cast<int64_t>(places.size());
-  places_ = Tensor::from(places, {n});
 }
 
 Outputs DotInteraction::run(Context& /*c*/, Inputs inputs) {
   std::vector<Tensor> parts;
   for (const Tensor& x : inputs) parts.push_back(x.rank() == 2 ? unsqueeze(x, 1) : x);
   const Tensor z = parts.size() == 1 ? parts[0] : cat(parts, 1);
-  const Tensor products = matmul(z, transpose(z, 1, 2));
-  return one(index_select(reshape(products, {z.dim(0), count_ * count_}), 1, places_));
+  return one(pair_products(z, self));
 }
 
 Fields Bilinear::fields() {

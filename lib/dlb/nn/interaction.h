@@ -17,7 +17,6 @@ struct DotInteraction : Layer {
 
  private:
   int64_t count_ = 0;
-  Tensor places_;  ///< of the pairs in the flattened matrix
 };
 
 /// y_o = a W_o b + bias_o. Shapes: a [*, I], b [*, J] -> [*, out]; weight [out, I, J].

@@ -5,6 +5,7 @@
 #include "dlb/ops/elementwise.h"
 #include "dlb/ops/families.h"
 #include "dlb/ops/matmul_defs.h"
+#include "dlb/ops/pair_products.h"
 #include "dlb/ops/reduce.h"
 #include "dlb/ops/shape_ops.h"
 #include "dlb/ops/unary.h"
@@ -153,7 +154,8 @@ const OpDef& gelu_linear() {
 }  // namespace op
 
 std::span<const OpDef* const> matmul_ops() {
-  static const OpDef* const list[] = {&op::matmul(), &op::linear(), &op::gelu_linear()};
+  static const OpDef* const list[] = {&op::matmul(), &op::linear(), &op::gelu_linear(), &op::pair_products(),
+                                      &op::pair_products_grad()};
   return list;
 }
 

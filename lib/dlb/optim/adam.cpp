@@ -48,6 +48,7 @@ Fields Adam::fields() {
   static const std::vector<Field> list = optimizer_fields({
       field<&Adam::beta1>("beta1", "decay of the mean of gradients", fraction()),
       field<&Adam::beta2>("beta2", "decay of the mean of squared gradients", fraction()),
+      betas_field<&Adam::betas>(),
       field<&Adam::eps>("eps", "added to the root of the mean square", non_negative()),
       field<&Adam::weight_decay>("weight_decay", "pull of each parameter towards 0", non_negative()),
       field<&Adam::amsgrad>("amsgrad", "divide by the largest mean square so far"),
@@ -56,6 +57,7 @@ Fields Adam::fields() {
 }
 
 void Adam::make_state() {
+  take_betas(betas, beta1, beta2);
   mean_ = zero_state(params_);
   square_ = zero_state(params_);
   largest_ = amsgrad ? zero_state(params_) : std::vector<Tensor>();

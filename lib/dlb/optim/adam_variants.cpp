@@ -57,6 +57,7 @@ Fields Adamax::fields() {
   static const std::vector<Field> list = optimizer_fields({
       field<&Adamax::beta1>("beta1", "decay of the mean of gradients", fraction()),
       field<&Adamax::beta2>("beta2", "decay of the largest gradient", fraction()),
+      betas_field<&Adamax::betas>(),
       field<&Adamax::eps>("eps", "added to each gradient's magnitude", non_negative()),
       field<&Adamax::weight_decay>("weight_decay", kDecayDoc, non_negative()),
   });
@@ -64,6 +65,7 @@ Fields Adamax::fields() {
 }
 
 void Adamax::make_state() {
+  take_betas(betas, beta1, beta2);
   mean_ = zero_state(params_);
   largest_ = zero_state(params_);
 }
@@ -89,6 +91,7 @@ Fields NAdam::fields() {
   static const std::vector<Field> list = optimizer_fields({
       field<&NAdam::beta1>("beta1", "decay of the mean of gradients", fraction()),
       field<&NAdam::beta2>("beta2", "decay of the mean of squared gradients", fraction()),
+      betas_field<&NAdam::betas>(),
       field<&NAdam::eps>("eps", "added to the root of the mean square", non_negative()),
       field<&NAdam::weight_decay>("weight_decay", kDecayDoc, non_negative()),
       field<&NAdam::momentum_decay>("momentum_decay", "how fast the momentum approaches beta1",
@@ -99,6 +102,7 @@ Fields NAdam::fields() {
 }
 
 void NAdam::make_state() {
+  take_betas(betas, beta1, beta2);
   mean_ = zero_state(params_);
   square_ = zero_state(params_);
   product_ = 1;
@@ -143,6 +147,7 @@ Fields RAdam::fields() {
   static const std::vector<Field> list = optimizer_fields({
       field<&RAdam::beta1>("beta1", "decay of the mean of gradients", fraction()),
       field<&RAdam::beta2>("beta2", "decay of the mean of squared gradients", fraction()),
+      betas_field<&RAdam::betas>(),
       field<&RAdam::eps>("eps", "added to the root of the mean square", non_negative()),
       field<&RAdam::weight_decay>("weight_decay", kDecayDoc, non_negative()),
       field<&RAdam::decoupled_weight_decay>("decoupled_weight_decay", kDecoupledDoc),
@@ -151,6 +156,7 @@ Fields RAdam::fields() {
 }
 
 void RAdam::make_state() {
+  take_betas(betas, beta1, beta2);
   mean_ = zero_state(params_);
   square_ = zero_state(params_);
 }

@@ -11,6 +11,7 @@ struct Adamax : Optimizer {
   Adamax() { lr = 2e-3; }
   double beta1 = 0.9;
   double beta2 = 0.999;
+  std::vector<double> betas;
   double eps = 1e-8;
   double weight_decay = 0;
   static Fields fields();
@@ -31,6 +32,7 @@ struct NAdam : Optimizer {
   NAdam() { lr = 2e-3; }
   double beta1 = 0.9;
   double beta2 = 0.999;
+  std::vector<double> betas;
   double eps = 1e-8;
   double weight_decay = 0;
   double momentum_decay = 4e-3;
@@ -56,6 +58,7 @@ struct NAdam : Optimizer {
 struct RAdam : Optimizer {
   double beta1 = 0.9;
   double beta2 = 0.999;
+  std::vector<double> betas;
   double eps = 1e-8;
   double weight_decay = 0;
   bool decoupled_weight_decay = false;

@@ -89,6 +89,7 @@ Fields Lamb::fields() {
   static const std::vector<Field> list = optimizer_fields({
       field<&Lamb::beta1>("beta1", "decay of the mean of gradients", fraction()),
       field<&Lamb::beta2>("beta2", "decay of the mean of squared gradients", fraction()),
+      betas_field<&Lamb::betas>(),
       field<&Lamb::eps>("eps", "added to the root of the mean square", non_negative()),
       field<&Lamb::weight_decay>("weight_decay", "factor of the parameter added to its direction",
                                  non_negative()),
@@ -98,6 +99,7 @@ Fields Lamb::fields() {
 }
 
 void Lamb::make_state() {
+  take_betas(betas, beta1, beta2);
   mean_ = zero_state(params_);
   square_ = zero_state(params_);
 }

@@ -11,6 +11,7 @@ namespace dlb::optim {
 struct Lamb : Optimizer {
   double beta1 = 0.9;
   double beta2 = 0.999;
+  std::vector<double> betas;
   double eps = 1e-6;
   double weight_decay = 0.01;
   bool bias_correction = true;

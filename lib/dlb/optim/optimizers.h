@@ -37,6 +37,7 @@ struct Sgd : Optimizer {
 struct Adam : Optimizer {
   double beta1 = 0.9;
   double beta2 = 0.999;
+  std::vector<double> betas;
   double eps = 1e-8;
   double weight_decay = 0;
   bool amsgrad = false;

@@ -85,12 +85,16 @@ Fields Lion::fields() {
   static const std::vector<Field> list = optimizer_fields({
       field<&Lion::beta1>("beta1", "share of the mean of gradients in the step's sign", fraction()),
       field<&Lion::beta2>("beta2", "decay of the mean of gradients", fraction()),
+      betas_field<&Lion::betas>(),
       field<&Lion::weight_decay>("weight_decay", "pull of each parameter towards 0", non_negative()),
   });
   return list;
 }
 
-void Lion::make_state() { mean_ = zero_state(params_); }
+void Lion::make_state() {
+  take_betas(betas, beta1, beta2);
+  mean_ = zero_state(params_);
+}
 
 void Lion::update(double lr_now, double scale) {
   update_elements<1>(updates(params_, lr_now, weight_decay, SparseRule::kRefused, "lion"), {&mean_}, scale,

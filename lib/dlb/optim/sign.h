@@ -32,6 +32,7 @@ struct Lion : Optimizer {
   Lion() { lr = 1e-4; }
   double beta1 = 0.9;
   double beta2 = 0.99;
+  std::vector<double> betas;
   double weight_decay = 0;
   static Fields fields();
   std::vector<State> state() const override;

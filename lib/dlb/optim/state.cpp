@@ -20,6 +20,12 @@ void add_state(std::vector<State>& out, const std::string& what, std::span<const
   for (size_t i = 0; i < tensors.size(); ++i) out.push_back({what + "/" + params[i].name, tensors[i]});
 }
 
+void take_betas(const std::vector<double>& betas, double& beta1, double& beta2) {
+  if (betas.size() != 2) return;
+  beta1 = betas[0];
+  beta2 = betas[1];
+}
+
 std::vector<Field> optimizer_fields(std::vector<Field> own) {
   std::vector<Field> list = {
       field<&Optimizer::lr>("lr", "learning rate, before the schedule", non_negative())};

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <numeric>
+#include <utility>
 #include <vector>
 
 #include "dlb/base/threads.h"
@@ -56,6 +57,28 @@ void add_rows(const Tensor& dense, const RowSparse& sparse) {
   });
 }
 
+/// Numbers of the entries in the order of their index, equal ones in the order in which they stand: by digits
+/// of the index, the lowest first.
+std::vector<int64_t> stable_order(const int64_t* index, size_t count) {
+  constexpr int kBits = 11;
+  std::vector<int64_t> order(count);
+  std::vector<int64_t> next(count);
+  std::iota(order.begin(), order.end(), 0);
+  const int64_t largest = count == 0 ? 0 : *std::max_element(index, index + count);
+  for (int shift = 0; shift < 63 && (largest >> shift) > 0; shift += kBits) {
+    const auto digit = [&](int64_t i) {
+      return static_cast<size_t>(index[i] >> shift) & ((1U << kBits) - 1);
+    };
+    std::vector<size_t> place(size_t{1} << kBits, 0);
+    for (const int64_t i : order) ++place[digit(i)];
+    size_t before = 0;
+    for (size_t& p : place) before += std::exchange(p, before);
+    for (const int64_t i : order) next[place[digit(i)]++] = i;
+    order.swap(next);
+  }
+  return order;
+}
+
 }  // namespace
 
 Tensor make_row_sparse(Shape shape, Tensor indices, Tensor rows) {
@@ -81,9 +104,7 @@ Tensor coalesce(const Tensor& t) {
   if (sparse.coalesced) return t;
   const int64_t* const index = sparse.indices.data<int64_t>();
   const auto count = static_cast<size_t>(sparse.indices.numel());
-  std::vector<int64_t> order(count);
-  std::iota(order.begin(), order.end(), 0);
-  std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) { return index[a] < index[b]; });
+  const std::vector<int64_t> order = stable_order(index, count);
   std::vector<int64_t> starts;  // of the runs of one index in `order`
   for (size_t i = 0; i < count; ++i) {
     if (i == 0 || index[order[i]] != index[order[i - 1]]) starts.push_back(static_cast<int64_t>(i));

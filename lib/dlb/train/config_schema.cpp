@@ -1,4 +1,7 @@
+#include <set>
+
 #include "dlb/config/schema.h"
+#include "dlb/nn/layer.h"
 #include "dlb/train/catalog.h"
 
 namespace dlb::train {
@@ -14,6 +17,9 @@ Node list_of(Node item) { return Node::map({{"type", {}, text("array")}, {"items
 Node any_of(std::vector<Node> alternatives) {
   return Node::map({{"anyOf", {}, Node::list(std::move(alternatives))}});
 }
+
+Node number_schema() { return Node::map({{"type", {}, text("number")}}); }
+Node expression_schema() { return Node::map({{"type", {}, text("string")}, {"pattern", {}, text("^\\$")}}); }
 
 /// `schema` with the properties named in `replacements` described by those instead.
 Node with_properties(const Node& schema, const Entries& replacements) {
@@ -45,39 +51,94 @@ Node section_schema(std::string_view name, const Entries& replacements) {
   return Node::map({});
 }
 
-/// A step of a model: a layer, a construct, or `use`.
+Node name_schema() { return Node::map({{"type", {}, text("string")}}); }
+
+/// A map of which one of `names` must be a key.
+Node with_one_of(const Entries& properties, const std::vector<std::string>& names) {
+  std::vector<Node> alternatives;
+  for (const std::string& name : names)
+    alternatives.push_back(Node::map({{"required", {}, Node::list({text(name)})}}));
+  return Node::map({{"type", {}, text("object")},
+                    {"properties", {}, Node::map(properties)},
+                    {"anyOf", {}, Node::list(std::move(alternatives))},
+                    {"additionalProperties", {}, Node::boolean(false)}});
+}
+
+/// The names that any layer's inputs have: a step may give them by key.
+Entries input_entries() {
+  std::set<std::string> names;
+  for (const nn::LayerType& type : nn::layer_types()) {
+    for (const std::string_view input : type.make().object->input_names()) names.emplace(input);
+  }
+  Entries entries;
+  for (const std::string& name : names) entries.push_back({name, {}, name_schema()});
+  return entries;
+}
+
+/// A schema of a map whose further keys are parameters of other layers, "@wte.weight".
+Node with_ties(const Node& schema) {
+  const Node tie = Node::map({{"type", {}, text("string")}, {"pattern", {}, text("^@")}});
+  if (schema.is_list()) {
+    std::vector<Node> items;
+    for (const Node& item : schema.items()) items.push_back(with_ties(item));
+    return Node::list(std::move(items));
+  }
+  if (!schema.is_map()) return schema;
+  const Node* properties = schema.find("properties");
+  const bool fields =
+      properties != nullptr && properties->find("in") != nullptr && schema.find("oneOf") == nullptr;
+  Entries out;
+  for (const Node::Entry& e : schema.entries()) {
+    const bool closed = fields && e.key == "additionalProperties";
+    out.push_back({e.key, {}, closed ? tie : e.key == "description" ? e.value : with_ties(e.value)});
+  }
+  return Node::map(std::move(out));
+}
+
+/// A step of a model: a layer, a construct, `use` or `call`.
 Node step_schema() {
-  const Node name = Node::map({{"type", {}, text("string")}});
-  const Entries modifiers = {{"in", {}, any_of({name, list_of(name)})}, {"as", {}, name}, {"id", {}, name}};
+  const Node name = name_schema();
+  const Node names = any_of({name, list_of(name)});
+  const Entries modifiers = {{"in", {}, names}, {"as", {}, names}, {"id", {}, name}};
+  Entries inside = modifiers;
+  for (const Node::Entry& input : input_entries()) inside.push_back(input);
   std::vector<Described> types = types_of("layer");
   for (const Described& d : types_of("construct")) {
-    if (d.name != "use") types.push_back(d);
+    if (d.name != "use" && d.name != "call") types.push_back(d);
   }
+  // A block or a network by its name with its parameters.
   const Node block =
       any_of({name, Node::map({{"type", {}, text("object")}, {"minProperties", {}, Node::integer(1)}})});
   Entries beside = modifiers;
   beside.push_back({"use", {}, block});
-  // A step by its name with its modifiers, or `use` with the name of a block and theirs.
-  const Node use = Node::map({{"type", {}, text("object")},
-                              {"properties", {}, Node::map(std::move(beside))},
-                              {"required", {}, Node::list({text("use")})},
-                              {"additionalProperties", {}, Node::boolean(false)}});
-  return any_of({config::choice_schema(types, modifiers, modifiers), use});
+  beside.push_back({"call", {}, block});
+  return any_of(
+      {with_ties(config::choice_schema(types, modifiers, inside)), with_one_of(beside, {"use", "call"})});
 }
 
-/// A metric, which may say `as: name` beside its name or among its fields.
-Node metric_schema() {
-  const Entries as = {{"as", {}, Node::map({{"type", {}, text("string")}})}};
-  return config::choice_schema(types_of("metric"), as, as);
+/// A loss or metric, which may say where its values come from beside its name or among its fields.
+Node measure_schema(std::string_view category, bool weighted) {
+  const Node name = name_schema();
+  const Node names = any_of({name, list_of(name)});
+  const Node target = any_of({name, number_schema(), list_of(any_of({name, number_schema()}))});
+  Entries beside = {{"as", {}, name}, {"in", {}, names}, {"target", {}, target}};
+  Entries inside = beside;
+  if (weighted) {
+    beside.push_back({"weight", {}, any_of({number_schema(), expression_schema()})});
+    inside.push_back(
+        {"weight", {}, any_of({number_schema(), expression_schema(), list_of(number_schema())})});
+  }
+  return config::choice_schema(types_of(category), beside, inside);
 }
 
-}  // namespace
+/// `section` or a list of such.
+Node one_or_list(const Node& section) { return any_of({section, list_of(section)}); }
 
-Node config_schema() {
-  const Node transforms = any_of({reference("transform"), list_of(reference("transform"))});
+/// The steps of a network: a list, or a map with inputs, steps and outputs.
+Node network_schema() {
   const Node steps = list_of(reference("step"));
   const Node anything = Node::map({});
-  const Node model = any_of(
+  return any_of(
       {steps,
        Node::map({{"type", {}, text("object")},
                   {"properties",
@@ -85,23 +146,46 @@ Node config_schema() {
                    Node::map({{"inputs", {}, anything}, {"steps", {}, steps}, {"outputs", {}, anything}})},
                   {"required", {}, Node::list({text("steps")})},
                   {"additionalProperties", {}, Node::boolean(false)}})});
-  const Node source =
-      any_of({Node::map({{"type", {}, text("string")}}), config::choice_schema(types_of("source"))});
-  const Node metrics = any_of({reference("metric"), list_of(reference("metric"))});
+}
 
+Node map_to(Node values) {
+  return Node::map({{"type", {}, text("object")}, {"additionalProperties", {}, std::move(values)}});
+}
+
+Node train_schema() {
+  const Node names = any_of({name_schema(), list_of(name_schema())});
+  const Node phase = section_schema("phase", {{"run", {}, reference("network")},
+                                              {"loss", {}, one_or_list(reference("loss"))},
+                                              {"update", {}, names},
+                                              {"optimizer", {}, reference("optimizer")},
+                                              {"schedule", {}, reference("schedule")}});
+  return section_schema("train", {{"phases", {}, list_of(phase)}});
+}
+
+}  // namespace
+
+Node config_schema() {
+  const Node transforms = one_or_list(reference("transform"));
+  const Node names = any_of({name_schema(), list_of(name_schema())});
+  const Node source = any_of({name_schema(), config::choice_schema(types_of("source"))});
+  const Entries match = {{"match", {}, names}};
   Node root = section_schema(
       "config",
       {{"data",
         {},
         section_schema(
             "data", {{"source", {}, source}, {"transforms", {}, transforms}, {"augment", {}, transforms}})},
-       {"model", {}, model},
-       {"loss", {}, config::choice_schema(types_of("loss"))},
-       {"optimizer", {}, config::choice_schema(types_of("optimizer"))},
-       {"schedule", {}, config::choice_schema(types_of("schedule"))},
-       {"metrics", {}, metrics},
-       {"train", {}, section_schema("train", {})},
-       {"weights", {}, section_schema("weights", {})}});
+       {"model", {}, reference("network")},
+       {"models", {}, map_to(reference("network"))},
+       {"loss", {}, one_or_list(reference("loss"))},
+       {"optimizer", {}, reference("optimizer")},
+       {"schedule", {}, reference("schedule")},
+       {"metrics", {}, one_or_list(reference("metric"))},
+       {"train", {}, train_schema()},
+       {"init", {}, list_of(config::choice_schema(types_of("initializer"), match))},
+       {"freeze", {}, names},
+       {"weights", {}, one_or_list(section_schema("weights", {{"map", {}, map_to(name_schema())}}))},
+       {"expect", {}, map_to(section_schema("expect", {}))}});
   Entries out = {{"$schema", {}, text("https://json-schema.org/draft/2020-12/schema")},
                  {"title", {}, text("dlbench config")}};
   for (Node::Entry entry : root.entries()) {
@@ -120,8 +204,12 @@ Node config_schema() {
   out.push_back({"$defs",
                  {},
                  Node::map({{"step", {}, step_schema()},
-                            {"transform", {}, config::choice_schema(types_of("transform"))},
-                            {"metric", {}, metric_schema()}})});
+                            {"network", {}, network_schema()},
+                            {"loss", {}, measure_schema("loss", true)},
+                            {"metric", {}, measure_schema("metric", false)},
+                            {"optimizer", {}, config::choice_schema(types_of("optimizer"))},
+                            {"schedule", {}, config::choice_schema(types_of("schedule"))},
+                            {"transform", {}, config::choice_schema(types_of("transform"))}})});
   return Node::map(std::move(out));
 }
 

@@ -6,14 +6,15 @@ namespace {
 /// The passes of one batch: each program runs once, when the first that needs it asks.
 class Passes {
  public:
-  Passes(Experiment& experiment, const data::Batch& batch) : experiment_(experiment), batch_(batch) {
+  Passes(Experiment& experiment, const data::Batch& batch)
+      : experiment_(experiment), inputs_(experiment.inputs_of(batch)) {
     outputs_.resize(experiment.model->programs());
     done_.resize(outputs_.size(), false);
   }
   const Outputs& of(size_t program) {
     if (!done_[program]) {
       nn::Context context{false, experiment_.seed, 0};
-      outputs_[program] = experiment_.model->forward(context, batch_.inputs(), program);
+      outputs_[program] = experiment_.model->forward(context, inputs_, program);
       done_[program] = true;
     }
     return outputs_[program];
@@ -21,7 +22,7 @@ class Passes {
 
  private:
   Experiment& experiment_;
-  const data::Batch& batch_;
+  std::vector<Tensor> inputs_;
   std::vector<Outputs> outputs_;
   std::vector<bool> done_;
 };

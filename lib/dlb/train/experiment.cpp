@@ -22,6 +22,12 @@ std::unique_ptr<Experiment> Experiment::load(config::Document document,
   return experiment;
 }
 
+std::vector<Tensor> Experiment::inputs_of(const data::Batch& batch) const {
+  std::vector<Tensor> inputs;
+  for (const size_t column : data->input_columns()) inputs.push_back(batch.columns[column]);
+  return inputs;
+}
+
 std::vector<std::string> Experiment::metric_names() const {
   std::vector<std::string> names = loss_names(evaluated);
   if (plays()) names.emplace_back("reward");

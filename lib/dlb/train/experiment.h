@@ -95,6 +95,8 @@ class Experiment {
   std::string monitor_split;
   /// Whether the data are episodes of an environment, which the model plays.
   bool plays() const { return data && data->environment() != nullptr; }
+  /// What the model sees of a batch.
+  std::vector<Tensor> inputs_of(const data::Batch& batch) const;
   /// Names that records of the monitored split have: "loss", losses by name, the metrics, and "reward" (mean
   /// over episodes) of an environment.
   std::vector<std::string> metric_names() const;

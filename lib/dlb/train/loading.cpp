@@ -29,6 +29,7 @@ void Loading::run() {
   read_metrics();
   read_model();
   if (e_.model) {
+    if (e_.plays()) check_policy();
     read_freeze();
     read_init();
     bind_phases();
@@ -124,10 +125,28 @@ void Loading::read_model() {
   for (const NamedMetric& m : e_.metrics) want(m.uses, source.wanted);
   guarded(sections_.model, [&] {
     std::vector<model::NamedSpec> inputs;
-    for (const data::Column& c : e_.data->spec().input_columns())
+    for (const size_t i : e_.data->input_columns()) {
+      const data::Column& c = e_.data->spec().columns[i];
       inputs.push_back({c.name, data::batch_spec(c, e_.data->batch())});
+    }
     e_.model = model::Model::build(reader_, source, inputs);
   });
+}
+
+/// Whether the model can play the environment.
+void Loading::check_policy() {
+  const int64_t actions = e_.data->environment()->actions();
+  const TensorSpec& out = e_.model->output_spec();
+  if (e_.data->input_columns() != std::vector<size_t>{0}) {
+    reader_.error(node_at({"data", "inputs"}),
+                  "a model that plays sees observations alone: actions and returns come of them");
+  }
+  if (out.rank() == 2 && out.dim(1) == actions) return;
+  reader_.error(
+      sections_.model,
+      fmt::format("the model's first output must be a score for each of the {} actions, [N, {}], got {}",
+                  actions, actions, shape_text(out.shape)),
+      "end it with `- linear: $actions`");
 }
 
 void Loading::read_metrics() {

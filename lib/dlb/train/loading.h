@@ -24,6 +24,7 @@ class Loading {
   void read_head();
   void read_data();
   void read_model();
+  void check_policy();
   void read_metrics();
   void bind_metrics();
   void check_metric_names();

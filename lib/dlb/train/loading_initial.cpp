@@ -4,6 +4,7 @@
 
 #include "dlb/base/files.h"
 #include "dlb/base/log.h"
+#include "dlb/nn/initializer.h"
 #include "dlb/train/loading.h"
 #include "dlb/train/patterns.h"
 
@@ -27,7 +28,9 @@ void Loading::read_freeze() {
   if (!any && !e_.freeze.empty()) reader_.error(sections_.freeze, "freeze leaves no parameter to train");
 }
 
-void Loading::read_init() {}
+void Loading::read_init() {
+  if (!sections_.init.is_null()) nn::apply_initializers(reader_, sections_.init, e_.model->variables());
+}
 
 namespace {
 

@@ -160,8 +160,9 @@ Updater::Gradient Updater::evaluate(const Phase& phase, const Next& next, const 
     nn::Context context = start;
     std::vector<LossSum> losses;
     TermSums sums;
+    const std::vector<Tensor> inputs = experiment_.inputs_of(*batch);
     {
-      const Outputs outputs = experiment_.model->forward(context, batch->inputs(), phase.program());
+      const Outputs outputs = experiment_.model->forward(context, inputs, phase.program());
       losses = phase.objective->evaluate(outputs, batch->columns);
       for (const LossSum& loss : losses) sums.push_back({loss.sum.item(), loss.count.item()});
       if (measure) {
@@ -173,7 +174,7 @@ Updater::Gradient Updater::evaluate(const Phase& phase, const Next& next, const 
     }
     Objective::add(gradient.sums, sums);
     differentiate(phase, losses, sums, apart ? &parts : nullptr);
-    check_finite(phase, sums, start, batch->inputs());
+    check_finite(phase, sums, start, inputs);
   }
   if (gradient.sums.empty()) return gradient;
   if (apart) join(phase, gradient.sums, parts);

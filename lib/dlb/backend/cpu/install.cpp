@@ -29,6 +29,7 @@ void install() {
   install_softmax();
   install_loss();
   install_attention();
+  install_pair_products();
   install_recurrent();
   install_ctc();
   install_random();

@@ -36,6 +36,7 @@ void install_batch_norm();
 void install_layer_norm();
 void install_group_norm();
 void install_attention();
+void install_pair_products();
 void install_recurrent();
 void install_recurrent_grad();
 void install_ctc();
