@@ -28,6 +28,7 @@
 #include "dlb/data/tagged_source.h"
 #include "dlb/data/text_source.h"
 #include "dlb/data/trees.h"
+#include "dlb/data/voc_folder.h"
 
 namespace dlb::data {
 
@@ -39,6 +40,7 @@ std::span<const SourceType> source_types() {
           "image_folder", "pictures in a folder per class, JPEG, PNG or BMP, or in a zip archive"),
       type_info<Source, ImagePairsSource>("image_pairs",
                                           "pictures with a mask or another picture each, in two folders"),
+      type_info<Source, VocFolderSource>("voc_folder", "pictures with boxes in Pascal VOC's files, as masks"),
       type_info<Source, AudioFolderSource>("audio_folder",
                                            "sound in WAV files, with a class in its name or folder"),
       type_info<Source, PairsSource>("pairs",
