@@ -88,12 +88,12 @@ void GraphSource::Graph::read_nodes(const GraphSource& source, const std::string
       line_error(reader, fmt::format("node {}; expected {}: nodes stand in order, from 0", node, count));
     const int64_t label = whole(reader, 1, "class", -1, 1'000'000);
     const std::string split(fields[2]);
-    if (split != "-" && std::find(kSplits.begin(), kSplits.end(), split) == kSplits.end())
-      line_error(reader, fmt::format("split '{}' must be one of train, val, test, -", split));
+    if (split != "none" && std::find(kSplits.begin(), kSplits.end(), split) == kSplits.end())
+      line_error(reader, fmt::format("split '{}' must be one of train, val, test, none", split));
     classes = std::max(classes, label + 1);
     labels.push_back(label < 0 ? kIgnored : label);
     split_of.push_back(split);
-    if (split != "-") splits.insert(split);
+    if (split != "none") splits.insert(split);
     if (!indices && node == 0 && width == 0) width = static_cast<int64_t>(fields.size()) - 3;
     if (!indices && static_cast<int64_t>(fields.size()) - 3 != width)
       line_error(reader, fmt::format("{} features; expected {}", fields.size() - 3, width));
