@@ -47,7 +47,7 @@ std::unique_ptr<Model> Builder::build(const std::vector<NamedSpec>& inputs) {
   for (const ProgramSource& further : source_.programs)
     program(*further.steps, "phases." + further.name, further.wanted);
 
-  uncalled_networks();
+  if (!source_.incomplete) uncalled_networks();
   for (const auto& [name, block] : blocks_) {
     if (blocks_used_.contains(name)) continue;
     std::set<std::string> names = mentioned_names(block.steps);
