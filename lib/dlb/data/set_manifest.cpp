@@ -1,12 +1,10 @@
 #include "dlb/data/set_manifest.h"
 
-#include <fcntl.h>
-
 #include <algorithm>
 #include <cstdlib>
 
-#include "dlb/base/file_calls.h"
 #include "dlb/base/files.h"
+#include "dlb/data/checksum.h"
 
 namespace dlb::data {
 
@@ -71,14 +69,6 @@ void read_files(config::Reader& reader, SetManifest& manifest) {
       reader.error(item, fmt::format("file '{}' must be a path below the set's folder", file.file));
     manifest.files.push_back(std::move(file));
   }
-}
-
-std::string sha256_of(const std::string& path) {
-  const auto file = files::Descriptor::open(path, O_RDONLY | O_CLOEXEC, "read");
-  std::vector<char> buffer(1 << 20);
-  files::Sha256 digest;
-  while (const size_t n = file.read(buffer.data(), buffer.size())) digest.update(buffer.data(), n);
-  return digest.hex();
 }
 
 [[noreturn]] void not_found(const SetManifest& manifest, const std::vector<std::string>& tried) {
@@ -182,7 +172,7 @@ void SetSource::verify() {
   for (const SetFile& file : manifest_.files) {
     const std::string path = files::join(folder_, file.file);
     const bool md5 = file.sha256.empty();
-    const std::string found = md5 ? files::md5_hex(files::read_all(path)) : sha256_of(path);
+    const std::string found = md5 ? files::md5_hex(files::read_all(path)) : sha256_of_file(path);
     if (found != (md5 ? file.md5 : file.sha256)) {
       Error error(ErrorKind::kData,
                   fmt::format("'{}' has the wrong content: expected {} {}, found {}", path,

@@ -60,8 +60,8 @@ Tensor Weight::value(const Context& c) const {
   if (c.training && !w.is_meta()) {
     const NoGrad no_grad;
     // New tensors, because the backward pass reads those of this pass.
-    v = normalize(mv(transpose(w.detach(), 0, 1), u), 2, {0});
     u = normalize(mv(w.detach(), v), 2, {0});
+    v = normalize(mv(transpose(w.detach(), 0, 1), u), 2, {0});
     u_.assign(u);
     v_.assign(v);
   }
