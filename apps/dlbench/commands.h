@@ -24,6 +24,7 @@ void add_new(CLI::App& app, Globals& globals);
 void add_help(CLI::App& app, Globals& globals);
 void add_ops(CLI::App& app, Globals& globals);
 void add_schema(CLI::App& app, Globals& globals);
+void add_data(CLI::App& app, Globals& globals);
 void add_doctor(CLI::App& app, Globals& globals);
 
 /// What dlbench is and can do, on one screen.

@@ -17,6 +17,7 @@ constexpr std::string_view kOverview =
   dlbench eval CONFIG|RUN         measure a trained model; --split val|test|train, --weights FILE
   dlbench help [CATEGORY] NAME    what can stand in a config, such as `dlbench help layer`, `dlbench help adam`
   dlbench ops [NAME]              operators: signature, dtypes, gradient, ONNX
+  dlbench data list|show|verify   data sets: which are here, what is in one, whether its files are intact
   dlbench schema                  JSON schema of configs, for editors
   dlbench doctor                  what this machine offers
   dlbench COMMAND --help          all options of a command

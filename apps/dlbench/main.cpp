@@ -87,6 +87,7 @@ int run(int argc, char** argv) {
   add_help(app, globals);
   add_ops(app, globals);
   add_schema(app, globals);
+  add_data(app, globals);
   add_doctor(app, globals);
   try {
     app.parse(argc, argv);

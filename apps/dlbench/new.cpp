@@ -3,7 +3,9 @@
 #include "commands.h"
 #include "dlb/base/error.h"
 #include "dlb/base/files.h"
+#include "dlb/data/embedded.h"
 #include "dlb/data/manifest.h"
+#include "dlb/data/set_manifest.h"
 #include "options.h"
 #include "output.h"
 
@@ -60,6 +62,16 @@ model:                            # a list of layers; each one's input is the pr
   - global_avg_pool
   - linear: $classes              # known from the data
 )";
+
+/// Data sets whose samples are images: what the models below are for.
+std::vector<std::string> image_sets() {
+  std::vector<std::string> names;
+  for (const std::string& name : data::manifest_names()) {
+    if (data::SetManifest::is_one(data::embedded_file(name + ".yaml"))) continue;
+    if (data::builtin_manifest(name).shape.size() == 3) names.push_back(name);
+  }
+  return names;
+}
 
 struct NewOptions {
   std::string file;
@@ -122,7 +134,7 @@ void add_new(CLI::App& app, Globals& globals) {
       ->check(name_among({"mlp", "cnn", "resnet"}));
   command->add_option("--data", options->data, "a data set (default digits)")
       ->type_name("NAME")
-      ->check(name_among(data::manifest_names()));
+      ->check(name_among(image_sets()));
   add_output_flags(*command, globals);
   command->callback([options, &globals] { create(*options, globals); });
 }

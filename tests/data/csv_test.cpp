@@ -184,7 +184,7 @@ TEST_CASE("what is wrong with a table is said with its line or key") {
   const Tables t;
   write(t.tmp / "short.csv", "a,b\n1,2\n3\n");
   CHECK_THAT(t.report("{train: short.csv, target: b}"),
-             Contains("short.csv' line 3: 1 fields; expected 2") && Contains("is `delimiter` right?"));
+             Contains("short.csv' line 3: 1 field; expected 2") && Contains("is `delimiter` right?"));
   CHECK_THAT(t.report("{train: a.csv, target: lable}"),
              Contains("c.yaml:1:38: error: target: 'a.csv' has no column 'lable'; did you mean 'label'?"));
   CHECK_THAT(t.report("{train: a.csv, target: 4}"), Contains("target: there is no column 4: 'a.csv' has 4"));

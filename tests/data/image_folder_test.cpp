@@ -238,7 +238,7 @@ TEST_CASE("pairs are of one class or not, triplets of both") {
   auto module = plan("source: {pairs: {of: digits, same: 0.3}}\nbatch: 60\nthreads: 2\n");
   CHECK(module->spec().inputs == 2);
   CHECK(module->spec().columns[0].spec.shape == Shape{1, 8, 8});
-  CHECK(module->spec().target().spec.shape == Shape{1});
+  CHECK(module->spec().target().spec.rank() == 0);
   module->open();
   // The label of each digit by its pixels.
   std::map<std::vector<int64_t>, int64_t> label;
@@ -272,7 +272,7 @@ TEST_CASE("pairs are of one class or not, triplets of both") {
     }
     double sum = 0;
     for (const double s : same) sum += s;
-    CHECK(std::abs(sum / static_cast<double>(same.size()) - 0.3) < 0.06);
+    CHECK(std::abs(sum / static_cast<double>(same.size()) - 0.3) < 0.1);
     return partners;
   };
   CHECK(read("train", 0) != read("train", 1));

@@ -1,8 +1,10 @@
 #include "dlb/data/manifest.h"
-#include "dlb/data/set_manifest.h"
 
 #include "data/data_support.h"
 #include "dlb/data/embedded.h"
+#include "dlb/data/set_manifest.h"
+#include "support/shared_data.h"
+#include "support/skip.h"
 
 using namespace dlb;
 using namespace dlb::test;
@@ -48,7 +50,7 @@ struct Tiny {
 
 TEST_CASE("the binary carries the manifests, and each reads without error") {
   const std::vector<std::string> names = data::manifest_names();
-  for (const char* name : {"cifar10-jpeg", "digits", "fashion-mnist", "fsdd", "mnist"})
+  for (const char* name : {"adult", "cifar10-jpeg", "cora", "digits", "fashion-mnist", "fsdd", "mnist"})
     CHECK(std::find(names.begin(), names.end(), name) != names.end());
   for (const std::string& name : names) {
     const std::string_view text = data::embedded_file(name + ".yaml");
@@ -186,4 +188,77 @@ TEST_CASE("an unknown source is refused with the nearest name") {
   CHECK_THAT(plan_report("source: {digits: {x: 1}}\n"), Contains("no fields"));
   CHECK_THAT(plan_report("source: none.yaml\n"), Contains("No such file") && Contains("c.yaml:1:9"));
   CHECK_THAT(plan_report("batch: 3\n"), Contains("source"));
+}
+
+namespace {
+
+const std::string kTable = "x,y\n1,a\n2,b\n3,a\n4,b\n";
+
+std::string table_manifest(const std::string& checksum) {
+  return "name: table\ndescription: d\nlicence: l\nsource: https://example.org/t\nfiles:\n  - {file: "
+         "sub/t.csv, " +
+         checksum + "}\nuse: {csv: {train: sub/t.csv, target: y, shuffle: false}}\n";
+}
+
+}  // namespace
+
+TEST_CASE("a table of a manifest: found below DLBENCH_DATA, verified by either checksum") {
+  for (const std::string& checksum :
+       {"sha256: " + files::sha256_hex(kTable), "md5: " + files::md5_hex(kTable)}) {
+    const TempFolder tmp;
+    write(tmp / "table.yaml", table_manifest(checksum));
+    files::make_folders(tmp / "data/sub");
+    write(tmp / "data/sub/t.csv", kTable);
+    const Environment root("DLBENCH_DATA", tmp / "data");
+    auto module = plan("source: table.yaml", tmp.path());
+    module->open();
+    CHECK(read_all(*module, "train") == std::vector<std::vector<double>>{{1, 2, 3, 4}, {0, 1, 0, 1}});
+    CHECK(module->checksums().size() == 1);
+    write(tmp / "data/sub/t.csv", kTable + "5,a\n");
+    module = plan("source: table.yaml", tmp.path());
+    CHECK_THAT(report_of([&] { module->open(); }), Contains("has the wrong content: expected"));
+  }
+  ErrorList errors;
+  data::SetManifest::parse(errors, table_manifest("md5: abc"), "m.yaml");
+  CHECK_THAT(report_of([&] { errors.throw_if_any(); }),
+             Contains("m.yaml:6:5") && Contains("no MD5 checksum"));
+}
+
+TEST_CASE("fields beside a manifest's name change how its files are read") {
+  const std::string sonar = shared_data("tabular/sonar.csv");
+  if (sonar.empty()) DLB_SKIP("../shared/datasets/tabular is not here");
+  const std::string dir = "dir: " + files::parent(files::parent(sonar)) + "\n";
+  auto module = plan("source: sonar\n" + dir);
+  CHECK(module->size("train") == 166);
+  CHECK(module->spec().input().spec.shape == Shape{60});
+  CHECK(module->spec().classes == 2);
+  CHECK(plan("source: {sonar: {test_fraction: 0.5, inputs: [0, 1]}}\n" + dir)->size("test") == 104);
+  CHECK_THAT(plan_report("source: {sonar: {test_fracton: 0.5}}\n" + dir),
+             Contains("did you mean 'test_fraction'?"));
+}
+
+TEST_CASE("published tables, graphs and ratings have the sizes that are written of them") {
+  bool any = false;
+  const auto check = [&](const std::string& name, const std::string& file, int64_t train, int64_t test,
+                         const Shape& input, int64_t classes) {
+    const std::string path = shared_data(file);
+    if (path.empty()) return;
+    any = true;
+    CAPTURE(name);
+    const std::string root = path.substr(0, path.size() - file.size());
+    auto module = plan("source: " + name + "\ndir: " + root + "\nbatch: 1\n");
+    module->open();
+    CHECK(module->size("train") == train);
+    CHECK(module->size("test") == test);
+    CHECK(module->spec().input().spec.shape == input);
+    CHECK(module->spec().classes == classes);
+  };
+  check("adult", "tabular/adult-train.csv", 32561, 16281, {105}, 2);
+  check("california-housing", "tabular/california_housing.csv", 16512, 4128, {13}, 0);
+  check("abalone", "tabular/abalone.csv", 3342, 835, {10}, 0);
+  check("banknotes", "tabular/banknote_authentication.csv", 1098, 274, {4}, 2);
+  check("wine-quality-red", "tabular/winequality-red.csv", 1279, 320, {11}, 0);
+  check("cora", "planetoid/cora/nodes.txt", 1, 1, {2708, 1433}, 7);
+  check("movietweetings-100k", "movietweetings-100k/ratings.dat", 90000, 10000, {}, 0);
+  if (!any) DLB_SKIP("../shared/datasets is not here");
 }

@@ -29,7 +29,7 @@ int64_t fact(const data::DataModule& module, const char* name) {
 
 TEST_CASE("a graph from text files: one sample a split, labels of other splits are left out") {
   const TempFolder tmp;
-  write(tmp / "nodes.txt", "0 1 train 0 2\n1 0 val 1\n2 -1 -\n3 2 train 0 1 2\n");
+  write(tmp / "nodes.txt", "0 1 train 0 2\n1 0 val 1\n2 -1 none\n3 2 train 0 1 2\n");
   write(tmp / "edges.txt", "0 1\n1 2\n3 3\n");
   const std::string files = "nodes: nodes.txt, edges: edges.txt";
   const auto module = opened("graph: {" + files + "}", tmp, "batch: 1\n");
@@ -68,7 +68,7 @@ TEST_CASE("what is wrong with a graph is said with its line") {
     return report_of([&] { opened("graph: {nodes: n, edges: e}", tmp); });
   };
   CHECK_THAT(report("0 1 train 0\n2 1 train 0\n", ""), Contains("n' line 2: node 2; expected 1"));
-  CHECK_THAT(report("0 1 tran 0\n", ""), Contains("line 1: split 'tran' must be one of train, val, test, -"));
+  CHECK_THAT(report("0 1 tran 0\n", ""), Contains("line 1: split 'tran' must be one of train, val, test, none"));
   CHECK_THAT(report("0 x train 0\n", ""), Contains("class 'x' must be a whole number from -1"));
   CHECK_THAT(report("0 1\n", ""), Contains("2 fields; expected a node's number, class and split"));
   CHECK_THAT(report("0 1 train 99999999999\n", ""), Contains("feature '99999999999' must be"));
@@ -105,7 +105,7 @@ TEST_CASE("ratings: users and items are numbered, and divided by seed") {
     return report_of([&] { opened("interactions: {ratings: x" + fields + "}", tmp); });
   };
   CHECK_THAT(report("1,2,3\n", ""),
-             Contains("line 1: 1 fields; expected at least 3") && Contains("delimiter"));
+             Contains("line 1: 1 field; expected at least 3") && Contains("delimiter"));
   CHECK_THAT(report("a::b::c\n", ""), Contains("rating 'c' is no number") && Contains("header: true"));
   CHECK_THAT(report("", ""), Contains("has no ratings"));
 }

@@ -8,7 +8,7 @@ namespace dlb::test {
 
 inline std::string little_bytes(uint64_t value, int count) {
   std::string out;
-  for (int i = 0; i < count; ++i) out += static_cast<char>(value >> (8 * i) & 255U);
+  for (int i = 0; i < count; ++i) out += static_cast<char>(i < 8 ? value >> (8 * i) & 255U : 0U);
   return out;
 }
 

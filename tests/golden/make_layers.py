@@ -249,6 +249,7 @@ def graph():
     pools = {"mean": lambda t: t.mean(0), "sum": lambda t: t.sum(0), "max": lambda t: t.amax(0)}
     pooled = lambda how: lambda p, x, *_: torch.stack([pools[how](x[:2]), torch.zeros(f).double(), pools[how](x[2:])])
     number = torch.tensor([0, 0, 2, 2, 2])
+    two = lambda p, x, *_: torch.stack([x[:3].mean(0), x[3:].mean(0)])
     cases = [
         case({"graph_propagate": {}}, lambda p, x, e, _: adjacency(e, nodes) @ x, [x, edges, None]),
         case({"graph_propagate": {"normalize": "row", "self_loops": False}}, lambda p, x, e, w: adjacency(e, nodes, w.detach(), False, "row") @ x,
@@ -269,6 +270,7 @@ def graph():
         case({"gin_conv": {"out": 3, "hidden": 6, "eps": 0.5}}, gin, [x, edges], nets),
         case({"gin_conv": {"out": 3, "hidden": 6, "train_eps": True}}, gin, [x, edges], {"eps": ()} | nets),
     ]
+    cases.append(case({"graph_pool": {"nodes": 2}}, two, [x, None, torch.tensor([0, 0, 0, 1, 1])]))
     for how in pools:
         cases.append(case({"graph_pool": how}, pooled(how), [x, sizes, None]))
         cases.append(case({"graph_pool": {"reduce": how, "count": 3}}, pooled(how), [x, None, number]))

@@ -119,6 +119,8 @@ def space():
         simple({"affine_grid": {}}, lambda t, x: F.affine_grid(t, x.shape, align_corners=False), theta, torch.zeros(2, 1, 3, 4, dtype=torch.int64)),
         simple({"affine_grid": True}, lambda t, x: F.affine_grid(t.view(2, 2, 3), x.shape, align_corners=True), theta.flatten(1),
                torch.zeros(2, 1, 3, 4, dtype=torch.int64)),
+        simple({"stft": {"n_fft": 16, "hop_length": 8}},
+               lambda x: torch.view_as_real(torch.stft(x, 16, 8, window=torch.hann_window(16, dtype=torch.float64), return_complex=True)).unbind(-1), sound),
         simple({"spectrogram": {"n_fft": 32, "hop_length": 16}}, lambda x: power(x, 32, 16), sound),
         simple({"spectrogram": {"n_fft": 32, "win_length": 20, "power": 1, "window": "hamming", "normalized": True, "center": False}},
                lambda x: power(x, 32, 10, 20, 1, torch.hamming_window, True, False), sound),
@@ -141,6 +143,7 @@ def parts():
     image = rows(2, 3, 5, 6)
     exact = lambda f: lambda t: t + (f(t) - t).detach()
     layers = [
+        simple({"unflatten": {"sizes": [2, -1]}}, lambda t: t.unflatten(1, (2, -1)), x),
         simple({"transpose": {}}, lambda t: t.transpose(1, 2), x),
         simple({"transpose": {"dim0": 0, "dim1": -1}}, lambda t: t.transpose(0, -1), x),
         simple({"select": 0}, lambda t: t[:, 0], x),
@@ -214,6 +217,13 @@ def parts():
         layers.append(simple({name: 0.5}, lambda t: t * 1, rows(*shape), training=False))
     for name in ["alpha_dropout", "feature_alpha_dropout", "drop_path", "gaussian_noise"]:
         layers.append(simple({name: 0.5}, lambda t: t * 1, x, training=False))
+
+    class LogProbabilities(nn.AdaptiveLogSoftmaxWithLoss):
+        def forward(self, t):
+            return self.log_prob(t)
+
+    config = {"adaptive_log_softmax": {"classes": 9, "cutoffs": [3, 5], "div_value": 2, "head_bias": True}}
+    layers.append(of_module(config, LogProbabilities(6, 9, [3, 5], 2.0, True), [flat]))
 
     def quantize(p, t):
         i = torch.cdist(t, p["weight"]).argmin(-1)

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from reference import Inputs, pack, save
 from torch import nn
+from torch.nn.utils.parametrizations import spectral_norm, weight_norm
 
 inputs = Inputs(2)
 
@@ -23,7 +24,7 @@ class Shaped(nn.Module):
         return self.function(x)
 
 
-def layer_case(config, module, shape, training=True, scale=1.0):
+def layer_case(config, module, shape, training=True, scale=1.0, ours=lambda name: name):
     module = module.double()
     x = inputs.normal(*shape, scale=scale).requires_grad_()
     state = {}
@@ -34,12 +35,12 @@ def layer_case(config, module, shape, training=True, scale=1.0):
         if name == "running_var":
             fresh = fresh.abs() + 0.5
         value.copy_(fresh)
-        state[name] = pack(value)
+        state[ours(name)] = pack(value)
     module.train(training)
     y = module(x)
     seed = inputs.normal(*y.shape)
     y.backward(seed)
-    after = {name: pack(value) for name, value in module.named_buffers() if name != "num_batches_tracked"}
+    after = {ours(name): pack(value) for name, value in module.named_buffers() if name != "num_batches_tracked"}
     return {
         "layer": config,
         "training": training,
@@ -48,7 +49,7 @@ def layer_case(config, module, shape, training=True, scale=1.0):
         "output": pack(y),
         "output_grad": pack(seed),
         "input_grad": pack(x.grad),
-        "grads": {name: pack(p.grad) for name, p in module.named_parameters()},
+        "grads": {ours(name): pack(p.grad) for name, p in module.named_parameters()},
         "buffers": after,
     }
 
@@ -140,6 +141,23 @@ def layers():
         activation("softmax", lambda x: x.softmax(-1)),
         layer_case({"softmax": {"dim": 1}}, Shaped(lambda x: x.softmax(1)), line),
         activation("log_softmax", lambda x: x.log_softmax(-1)),
+    ]
+    weight_names = {"parametrizations.weight.original0": "weight_g", "parametrizations.weight.original1": "weight_v"}
+    spectral_names = {"parametrizations.weight.original": "weight", "parametrizations.weight.0._u": "weight_u",
+                      "parametrizations.weight.0._v": "weight_v"}
+    weight = {"shape": flat, "ours": lambda n: weight_names.get(n, n)}
+    spectral = {"ours": lambda n: spectral_names.get(n, n)}
+    tracked = {"affine": True, "track_running_stats": True}
+    cases += [
+        layer_case({"instance_norm": tracked}, nn.InstanceNorm2d(4, **tracked), image),
+        layer_case({"instance_norm": tracked}, nn.InstanceNorm2d(4, **tracked), image, training=False),
+        layer_case({"linear": {"out": 3, "parametrization": "weight_norm"}}, weight_norm(nn.Linear(6, 3)), **weight),
+        layer_case({"conv1d": {"out": 3, "kernel": 2, "parametrization": "weight_norm"}}, weight_norm(nn.Conv1d(4, 3, 2)),
+                   **weight | {"shape": line}),
+        layer_case({"linear": {"out": 3, "parametrization": "spectral_norm"}}, spectral_norm(nn.Linear(6, 3)), flat, **spectral),
+        layer_case({"conv2d": {"out": 3, "kernel": 2, "parametrization": "spectral_norm"}}, spectral_norm(nn.Conv2d(4, 3, 2)), image,
+                   **spectral),
+        layer_case({"linear": {"out": 3, "parametrization": "spectral_norm"}}, spectral_norm(nn.Linear(6, 3)), flat, False, **spectral),
     ]
     save("layers.json", {"cases": cases})
 

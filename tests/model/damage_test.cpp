@@ -10,7 +10,7 @@ using namespace dlb::model;
 
 namespace {
 
-const std::string kWhole = R"(
+const std::string kLayers = R"(
 vars: {w: 6, act: relu}
 blocks:
   basic:
@@ -37,10 +37,56 @@ model:
   outputs: [first]
 )";
 
+const std::string kRunning = R"y(
+vars: {n: 5, s: 0.5}
+blocks:
+  halves:
+    params: {dim: int}
+    inputs: {x: "float[N, T, F]"}
+    steps:
+      - if:
+          cond: "size(x, 1) > 1 and $n > 2"
+          then:
+            - eval: {expr: "tensor_split(x, 2, dim=1)", as: [a, b]}
+            - {call: {halves: $dim}, in: a, max: 8, as: l}
+            - {call: {halves: {dim: $dim}}, in: b, max: 8, as: r}
+            - add: {in: [l, r]}
+            - linear: {out: $dim, id: join}
+          else: [eval: "it[:, 0]", linear: $dim]
+models:
+  head: {inputs: {h: float, g: float}, steps: [concat: {in: [h, g]}, linear: 3, tanh: {as: y}], outputs: [y]}
+model:
+  inputs: {x: "float[N, 1, T, F]"}
+  steps:
+    - squeeze: 1
+    - scan: {axis: 1, carry: {h: "zeros([rows(it), $n])"}, body: [concat: {in: [item, h]}, linear: {out: $n, id: cell}, tanh: {as: h}], as: states}
+    - call: {halves: {dim: 4}, as: t}
+    - loop:
+        carry: {v: it, k: 0}
+        while: "mean(abs(v)) < $(s * 2) and k < 3"
+        max: 6
+        body:
+          - linear: {in: v, out: 4}
+          - eval: {expr: "where(it > 0, it, -it) * $s", as: v}
+          - eval: {expr: "k + 1", as: k}
+          - assert: {cond: "k < 10", message: far}
+    - linear: {in: t, out: 4, weight: "@loop_1.linear_1.weight.T", as: u}
+    - foreach: {over: [1, 2], var: i, body: [linear: $(2 * i), print: "mean(it)"], collect: list, as: parts}
+    - concat: {in: parts, as: c}
+    - parameter: {shape: [6], init: ones, as: p}
+    - eval: {expr: "detach(c) * p[none, :] + it @ ones(6)", as: w}
+    - parallel: {in: w, branches: [[linear: 4], [linear: 4, detach]], merge: max}
+    - call: {head: {g: v}, as: y}
+  outputs: [y, states]
+)y";
+
 }  // namespace
 
 TEST_CASE("damaged descriptions are refused or built") {
-  REQUIRE(try_build(kWhole, {2, 3, 8, 8}).errors.empty());
+  const std::string kWhole = GENERATE(as<std::string>(), kLayers, kRunning);
+  const Shape shape = kWhole == kLayers ? Shape{2, 3, 8, 8} : Shape{2, 1, 8, 3};
+  INFO(try_build(kWhole, shape).errors);
+  REQUIRE(try_build(kWhole, shape).errors.empty());
   std::vector<std::string> lines;
   for (size_t at = 0; at < kWhole.size();) {
     const size_t end = kWhole.find('\n', at);
@@ -71,7 +117,7 @@ TEST_CASE("damaged descriptions are refused or built") {
     if (text.find("\nmodel:") == std::string::npos) continue;
     INFO(text);
     try {
-      const Built result = try_build(text, {2, 3, 8, 8});
+      const Built result = try_build(text, shape);
       CHECK((result.model == nullptr) == !result.errors.empty());
       CHECK(result.errors.find("internal") == std::string::npos);
       if (result.model) ++built;

@@ -96,6 +96,51 @@ TEST_CASE("prefix, other names and partial files") {
   CHECK(report.unexpected.empty());
 }
 
+TEST_CASE("a name is exchanged by a pattern, star for star") {
+  CHECK(renamed("layer1_0.body.conv1.weight", "layer*_*.body.*", "layer*.*.*") == "layer1.0.conv1.weight");
+  CHECK(renamed("head.weight", "head.*", "*") == "weight");
+  CHECK(renamed("head.weight", "head.*", "fc") == "fc");
+  CHECK(renamed("a.b.c", "*.c", "x.*") == "x.a.b");
+  CHECK(renamed("a.c.c", "*.c", "*") == "a.c");  // the shortest that lets the rest fit
+  CHECK(renamed("aaa", "a*a", "*") == "a");
+  CHECK(renamed("abc", "abc", "x*y") == "x*y");
+  CHECK_FALSE(renamed("abc", "ab", "x"));
+  CHECK_FALSE(renamed("ab", "abc", "x"));
+  CHECK_FALSE(renamed("a.b", "a*c", "x"));
+  CHECK(renamed("", "*", "y*") == "y");
+  CHECK_FALSE(renamed(std::string(2000, 'a'), "*a*a*a*a*a*a*a*a*a*b", "x"));
+}
+
+TEST_CASE("several files fill a model together, the last one wins, counters of norms are left out") {
+  const auto source = ready(3);
+  io::Safetensors first, second;
+  for (const io::NamedTensor& t : named_tensors(*source)) {
+    if (t.name.starts_with("a.")) {
+      second.tensors.push_back({t.name.substr(2), t.value});
+    } else {
+      first.tensors.push_back(t);
+    }
+  }
+  first.tensors.push_back({"a.bias", Tensor::from(std::vector<float>{9, 9, 9, 9}, {4})});
+  first.tensors.push_back({"batch_norm_1.num_batches_tracked", Tensor::scalar(3, DType::kInt64)});
+  auto model = ready(4);
+  std::vector<WeightsFile> files = {{&first, "one", {}}, {&second, "two", {}}};
+  files[1].options.names = {{"a.*", "*"}};
+  CHECK(load_weights(*model, files).loaded == 8);
+  CHECK(params_hash(*model) == params_hash(*source));
+
+  second.tensors.push_back({"extra", Tensor::scalar(1)});
+  first.tensors.erase(first.tensors.begin());
+  auto other = ready(5);
+  const std::string before = params_hash(*other);
+  CHECK_THROWS_WITH(load_weights(*other, files),
+                    Contains("missing in the file: batch_norm_1.weight") &&
+                        Contains("not in the model: extra in 'two'"));
+  CHECK(params_hash(*other) == before);
+  files[1].options.strict = false;
+  CHECK(load_weights(*other, files).missing == std::vector<std::string>{"batch_norm_1.weight"});
+}
+
 TEST_CASE("other dtypes are converted") {
   auto model = build("model: [linear: {out: 1, bias: false}]", {5, 2});
   io::Safetensors file;

@@ -91,7 +91,7 @@ train:
         - bce_with_logits: {in: on_real, target: 1, as: real}
         - bce_with_logits: {in: on_fake, target: 0, as: fake}
       update: discriminator
-      optimizer: {adam: {lr: 2e-3, betas: [0.5, 0.999]}}
+      optimizer: {adam: {lr: 2e-3, beta1: 0.5}}
       times: 2
     - name: g
       run: [{call: generator, in: noise}, call: discriminator]

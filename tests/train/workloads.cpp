@@ -141,19 +141,24 @@ std::string config_of(const std::string& name) {
     if (const size_t at = line.find("dropout: 0."); at != std::string::npos)
       line = line.substr(0, at) + "dropout: 0";
     if (const size_t at = line.find("p: 0.5}"); at != std::string::npos) line = line.substr(0, at) + "p: 0}";
+    // At its own learning rate, differences of a few roundings grow to 0.02: see make_workloads.py.
+    if (const size_t at = line.find("lr: 0.1"); at != std::string::npos && name == "resnet20")
+      line = line.substr(0, at) + "lr: 0.01" + line.substr(at + 7);
     text += line + "\n";
   }
   return text;
 }
 
-void fill(const Experiment& e) {
+/// `matrices` is a factor of weights of rank 2.
+void fill(const Experiment& e, double matrices) {
   uint64_t key = 0;
   for (const nn::Variable& v : e.model->variables()) {
     if (v.buffer) continue;
     const Shape& shape = v.value.shape();
     const bool norm = v.name.find("norm") != std::string::npos && v.name.ends_with("weight");
-    const double bound =
-        shape.size() > 1 ? std::sqrt(3.0 / static_cast<double>(v.value.numel() / shape[0])) : 0.1;
+    const double bound = shape.size() > 1 ? std::sqrt(3.0 / static_cast<double>(v.value.numel() / shape[0])) *
+                                                (shape.size() == 2 ? matrices : 1.0)
+                                          : 0.1;
     std::vector<float> values(static_cast<size_t>(v.value.numel()));
     for (size_t i = 0; i < values.size(); ++i) {
       const double u = (2 * number(key, i) - 1) * bound;
@@ -173,7 +178,7 @@ void compare(const std::string& name) {
   const auto expected = file.at(name).get<std::vector<double>>();
   const auto set = std::make_shared<FormulaSamples>(w);
   const auto e = experiment_of(config_of(name), set, w.batch);
-  fill(*e);
+  fill(*e, name == "resnet20" ? 0.1 : 1.0);
   Updater updater(*e);
   Batches batches = batches_of(set, w.batch);
   REQUIRE(expected.size() == kSteps);

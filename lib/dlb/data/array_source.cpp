@@ -6,6 +6,7 @@
 
 #include "dlb/base/files.h"
 #include "dlb/base/random_file.h"
+#include "dlb/data/checksum.h"
 #include "dlb/data/table.h"
 #include "dlb/io/arrays.h"
 
@@ -15,6 +16,7 @@ namespace {
 
 /// Splits up to this size are read into memory when they are opened.
 constexpr double kInMemory = 1.0 * (1ULL << 30);
+/// Larger files are not read a second time for the record of a run.
 constexpr uint64_t kMaxChecksummed = 4ULL << 30;
 
 /// A column of a split: an array, and how its rows become samples.
@@ -138,7 +140,8 @@ Fields SafetensorsSource::fields() {
 
 void ArraySource::bind(const SourceOptions& options) {
   if (test_fraction > 0 && !test.is_null())
-    fail(ErrorKind::kConfig, "{} takes test samples from test or by test_fraction, not both", name());
+    throw field_error(options, "test_fraction",
+                      fmt::format("{} takes test samples from test or by test_fraction, not both", name()));
   for (const config::Node* node : {&train, &val, &test}) {
     bool good = node->is_null() || node->is_string();
     if (node->is_map()) {
@@ -358,8 +361,8 @@ std::map<std::string, std::string> ArraySource::checksums() const {
   if (!files_) return out;
   for (const auto& [split, s] : files_->splits) {
     for (const std::string& path : s.paths) {
-      const uint64_t size = dlb::files::RandomFile(path).size();
-      if (size <= kMaxChecksummed) out[path] = "sha256:" + dlb::files::sha256_hex(dlb::files::read_all(path));
+      if (dlb::files::RandomFile(path).size() <= kMaxChecksummed)
+        out[path] = "sha256:" + sha256_of_file(path);
     }
   }
   return out;

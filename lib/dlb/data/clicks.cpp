@@ -3,8 +3,8 @@
 #include <cmath>
 
 #include "dlb/base/files.h"
-#include "dlb/data/csv_reader.h"
 #include "dlb/base/random_file.h"
+#include "dlb/data/csv_reader.h"
 
 namespace dlb::data {
 
@@ -80,8 +80,8 @@ const CsvFormat kFormat = {"\t", false, false};
 void decode_line(std::span<const std::string_view> fields, int64_t rows, void* const* columns) {
   constexpr size_t kFields = 1 + kDense + kTables;
   if (fields.size() != kFields)
-    fail(ErrorKind::kData, "{} fields; expected {}: a click, 13 numbers and 26 categories", fields.size(),
-         kFields);
+    fail(ErrorKind::kData, "{}; expected {}: a click, 13 numbers and 26 categories",
+         field_count(fields.size()), kFields);
   int64_t click = 0;
   if (!parse_whole(fields[0], click) || (click != 0 && click != 1))
     fail(ErrorKind::kData, "click '{}' must be 0 or 1", fields[0]);

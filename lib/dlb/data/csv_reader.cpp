@@ -44,6 +44,14 @@ std::string csv_delimiter(const std::string& text) {
   return text;
 }
 
+void check_delimiter(const SourceOptions& options, const std::string& text) {
+  try {
+    csv_delimiter(text);
+  } catch (const Error& e) {
+    throw field_error(options, "delimiter", e.message);
+  }
+}
+
 void split_record(const CsvFormat& format, std::string_view record, std::string& scratch,
                   std::vector<std::string_view>& fields) {
   fields.clear();
@@ -151,6 +159,8 @@ bool CsvReader::next() {
     return true;
   }
 }
+
+std::string field_count(size_t count) { return fmt::format("{} field{}", count, count == 1 ? "" : "s"); }
 
 bool parse_number(std::string_view text, double& value) {
   if (text.starts_with('+')) text.remove_prefix(1);

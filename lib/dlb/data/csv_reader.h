@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "dlb/data/byte_stream.h"
+#include "dlb/data/dataset.h"
 
 namespace dlb::data {
 
@@ -23,6 +24,9 @@ struct CsvFormat {
 /// The delimiter that a config names: "tab", "space", "whitespace", or the characters themselves. Errors:
 /// config (empty, or it has a quote or a line end).
 std::string csv_delimiter(const std::string& text);
+
+/// Raises what csv_delimiter() does, at the field `delimiter` of a source.
+void check_delimiter(const SourceOptions& options, const std::string& text);
 
 /// Splits one record (without its line end) into fields. What quotes hide is kept in `scratch`. Errors: data,
 /// without a place.
@@ -63,6 +67,8 @@ class CsvReader {
   std::vector<std::string_view> fields_;
 };
 
+/// "1 field", "3 fields": for messages.
+std::string field_count(size_t count);
 /// A decimal number that fills the whole text, finite. Nothing for any other text.
 bool parse_number(std::string_view text, double& value);
 /// A whole number that fills the whole text.

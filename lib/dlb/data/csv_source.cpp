@@ -55,12 +55,14 @@ CsvSource::~CsvSource() = default;
 
 void CsvSource::bind(const SourceOptions& options) {
   if (test_fraction > 0 && !test.empty())
-    fail(ErrorKind::kConfig, "csv takes test samples from a test file or by test_fraction, not both");
+    throw field_error(options, "test_fraction",
+                      "csv takes test samples from a test file or by test_fraction, not both");
   if (standardize_target && task == "classification")
-    fail(ErrorKind::kConfig, "csv: standardize_target is for regression; labels are class numbers");
+    throw field_error(options, "standardize_target",
+                      "csv: standardize_target is for regression; labels are class numbers");
   if (header && !names.empty())
-    fail(ErrorKind::kConfig, "csv: names are for files without a header; add `header: false`");
-  csv_delimiter(delimiter);
+    throw field_error(options, "names", "csv: names are for files without a header; add `header: false`");
+  check_delimiter(options, delimiter);
   table_.reset();
   const std::string folder = options.dir.empty() ? files::parent(options.config_file) : options.dir;
   folder_ = folder;

@@ -6,6 +6,7 @@
 
 #include "dlb/base/files.h"
 #include "dlb/base/random_file.h"
+#include "dlb/data/checksum.h"
 #include "dlb/data/table.h"
 
 namespace dlb::data {
@@ -26,11 +27,12 @@ constexpr double kInMemory = 1.0 * (1ULL << 30);
 CsvTable::CsvTable(const CsvSource& source, std::string folder)
     : source_(source), folder_(std::move(folder)) {
   format_ = {csv_delimiter(source.delimiter), source.trim, true};
+  for (const std::string& text : source.missing_values)
+    missing_start_[text.empty() ? 0 : static_cast<uint8_t>(text[0])] = true;
   const std::string train = path_of(source.train);
   learn_header(train);
   choose_columns();
-  find_kinds(train);
-  const std::vector<CsvRow> rows = find_rows(train);
+  const std::vector<CsvRow> rows = find_kinds(train);
   if (rows.empty()) fail(ErrorKind::kData, "'{}' has no rows", train);
   const int64_t count = std::ssize(rows);
   const std::vector<int64_t> order = sample_order(count, source.shuffle, source.seed);
@@ -137,12 +139,17 @@ void CsvTable::choose_columns() {
       throw source_.inputs.error(fmt::format("inputs: column '{}' is the target", names_[c]));
     inputs_.push_back({names_[c], c, !has(declared, c), has(declared, c)});
   }
-  if (inputs_.empty()) throw source_.target.error("csv: no column is left to be an input");
+  if (inputs_.empty()) {
+    const config::Node& place = source_.exclude.is_null() ? source_.target : source_.exclude;
+    throw place.error("csv: no column is left to be an input",
+                      names_.size() == 1 ? "the file has one column: is `delimiter` right?" : "");
+  }
   const bool classes = source_.task == "classification";
   for (const size_t c : target) targets_.push_back({names_[c], c, !classes, classes});
 }
 
 bool CsvTable::is_missing(std::string_view field) const {
+  if (!missing_start_[field.empty() ? 0 : static_cast<uint8_t>(field[0])]) return false;
   return std::find(source_.missing_values.begin(), source_.missing_values.end(), field) !=
          source_.missing_values.end();
 }
@@ -165,7 +172,7 @@ void CsvTable::each_row(const std::string& path, const F& f) const {
   while (reader.next()) {
     const auto fields = reader.fields();
     if (fields.size() != names_.size()) {
-      row_error(reader, fmt::format("{} fields; expected {}", fields.size(), names_.size()),
+      row_error(reader, fmt::format("{}; expected {}", field_count(fields.size()), names_.size()),
                 fields.size() == 1 ? "is `delimiter` right?" : "");
     }
     const CsvColumn* missing = nullptr;
@@ -188,10 +195,12 @@ void CsvTable::each_row(const std::string& path, const F& f) const {
   }
 }
 
-void CsvTable::find_kinds(const std::string& path) {
+std::vector<CsvRow> CsvTable::find_kinds(const std::string& path) {
+  std::vector<CsvRow> rows;
   // What is not a number makes the column a category; the first such row is kept for messages.
   std::vector<std::pair<std::string, int64_t>> odd(names_.size());
   each_row(path, [&](const CsvReader& reader) {
+    rows.push_back({reader.offset(), static_cast<uint32_t>(reader.record().size())});
     for (auto* list : {&inputs_, &targets_}) {
       for (CsvColumn& column : *list) {
         const std::string_view field = reader.fields()[column.index];
@@ -211,16 +220,15 @@ void CsvTable::find_kinds(const std::string& path) {
                     line, column.name, text),
         {}, "for classes say `task: classification`");
   }
+  return rows;
 }
 
 std::vector<CsvRow> CsvTable::find_rows(const std::string& path) const {
   std::vector<CsvRow> rows;
-  const bool checks = width_ > 0 || spec_.columns.size() > 0;
   std::vector<float> x(width_ + targets_.size());
   std::vector<int64_t> ids(inputs_.size());
   each_row(path, [&](const CsvReader& reader) {
     rows.push_back({reader.offset(), static_cast<uint32_t>(reader.record().size())});
-    if (!checks) return;
     try {
       decode_numbers(reader.fields(), x.data(), ids.data());
       int64_t label = 0;
@@ -434,7 +442,7 @@ std::shared_ptr<const Dataset> CsvTable::open(const std::shared_ptr<CsvTable>& t
   {
     const std::lock_guard lock(table->mutex_);
     if (!table->checksums_.contains(split.path))
-      table->checksums_[split.path] = "sha256:" + files::sha256_hex(files::read_all(split.path));
+      table->checksums_[split.path] = "sha256:" + sha256_of_file(split.path);
   }
   double bytes = 0;
   for (const Column& column : table->spec_.columns) bytes += static_cast<double>(column.spec.bytes());

@@ -1,6 +1,7 @@
 #pragma once
 /// \file What a set of CSV files holds: learned by reading them once or twice, then used to decode rows.
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <mutex>
@@ -67,7 +68,7 @@ class CsvTable {
   /// Calls f(reader) for each row that is not dropped. Errors: data.
   template <class F>
   void each_row(const std::string& path, const F& f) const;
-  void find_kinds(const std::string& path);
+  std::vector<CsvRow> find_kinds(const std::string& path);
   std::vector<CsvRow> find_rows(const std::string& path) const;
   void learn_values(const std::string& path, const std::vector<bool>& in_training);
   void number_values(CsvColumn& column) const;
@@ -83,7 +84,8 @@ class CsvTable {
   std::vector<CsvColumn> targets_;
   std::map<std::string, Split> splits_;
   SampleSpec spec_;
-  size_t width_ = 0;  ///< values of x
+  size_t width_ = 0;                       ///< values of x
+  std::array<bool, 256> missing_start_{};  ///< by first byte: whether a missing value may begin so
   mutable std::mutex mutex_;
   std::map<std::string, std::string> checksums_;
 };

@@ -158,6 +158,14 @@ std::unique_ptr<DataModule> DataModule::plan(config::Reader& reader, const confi
   auto pipelines = make_pipelines(reader, c.augment, c.transforms, module->spec_.input());
   if (!pipelines || !good) return nullptr;
   module->pipelines_ = std::move(*pipelines);
+  const auto joined = [](const Column& column) { return column.collate == Collate::kJoin; };
+  if (std::any_of(module->spec_.columns.begin(), module->spec_.columns.end(), joined) &&
+      !module->environment()) {
+    // What is known of a batch follows from its number of samples; a whole graph is one, whatever `batch`
+    // says.
+    c.eval_batch = module->eval_batch();
+    c.batch = std::min(c.batch, module->size("train"));
+  }
   module->spec_ = transformed(module->spec_, module->pipelines_.evaluation.output);
   for (Column& column : module->spec_.columns) {
     if (column.collate == Collate::kPad)

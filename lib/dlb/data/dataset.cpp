@@ -31,6 +31,12 @@ void Dataset::draw(int64_t index, RandomStream& /*random*/, void* const* columns
   read(index, columns);
 }
 
+Error field_error(const SourceOptions& options, std::string_view key, const std::string& message,
+                  const std::string& hint) {
+  const config::Node* node = options.body.is_map() ? options.body.find(key) : nullptr;
+  return node != nullptr ? node->error(message, hint) : Error(ErrorKind::kConfig, message, {}, hint);
+}
+
 SampleSpec labelled(TensorSpec input, int64_t classes, std::string input_name) {
   SampleSpec spec;
   spec.columns.push_back({std::move(input_name), std::move(input)});

@@ -82,7 +82,12 @@ class Dataset {
 struct SourceOptions {
   std::string dir;          ///< `data.dir`, may be empty; where given, nowhere else is looked
   std::string config_file;  ///< relative paths in a config are relative to its folder
+  config::Node body = {};   ///< the source's fields as they are written, for the place of errors
 };
+
+/// An error about a field of a source: at its key where the config has it.
+Error field_error(const SourceOptions& options, std::string_view key, const std::string& message,
+                  const std::string& hint = {});
 
 /// A source: opens splits by name. Chosen in `data.source` (a manifest's name, or an inline source).
 class Source {

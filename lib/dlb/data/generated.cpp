@@ -9,14 +9,17 @@ constexpr double kMaxBytes = 16.0 * (1ULL << 30);
 
 }  // namespace
 
-void GeneratedSource::bind(const SourceOptions&) {
-  check();
+void GeneratedSource::bind(const SourceOptions& options) {
+  check(options);
   double bytes = 0;
   for (const Column& column : sample_spec().columns) bytes += static_cast<double>(column.spec.bytes());
   bytes *= static_cast<double>(std::max(samples, test_samples));
   if (bytes > kMaxBytes) {
-    fail(ErrorKind::kConfig, "{} samples of up to {:.0f} bytes are more than the 16 GiB that fit in memory",
-         std::max(samples, test_samples), bytes / static_cast<double>(std::max(samples, test_samples)));
+    throw field_error(
+        options, samples >= test_samples ? "samples" : "test_samples",
+        fmt::format("{} samples of up to {:.0f} bytes are more than the 16 GiB that fit in memory",
+                    std::max(samples, test_samples),
+                    bytes / static_cast<double>(std::max(samples, test_samples))));
   }
 }
 

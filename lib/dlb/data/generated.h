@@ -23,7 +23,7 @@ struct GeneratedSource : Source {
 
  protected:
   /// Raises what is wrong with the fields. Errors: config.
-  virtual void check() const {}
+  virtual void check(const SourceOptions& /*options*/) const {}
   virtual SampleSpec sample_spec() const = 0;
   /// Adds the columns of one sample.
   virtual void make(RandomStream& random, TableBuilder& table) const = 0;

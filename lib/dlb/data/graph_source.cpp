@@ -6,6 +6,7 @@
 #include <set>
 
 #include "dlb/base/files.h"
+#include "dlb/data/checksum.h"
 #include "dlb/data/csv_reader.h"
 
 namespace dlb::data {
@@ -79,21 +80,20 @@ void GraphSource::Graph::read_nodes(const GraphSource& source, const std::string
   while (reader.next()) {
     const auto fields = reader.fields();
     if (fields.size() < 3) {
-      line_error(reader,
-                 fmt::format("{} fields; expected a node's number, class and split, then its features",
-                             fields.size()));
+      line_error(reader, fmt::format("{}; expected a node's number, class and split, then its features",
+                                     field_count(fields.size())));
     }
     const int64_t node = whole(reader, 0, "node", 0, kMaxNodes);
     if (node != count)
       line_error(reader, fmt::format("node {}; expected {}: nodes stand in order, from 0", node, count));
     const int64_t label = whole(reader, 1, "class", -1, 1'000'000);
     const std::string split(fields[2]);
-    if (split != "-" && std::find(kSplits.begin(), kSplits.end(), split) == kSplits.end())
-      line_error(reader, fmt::format("split '{}' must be one of train, val, test, -", split));
+    if (split != "none" && std::find(kSplits.begin(), kSplits.end(), split) == kSplits.end())
+      line_error(reader, fmt::format("split '{}' must be one of train, val, test, none", split));
     classes = std::max(classes, label + 1);
     labels.push_back(label < 0 ? kIgnored : label);
     split_of.push_back(split);
-    if (split != "-") splits.insert(split);
+    if (split != "none") splits.insert(split);
     if (!indices && node == 0 && width == 0) width = static_cast<int64_t>(fields.size()) - 3;
     if (!indices && static_cast<int64_t>(fields.size()) - 3 != width)
       line_error(reader, fmt::format("{} features; expected {}", fields.size() - 3, width));
@@ -126,7 +126,7 @@ void GraphSource::Graph::read_nodes(const GraphSource& source, const std::string
   if (source.normalize == "row") divide_rows();
   spec.columns.push_back({"x", make_spec({count, width}, DType::kFloat32), Collate::kJoin});
   spec.classes = classes;
-  checksums[path] = "sha256:" + files::sha256_hex(files::read_all(path));
+  checksums[path] = "sha256:" + sha256_of_file(path);
 }
 
 void GraphSource::Graph::divide_rows() {
@@ -143,7 +143,7 @@ void GraphSource::Graph::read_edges(const GraphSource& source, const std::string
   CsvReader reader(ByteStream::open(path), {"whitespace", true, false});
   while (reader.next()) {
     if (reader.fields().size() != 2)
-      line_error(reader, fmt::format("{} fields; an edge has two nodes", reader.fields().size()));
+      line_error(reader, fmt::format("{}; an edge has two nodes", field_count(reader.fields().size())));
     const int64_t from = whole(reader, 0, "node", 0, count - 1), to = whole(reader, 1, "node", 0, count - 1);
     edges.insert(edges.end(), {from, to});
     if (!source.directed && from != to) edges.insert(edges.end(), {to, from});
@@ -156,7 +156,7 @@ void GraphSource::Graph::read_edges(const GraphSource& source, const std::string
   spec.columns.push_back({"label", make_spec({count}, DType::kInt64), Collate::kJoin});
   spec.inputs = 2;
   spec.facts = {{"nodes", count}, {"edges", total}, {"features", spec.columns[0].spec.dim(1)}};
-  checksums[path] = "sha256:" + files::sha256_hex(files::read_all(path));
+  checksums[path] = "sha256:" + sha256_of_file(path);
 }
 
 const GraphSource::Graph& GraphSource::graph() const {

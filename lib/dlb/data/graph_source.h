@@ -10,7 +10,7 @@
 namespace dlb::data {
 
 /// A graph as two text files. `nodes` has a line for each node: its number (0, 1, ... in order), its class
-/// (-1: none), its split (train, val, test, or - for none) and its features: with `features: indices` the
+/// (-1: none), its split (train, val, test or none) and its features: with `features: indices` the
 /// numbers of those that are 1, with `features: values` all of them. `edges` has a line "u v" for each edge.
 ///
 /// Each split is one sample, the whole graph, so `batch: 1` fits.

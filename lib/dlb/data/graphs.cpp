@@ -15,8 +15,10 @@ Fields GraphsSource::fields() {
   return list;
 }
 
-void GraphsSource::check() const {
-  if (min_nodes > nodes) fail(ErrorKind::kConfig, "graphs: min_nodes {} is above nodes {}", min_nodes, nodes);
+void GraphsSource::check(const SourceOptions& options) const {
+  if (min_nodes > nodes)
+    throw field_error(options, "min_nodes",
+                      fmt::format("graphs: min_nodes {} is above nodes {}", min_nodes, nodes));
 }
 
 SampleSpec GraphsSource::sample_spec() const {

@@ -18,7 +18,7 @@ struct GraphsSource final : GeneratedSource {
   static Fields fields();
 
  protected:
-  void check() const override;
+  void check(const SourceOptions& options) const override;
   SampleSpec sample_spec() const override;
   void make(RandomStream& random, TableBuilder& table) const override;
 };

@@ -38,7 +38,10 @@ struct Input {
   static int read(void* user, char* data, int size) {
     Input& in = *static_cast<Input*>(user);
     const size_t n = std::min(in.rest.size(), static_cast<size_t>(size));
-    if (n == 0 && size > 0) in.overrun = true;
+    if (n == 0) {
+      in.overrun = in.overrun || size > 0;
+      return 0;
+    }
     std::memcpy(data, in.rest.data(), n);
     in.rest.remove_prefix(n);
     return static_cast<int>(n);
@@ -110,6 +113,39 @@ void check_png(std::string_view bytes, const std::string& name) {
   }
 }
 
+/// The decoder trusts the numbers of codes in a JPEG's Huffman tables, of which there is room for 256.
+void check_jpeg(std::string_view bytes, const std::string& name) {
+  size_t at = 2;
+  while (true) {
+    // The next marker; what lies between segments is passed over, as is the coded image.
+    at = bytes.find('\xff', at);
+    if (at == std::string_view::npos) return;
+    while (at < bytes.size() && bytes[at] == '\xff') ++at;
+    if (at == bytes.size()) return;
+    const int marker = static_cast<uint8_t>(bytes[at++]);
+    constexpr int kTables = 0xC4, kEnd = 0xD9;
+    if (marker == kEnd) return;
+    if (marker <= 0x01 || (marker >= 0xD0 && marker < kEnd)) continue;  // without a length
+    if (bytes.size() - at < 2) return;
+    const size_t length =
+        static_cast<size_t>(static_cast<uint8_t>(bytes[at])) << 8 | static_cast<uint8_t>(bytes[at + 1]);
+    // The decoder reads a table that begins in a segment even where it ends behind it.
+    constexpr size_t kCounts = 17;
+    size_t table = at + 2;
+    while (marker == kTables && table < std::min(at + length, bytes.size())) {
+      size_t codes = 0;
+      const std::string_view counts = bytes.substr(std::min(table + 1, bytes.size()), kCounts - 1);
+      for (const char c : counts) codes += static_cast<uint8_t>(c);
+      if (codes > 256)
+        fail(ErrorKind::kData, "image '{}' is damaged: a Huffman table of its JPEG data has {} codes", name,
+             codes);
+      table += kCounts + codes;
+    }
+    at += length;
+    if (at > bytes.size() || length < 2) return;  // the decoder finds that itself
+  }
+}
+
 [[noreturn]] void refuse(const Input& input, std::string_view format, const std::string& name) {
   if (input.overrun) fail(ErrorKind::kData, "image '{}' is cut off: its {} data end too early", name, format);
   const char* reason = stbi_failure_reason();
@@ -170,6 +206,7 @@ RawImage decode_image(std::string_view bytes, const std::string& name, int64_t c
   DLB_CHECK(channels == 1 || channels == 3);
   const std::string_view format = check_format(bytes, name);
   if (format == "PNG") check_png(bytes, name);
+  if (format == "JPEG") check_jpeg(bytes, name);
   image_info(bytes, name);
 
   Input input{bytes};

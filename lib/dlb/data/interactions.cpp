@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "dlb/base/files.h"
+#include "dlb/data/checksum.h"
 #include "dlb/data/csv_reader.h"
 #include "dlb/data/table.h"
 
@@ -36,8 +37,8 @@ struct InteractionsSource::Ratings {
       const auto fields = reader.fields();
       if (fields.size() < needed) {
         throw Error(ErrorKind::kData,
-                    fmt::format("'{}' line {}: {} fields; expected at least {}", path, reader.line(),
-                                fields.size(), needed),
+                    fmt::format("'{}' line {}: {}; expected at least {}", path, reader.line(),
+                                field_count(fields.size()), needed),
                     {}, fields.size() == 1 ? "is `delimiter` right?" : "");
       }
       const auto at = [&](int64_t column) { return fields[static_cast<size_t>(column)]; };
@@ -53,7 +54,7 @@ struct InteractionsSource::Ratings {
           {number_of(users, at(source.user)), number_of(items, at(source.item)), static_cast<float>(value)});
     }
     if (rows.empty()) fail(ErrorKind::kData, "'{}' has no ratings", path);
-    checksums[path] = "sha256:" + files::sha256_hex(files::read_all(path));
+    checksums[path] = "sha256:" + sha256_of_file(path);
     return rows;
   }
 };
@@ -82,9 +83,9 @@ Fields InteractionsSource::fields() {
 
 void InteractionsSource::bind(const SourceOptions& options) {
   if (test_fraction > 0 && !test.empty())
-    fail(ErrorKind::kConfig,
-         "interactions takes test samples from a test file or by test_fraction, not both");
-  csv_delimiter(delimiter);
+    throw field_error(options, "test_fraction",
+                      "interactions takes test samples from a test file or by test_fraction, not both");
+  check_delimiter(options, delimiter);
   folder_ = options.dir.empty() ? files::parent(options.config_file) : options.dir;
   read_.reset();
 }

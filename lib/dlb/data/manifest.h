@@ -63,6 +63,8 @@ class ManifestSource final : public Source {
       : manifest_(std::move(manifest)), options_(std::move(options)) {}
 
   const Manifest& manifest() const { return manifest_; }
+  /// The folder of the files, "" for what the binary carries. Errors: io.
+  std::string folder() const;
   std::vector<std::string> splits() const override;
   SampleSpec spec() override { return files().spec(); }
   int64_t size(const std::string& split) override { return files().size(split); }

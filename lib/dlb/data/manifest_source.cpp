@@ -103,6 +103,12 @@ std::vector<IdxSplit> ManifestSource::locate() const {
   not_found(manifest_, tried);
 }
 
+std::string ManifestSource::folder() const {
+  const std::vector<IdxSplit> found = locate();
+  const IdxPart& first = found.front().images;
+  return first.embedded.empty() ? files::parent(first.path) : "";
+}
+
 IdxSplits& ManifestSource::files() {
   if (!files_) {
     Shape shape(manifest_.shape.begin(), manifest_.shape.end());

@@ -91,8 +91,10 @@ class Matched : public Dataset {
 
 class PairsDataset final : public Matched {
  public:
-  PairsDataset(std::shared_ptr<const Dataset> from, SampleSpec spec, bool training, int64_t seed, double same)
-      : Matched("pairs", std::move(from), std::move(spec), training, seed), same_(same) {}
+  /// `other`: the target of pairs of two classes.
+  PairsDataset(std::shared_ptr<const Dataset> from, SampleSpec spec, bool training, int64_t seed, double same,
+               float other)
+      : Matched("pairs", std::move(from), std::move(spec), training, seed), same_(same), other_(other) {}
 
  protected:
   void put(int64_t index, RandomStream& random, void* const* columns) const override {
@@ -104,12 +106,13 @@ class PairsDataset final : public Matched {
     if (target.dtype == DType::kInt64) {
       *static_cast<int64_t*>(columns[2]) = same ? 1 : 0;
     } else {
-      *static_cast<float*>(columns[2]) = same ? 1.0F : target.rank() == 0 ? -1.0F : 0.0F;
+      *static_cast<float*>(columns[2]) = same ? 1.0F : other_;
     }
   }
 
  private:
   double same_;
+  float other_;
 };
 
 class TripletsDataset final : public Matched {
@@ -161,9 +164,10 @@ Fields PairsSource::fields() {
   static const Field list[] = {
       required<&PairsSource::of>("of", "the source of the samples, with a class each"),
       field<&PairsSource::same>("same", "probability that both are of one class", between(0, 1)),
-      field<&PairsSource::target>("target",
-                                  "binary: 1 or 0 as [1]; sign: 1 or -1; class: number of class 1 or 0",
-                                  one_of({"binary", "sign", "class"})),
+      field<&PairsSource::target>(
+          "target",
+          "1 for the same class and binary: 0, sign: -1 for another, as floats; class: 1 and 0 as int64",
+          one_of({"binary", "sign", "class"})),
       field<&PairsSource::seed>("seed", "seed of the pairs of splits that are not training", non_negative()),
   };
   return list;
@@ -172,9 +176,7 @@ Fields PairsSource::fields() {
 SampleSpec PairsSource::columns(const Column& input) const {
   SampleSpec spec;
   spec.inputs = 2;
-  const TensorSpec same_spec = target == "class"  ? make_spec({}, DType::kInt64)
-                               : target == "sign" ? make_spec({}, DType::kFloat32)
-                                                  : make_spec({1}, DType::kFloat32);
+  const TensorSpec same_spec = make_spec({}, target == "class" ? DType::kInt64 : DType::kFloat32);
   spec.columns = {renamed(input, "a"), renamed(input, "b"), {"same", same_spec}};
   spec.classes = target == "class" ? 2 : 0;
   return spec;
@@ -182,7 +184,8 @@ SampleSpec PairsSource::columns(const Column& input) const {
 
 std::shared_ptr<const Dataset> PairsSource::make(std::shared_ptr<const Dataset> from, SampleSpec spec,
                                                  bool training) const {
-  return std::make_shared<PairsDataset>(std::move(from), std::move(spec), training, seed, same);
+  return std::make_shared<PairsDataset>(std::move(from), std::move(spec), training, seed, same,
+                                        target == "sign" ? -1.0F : 0.0F);
 }
 
 Fields TripletsSource::fields() {

@@ -16,9 +16,9 @@ Fields PointsSource::fields() {
   return list;
 }
 
-void PointsSource::check() const {
+void PointsSource::check(const SourceOptions& options) const {
   if (classes != 2 && (task == "two_moons" || task == "xor"))
-    fail(ErrorKind::kConfig, "points: {} has 2 classes, not {}", task, classes);
+    throw field_error(options, "classes", fmt::format("points: {} has 2 classes, not {}", task, classes));
 }
 
 SampleSpec PointsSource::sample_spec() const {
@@ -67,8 +67,9 @@ Fields CurveSource::fields() {
   return list;
 }
 
-void CurveSource::check() const {
-  if (!(low < high)) fail(ErrorKind::kConfig, "curve: low {} must be below high {}", low, high);
+void CurveSource::check(const SourceOptions& options) const {
+  if (!(low < high))
+    throw field_error(options, "low", fmt::format("curve: low {} must be below high {}", low, high));
 }
 
 SampleSpec CurveSource::sample_spec() const {

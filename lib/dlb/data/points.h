@@ -17,7 +17,7 @@ struct PointsSource final : GeneratedSource {
   static Fields fields();
 
  protected:
-  void check() const override;
+  void check(const SourceOptions& options) const override;
   SampleSpec sample_spec() const override;
   void make(RandomStream& random, TableBuilder& table) const override;
 };
@@ -33,7 +33,7 @@ struct CurveSource final : GeneratedSource {
   static Fields fields();
 
  protected:
-  void check() const override;
+  void check(const SourceOptions& options) const override;
   SampleSpec sample_spec() const override;
   void make(RandomStream& random, TableBuilder& table) const override;
 };

@@ -37,16 +37,19 @@ bool SequencesSource::to_class() const {
   return task == "parity" || task == "first" || task == "majority" || task == "balanced";
 }
 
-void SequencesSource::check() const {
+void SequencesSource::check(const SourceOptions& options) const {
   if (min_length > length)
-    fail(ErrorKind::kConfig, "sequences: min_length {} is above length {}", min_length, length);
+    throw field_error(options, "min_length",
+                      fmt::format("sequences: min_length {} is above length {}", min_length, length));
   if (task == "adding" && min_length < 2)
-    fail(ErrorKind::kConfig, "sequences: adding needs a min_length of at least 2, got {}", min_length);
+    throw field_error(options, "min_length",
+                      fmt::format("sequences: adding needs a min_length of at least 2, got {}", min_length));
   if (form == "seq2seq" && (to_class() || task == "adding"))
-    fail(ErrorKind::kConfig,
-         "sequences: {} has one target per sequence; seq2seq is for copy, reverse, sort "
-         "and increment",
-         task);
+    throw field_error(
+        options, "form",
+        fmt::format("sequences: {} has one target per sequence; seq2seq is for copy, reverse, sort "
+                    "and increment",
+                    task));
 }
 
 SampleSpec SequencesSource::sample_spec() const {

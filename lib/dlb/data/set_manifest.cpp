@@ -1,19 +1,18 @@
 #include "dlb/data/set_manifest.h"
 
-#include <fcntl.h>
-
 #include <algorithm>
 #include <cstdlib>
 
-#include "dlb/base/file_calls.h"
 #include "dlb/base/files.h"
+#include "dlb/data/checksum.h"
 
 namespace dlb::data {
 
 Fields SetFile::fields() {
   static const Field list[] = {
       required<&SetFile::file>("file", "path of the file below the set's folder"),
-      required<&SetFile::sha256>("sha256", "SHA-256 of its bytes"),
+      field<&SetFile::sha256>("sha256", "SHA-256 of its bytes"),
+      field<&SetFile::md5>("md5", "MD5 of its bytes, where the official source gives no SHA-256"),
   };
   return list;
 }
@@ -28,7 +27,7 @@ Fields SetManifest::fields() {
       field<&SetManifest::package>("package", "Debian package that provides it"),
       field<&SetManifest::reference>("reference", "what others reach on it"),
       field<&SetManifest::folders>("folders", "folders where it may be installed"),
-      required<&SetManifest::files_node>("files", "its files, each with file and sha256"),
+      required<&SetManifest::files_node>("files", "its files, each with file and sha256 or md5"),
       required<&SetManifest::use>("use", "the inline source that reads them"),
   };
   return list;
@@ -36,8 +35,8 @@ Fields SetManifest::fields() {
 
 namespace {
 
-bool is_sha256(const std::string& text) {
-  return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
+bool is_digest(const std::string& text, size_t digits) {
+  return text.size() == digits && text.find_first_not_of("0123456789abcdef") == std::string::npos;
 }
 
 /// A path that cannot lead out of the folder that is searched.
@@ -56,23 +55,20 @@ void read_files(config::Reader& reader, SetManifest& manifest) {
   for (const config::Node& item : node.items()) {
     SetFile file;
     if (!reader.read(item, SetFile::fields(), &file, "files")) continue;
-    if (!is_sha256(file.sha256)) {
+    if (file.sha256.empty() == file.md5.empty()) {
+      reader.error(item, fmt::format("file '{}' needs one of sha256 and md5", file.file));
+    } else if (!file.sha256.empty() && !is_digest(file.sha256, 64)) {
       reader.error(
           item, fmt::format("sha256 '{}' is no SHA-256 checksum: expected 64 lower-case hexadecimal digits",
                             file.sha256));
+    } else if (!file.md5.empty() && !is_digest(file.md5, 32)) {
+      reader.error(item, fmt::format("md5 '{}' is no MD5 checksum: expected 32 lower-case hexadecimal digits",
+                                     file.md5));
     }
     if (!stays_below(file.file))
       reader.error(item, fmt::format("file '{}' must be a path below the set's folder", file.file));
     manifest.files.push_back(std::move(file));
   }
-}
-
-std::string sha256_of(const std::string& path) {
-  const auto file = files::Descriptor::open(path, O_RDONLY | O_CLOEXEC, "read");
-  std::vector<char> buffer(1 << 20);
-  files::Sha256 digest;
-  while (const size_t n = file.read(buffer.data(), buffer.size())) digest.update(buffer.data(), n);
-  return digest.hex();
 }
 
 [[noreturn]] void not_found(const SetManifest& manifest, const std::vector<std::string>& tried) {
@@ -175,17 +171,19 @@ Source& SetSource::inner() const {
 void SetSource::verify() {
   for (const SetFile& file : manifest_.files) {
     const std::string path = files::join(folder_, file.file);
-    const std::string found = sha256_of(path);
-    if (found != file.sha256) {
-      Error error(ErrorKind::kData, fmt::format("'{}' has the wrong content: expected SHA-256 {}, found {}",
-                                                path, file.sha256, found));
+    const bool md5 = file.sha256.empty();
+    const std::string found = md5 ? files::md5_hex(files::read_all(path)) : sha256_of_file(path);
+    if (found != (md5 ? file.md5 : file.sha256)) {
+      Error error(ErrorKind::kData,
+                  fmt::format("'{}' has the wrong content: expected {} {}, found {}", path,
+                              md5 ? "MD5" : "SHA-256", md5 ? file.md5 : file.sha256, found));
       error.hint =
           "the file is damaged, or belongs to another data set; fetch it again, or point data.dir at the "
           "right "
           "folder";
       throw error;
     }
-    checksums_[path] = "sha256:" + found;
+    checksums_[path] = file.checksum();
   }
 }
 

@@ -14,11 +14,15 @@
 
 namespace dlb::data {
 
-/// A file of a set: its path below the set's folder, and the SHA-256 of its bytes.
+/// A file of a set: its path below the set's folder, and the checksum of its bytes.
 struct SetFile {
   std::string file;
   std::string sha256;
+  std::string md5;  ///< where the official source gives no SHA-256
   static Fields fields();
+
+  /// "sha256:..." or "md5:..."
+  std::string checksum() const { return sha256.empty() ? "md5:" + md5 : "sha256:" + sha256; }
 };
 
 struct SetManifest {
@@ -52,6 +56,9 @@ class SetSource final : public Source {
   SetSource(SetManifest manifest, config::Node changes, SourceOptions options)
       : manifest_(std::move(manifest)), changes_(std::move(changes)), options_(std::move(options)) {}
 
+  const SetManifest& manifest() const { return manifest_; }
+  /// The folder that has the files. Errors: io.
+  std::string folder() const { return folder_.empty() ? locate() : folder_; }
   std::vector<std::string> splits() const override { return inner().splits(); }
   SampleSpec spec() override { return inner().spec(); }
   int64_t size(const std::string& split) override { return inner().size(split); }

@@ -31,10 +31,11 @@ Fields ShapesSource::fields() {
   return list;
 }
 
-void ShapesSource::check() const {
-  if (channels == 2) fail(ErrorKind::kConfig, "shapes: channels must be 1 or 3, got 2");
+void ShapesSource::check(const SourceOptions& options) const {
+  if (channels == 2) throw field_error(options, "channels", "shapes: channels must be 1 or 3, got 2");
   if (target == "label" && objects != 1)
-    fail(ErrorKind::kConfig, "shapes: a label is of one object, got objects: {}", objects);
+    throw field_error(options, "objects",
+                      fmt::format("shapes: a label is of one object, got objects: {}", objects));
 }
 
 SampleSpec ShapesSource::sample_spec() const {

@@ -20,7 +20,7 @@ struct ShapesSource final : GeneratedSource {
   static Fields fields();
 
  protected:
-  void check() const override;
+  void check(const SourceOptions& options) const override;
   SampleSpec sample_spec() const override;
   void make(RandomStream& random, TableBuilder& table) const override;
 };

@@ -7,17 +7,14 @@
 #include "dlb/data/clicks.h"
 #include "dlb/data/csv_source.h"
 #include "dlb/data/dataset.h"
-#include "dlb/data/graph_source.h"
-#include "dlb/data/graphs.h"
-#include "dlb/data/grid_world.h"
-#include "dlb/data/idx_source.h"
-#include "dlb/data/interactions.h"
 #include "dlb/data/embedded.h"
+#include "dlb/data/graph_source.h"
 #include "dlb/data/graphs.h"
 #include "dlb/data/grid_world.h"
 #include "dlb/data/idx_source.h"
 #include "dlb/data/image_folder.h"
 #include "dlb/data/image_pairs.h"
+#include "dlb/data/interactions.h"
 #include "dlb/data/line_sources.h"
 #include "dlb/data/manifest.h"
 #include "dlb/data/matched_source.h"
@@ -31,6 +28,7 @@
 #include "dlb/data/tagged_source.h"
 #include "dlb/data/text_source.h"
 #include "dlb/data/trees.h"
+#include "dlb/data/voc_folder.h"
 
 namespace dlb::data {
 
@@ -42,6 +40,7 @@ std::span<const SourceType> source_types() {
           "image_folder", "pictures in a folder per class, JPEG, PNG or BMP, or in a zip archive"),
       type_info<Source, ImagePairsSource>("image_pairs",
                                           "pictures with a mask or another picture each, in two folders"),
+      type_info<Source, VocFolderSource>("voc_folder", "pictures with boxes in Pascal VOC's files, as masks"),
       type_info<Source, AudioFolderSource>("audio_folder",
                                            "sound in WAV files, with a class in its name or folder"),
       type_info<Source, PairsSource>("pairs",
@@ -148,7 +147,7 @@ std::unique_ptr<Source> make_source(config::Reader& reader, const config::Node& 
   auto source = reader.make<Source>(*chosen, source_types(), "source");
   if (source == nullptr) return nullptr;
   try {
-    source->bind(options);
+    source->bind({options.dir, options.config_file, chosen->body});
   } catch (Error& e) {
     reader.errors().add(e.at(node.mark().str()));
     return nullptr;

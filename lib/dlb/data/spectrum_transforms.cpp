@@ -54,7 +54,7 @@ void Spectrogram::plan(const char* name, const TensorSpec& in) {
          n_fft / 2, spec_text(in));
   }
   hop_ = hop_length.value_or(std::max<int64_t>(window / 2, 1));
-  frames_ = length_ / hop_ + 1;
+  frames_ = (length_ - n_fft % 2) / hop_ + 1;  // those that the mirrored sound holds whole
   constexpr int64_t kMaxValues = int64_t{1} << 28;
   if (frames_ > kMaxValues / bins())
     fail(ErrorKind::kShape, "{}: {} frames of {} values are too many", name, frames_, bins());

@@ -47,7 +47,7 @@ std::unique_ptr<Model> Builder::build(const std::vector<NamedSpec>& inputs) {
   for (const ProgramSource& further : source_.programs)
     program(*further.steps, "phases." + further.name, further.wanted);
 
-  uncalled_networks();
+  if (!source_.incomplete) uncalled_networks();
   for (const auto& [name, block] : blocks_) {
     if (blocks_used_.contains(name)) continue;
     std::set<std::string> names = mentioned_names(block.steps);
@@ -169,7 +169,7 @@ std::vector<Builder::Value> Builder::read_inputs(const Node* declared, List& lis
     }
   }
   list.values["input"] = {chosen[0]};
-  if (chosen.size() == 1) list.current = chosen[0];
+  if (chosen.size() == 1 || !known(chosen)) list.current = known(chosen) ? chosen[0] : kUnknown;
   return values;
 }
 
@@ -337,6 +337,11 @@ std::vector<Builder::Value> Builder::lookup(const Node& name, const List& list) 
     return {kUnknown};
   }
   if (const auto* found = find_value(name.as_string(), list)) return *found;
+  if (name.as_string() == "it") {
+    if (list.current == kNone)
+      record(name.error("'it' is the previous step's output, and this is the first step"));
+    return {list.current == kNone ? kUnknown : list.current};
+  }
   if (names_lost_) return {kUnknown};
   reading(reader_.scope(), [&](config::Reader& r) {
     r.unknown_name(name, name.as_string(), value_names(list), "value");

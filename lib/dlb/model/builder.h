@@ -211,7 +211,7 @@ class Builder {
   bool named_inputs(Item& item, std::span<const std::string_view> names, Fields fields, const List& list,
                     const Env& env);
   std::vector<nn::Build::Tie> read_ties(Item& item, const List& list, bool& good);
-  bool check_ties(const nn::Build& build, const std::string& type, const std::vector<nn::Variable>& declared);
+  bool check_ties(nn::Build& build, const std::string& type, const Item& item);
   static std::string place_of(const Item& item);
   size_t add_row(const Item& item, const std::string& name, const std::string& type, int depth);
   void finish_row(size_t row, Value output);

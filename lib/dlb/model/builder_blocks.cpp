@@ -273,7 +273,7 @@ std::vector<Builder::Value> Builder::call_within(Callee& callee, const Item& ite
     hint = "the call must stand in one branch of an `if` whose other branch does without it";
   }
   if (!message.empty()) {
-    record((item.max != nullptr ? *item.max : item.choice.name_node).error(message, hint));
+    record((hint.empty() ? *item.max : item.choice.name_node).error(message, hint));
     return {kUnknown};
   }
   std::vector<TensorSpec> specs;

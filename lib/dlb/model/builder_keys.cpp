@@ -120,23 +120,24 @@ std::vector<nn::Build::Tie> Builder::read_ties(Item& item, const List& list, boo
   return ties;
 }
 
-bool Builder::check_ties(const nn::Build& build, const std::string& type,
-                         const std::vector<nn::Variable>& declared) {
+bool Builder::check_ties(nn::Build& build, const std::string& type, const Item& item) {
   bool good = true;
   for (const nn::Build::Tie& tie : build.ties()) {
     if (tie.used) continue;
     good = false;
     std::vector<std::string> valid;
-    for (const nn::Variable& v : declared) {
+    for (const nn::Variable& v : build.variables()) {
       if (!v.buffer) valid.push_back(v.name);
     }
     const std::string near = nearest_name(tie.name, valid);
     std::string hint;
     for (const std::string& name : valid) hint += (hint.empty() ? "its parameters: " : ", ") + name;
-    record(Error(ErrorKind::kConfig,
-                 fmt::format("{} has no parameter '{}'{}", type, tie.name,
-                             near.empty() ? "" : fmt::format("; did you mean '{}'?", near)),
-                 tie.place, near.empty() ? hint : ""));
+    Error e(ErrorKind::kConfig,
+            fmt::format("{} has no parameter '{}'{}", type, tie.name,
+                        near.empty() ? "" : fmt::format("; did you mean '{}'?", near)),
+            tie.place, near.empty() ? hint : "");
+    if (!item.node.path().empty()) e.in("in " + item.node.path());
+    record(std::move(e));
   }
   return good;
 }

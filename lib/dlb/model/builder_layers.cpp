@@ -190,7 +190,7 @@ std::vector<Builder::Value> Builder::emit(std::unique_ptr<nn::Layer> layer, cons
     }
     for (nn::Build::Tie& tie : ties) build.tie(std::move(tie));
     layer->build(build);
-    if (!check_ties(build, report.type, build.variables())) return {kUnknown};
+    if (!check_ties(build, report.type, item)) return {kUnknown};
     for (const nn::Build::Tie& tie : build.ties()) {
       if (tie.transposed) transposes.emplace_back(tie.handle, tie.value);
     }
@@ -214,7 +214,7 @@ std::vector<Builder::Value> Builder::emit(std::unique_ptr<nn::Layer> layer, cons
         meta(inputs[0]).dtype() == DType::kUInt8) {
       e.hint = "the data are bytes: add `to_float` to data.transforms";
     }
-    if (e.where.empty() && !item.node.path().empty()) e.in("in " + item.node.path());
+    if (e.context.empty() && !item.node.path().empty()) e.in("in " + item.node.path());
     e.at(item.mark().str());
     record(std::move(e));
     return {kUnknown};

@@ -18,7 +18,7 @@ Builder::List Builder::around(const List& list, Value input) const {
   view.prefix = list.prefix;
   view.depth = list.depth;
   view.current = input;
-  view.values["input"] = {input};
+  if (input != kNone) view.values["input"] = {input};
   return view;
 }
 
@@ -46,6 +46,7 @@ std::vector<Builder::Carry> Builder::read_carries(const Item& item, const Node& 
     c.start = formula(entry.value, around, env, wants);
     if (c.start) {
       try {
+        const NoGrad no_grad;
         Outputs start = c.start->tensors(context_, metas(wants.values));
         if (start.size() != 1)
           throw entry.value.error(fmt::format("'{}' must start as one tensor, got {}", c.name, start.size()));
@@ -113,11 +114,6 @@ void Builder::loop(Item& item, List& list, const Env& env) {
   set_facts(facts, item.inputs.front());
   const Status status = read_fields(item.choice.body, Loop::fields(), &fields, "loop", facts);
   bool good = status == Status::kGood;
-  if (status != Status::kWrong && !fields.max) {
-    record(item.choice.name_node.error("loop needs `max`, the most iterations there may be",
-                                       "without a bound a wrong condition would run forever"));
-    good = false;
-  }
   if (item.inputs.size() != 1) {
     record(item.in->error(fmt::format("loop takes 1 input, got {}", item.inputs.size()),
                           "name further values by `carry`"));
@@ -148,7 +144,7 @@ void Builder::loop(Item& item, List& list, const Env& env) {
   std::optional<Formula> condition;
   inside(frame, frame_, [&] {
     List body = inner(list, name, "", kUnknown);
-    body.values["input"] = {item.inputs.front()};
+    if (item.inputs.front() != kNone) body.values["input"] = {item.inputs.front()};
     carry_values(carries, starts, body);
     if (!carries.empty()) body.current = carries.front().value;
     if (!fields.condition.is_null()) {
@@ -174,7 +170,7 @@ void Builder::loop(Item& item, List& list, const Env& env) {
   });
   std::vector<Value> outputs(std::max<size_t>(carries.size(), 1), kUnknown);
   if (good) {
-    repeat_rows(row + 1, *fields.max);
+    repeat_rows(row + 1, fields.max);
     std::vector<Value> results;
     std::vector<std::string> names;
     std::vector<Formula> start;
@@ -184,7 +180,7 @@ void Builder::loop(Item& item, List& list, const Env& env) {
       start.push_back(std::move(*c.start));
     }
     Inner body = inner_program(frame, results, wants);
-    outputs = add_step(std::make_unique<LoopLayer>(name, std::move(start), std::move(condition), *fields.max,
+    outputs = add_step(std::make_unique<LoopLayer>(name, std::move(start), std::move(condition), fields.max,
                                                    std::move(body), names),
                        wants.values, starts, row, item);
   }
@@ -266,7 +262,7 @@ void Builder::scan(Item& item, List& list, const Env& env) {
   std::vector<Value> emitted;
   inside(frame, frame_, [&] {
     List body = inner(list, name, "", kUnknown);
-    body.values["input"] = {item.inputs.front()};
+    if (item.inputs.front() != kNone) body.values["input"] = {item.inputs.front()};
     carry_values(carries, starts, body);
     for (size_t i = 0; i < slices.size(); ++i) {
       const Value slice = slices[i].defined() ? new_value(slices[i]) : kUnknown;
@@ -299,6 +295,7 @@ void Builder::scan(Item& item, List& list, const Env& env) {
       const NoGrad no_grad;
       const std::vector<Tensor> parts(static_cast<size_t>(steps), meta(v));
       metas_out.push_back(stack(parts, std::min<int64_t>(fields.axis, meta(v).rank())));
+      model_->trace_->report[row].activation_bytes += metas_out.back().spec().bytes();
     }
     metas_out.insert(metas_out.end(), starts.begin(), starts.end());
     Inner body = inner_program(frame, results, wants);
@@ -344,7 +341,7 @@ std::vector<Builder::Value> Builder::branch_values(const Node& steps_of, List& b
     } else {
       body.current = own;
     }
-    body.values["input"] = {body.current};
+    if (own != kNone) body.values["input"] = {body.current};
     steps(steps_of, body, env);
     if (emit.empty()) results.push_back(body.current);
     for (const Node& name : emit) results.push_back(lookup_one(name, body));

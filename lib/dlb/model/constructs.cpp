@@ -70,7 +70,7 @@ Fields Loop::fields() {
                           "names of values that change, and expressions for their start; without "
                           "it the input is carried"),
       field<&Loop::condition>("while", "expression: another iteration if it is true"),
-      field<&Loop::max>("max", "number of iterations, or with `while` the most there may be", at_least(1)),
+      required<&Loop::max>("max", "number of iterations, or with `while` the most there may be", at_least(1)),
       required<&Loop::body>("body", "steps, the same weights each time; `as: name` sets what is carried"),
   };
   return list;

@@ -3,7 +3,6 @@
 /// is built.
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -65,7 +64,7 @@ struct When {
 struct Loop {
   config::Node carry;
   config::Node condition;
-  std::optional<int64_t> max;
+  int64_t max = 1;
   config::Node body;
   static Fields fields();
 };

@@ -57,6 +57,7 @@ struct ModelSource {
   const config::Node* blocks = nullptr;
   std::vector<ValueRef> wanted;  ///< of the main program, beside its outputs
   std::vector<ProgramSource> programs;
+  bool incomplete = false;  ///< some programs are missing for their errors: what nothing calls is no news
 };
 
 class Program;

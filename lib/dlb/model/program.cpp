@@ -1,5 +1,7 @@
 #include "dlb/model/program.h"
 
+#include <algorithm>
+
 #include "dlb/ops/shape_ops.h"
 
 namespace dlb::model {
@@ -18,6 +20,10 @@ void refresh(const std::vector<std::pair<Tensor, Tensor>>& transposes) {
 }
 
 }  // namespace
+
+void add_frame(Error& error, const std::string& frame) {
+  if (std::find(error.context.begin(), error.context.end(), frame) == error.context.end()) error.in(frame);
+}
 
 Outputs Program::run(nn::Context& context, std::span<Tensor> own, Inputs shared) const {
   DLB_CHECK(own.size() + shared.size() == input_slots_.size());
@@ -63,7 +69,7 @@ Outputs Program::run(nn::Context& context, std::span<Tensor> own, Inputs shared)
     }
   } catch (Error& e) {
     e.at(current->place);
-    for (const std::string& frame : current->frames) e.in(frame);
+    for (const std::string& frame : current->frames) add_frame(e, frame);
     throw;
   }
   Outputs result;

@@ -32,6 +32,9 @@ struct Step {
   std::vector<std::pair<Tensor, Tensor>> transposes;
 };
 
+/// Adds a context line unless it is there: of a recursion each line is told once.
+void add_frame(Error& error, const std::string& frame);
+
 /// Steps in the order of running.
 class Program {
  public:

@@ -231,7 +231,7 @@ Outputs CallLayer::inside(nn::Context& c, Inputs inputs) {
   try {
     return instance_.program->run(c, {}, inputs);
   } catch (Error& e) {
-    if (!frame_.empty()) e.in(frame_);
+    if (!frame_.empty()) add_frame(e, frame_);
     throw;
   }
 }

@@ -32,8 +32,8 @@ Fields Gelu::fields() {
       "approximate", "`tanh` for the approximation by Hendrycks & Gimpel", one_of({"none", "tanh"}))};
   return list;
 }
-Tensor Gelu::forward(Context& /*c*/, const Tensor& x) {
-  return next_ != nullptr ? next_->forward_gelu(x) : gelu(x, approximate == "tanh");
+Tensor Gelu::forward(Context& c, const Tensor& x) {
+  return next_ != nullptr ? next_->forward_gelu(c, x) : gelu(x, approximate == "tanh");
 }
 bool Gelu::absorb(const Layer& next) {
   const auto* linear = dynamic_cast<const Linear*>(&next);

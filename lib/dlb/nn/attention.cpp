@@ -1,5 +1,6 @@
 #include "dlb/nn/attention.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -101,11 +102,12 @@ Tensor attend_packed(Context& c, const AttentionForm& form, const Tensor& qkv, c
 
 Fields Attention::fields() {
   static const Field list[] = {
-      field<&Attention::heads>("heads", "number of attention heads", positive()),
+      field<&Attention::heads>("heads", "number of attention heads", between(1, kMostHeads)),
       field<&Attention::causal>("causal", "a position sees only itself and those before it"),
       field<&Attention::dropout>("dropout", "probability of dropping an attention weight", between(0, 1)),
       field<&Attention::bias>("bias", "add biases to the projections"),
-      field<&Attention::kv_heads>("kv_heads", "heads of keys and values; `heads` when not given", positive()),
+      field<&Attention::kv_heads>("kv_heads", "heads of keys and values; `heads` when not given",
+                                  between(1, kMostHeads)),
       field<&Attention::head_dim>("head_dim", "features of a head; the input's / heads when not given",
                                   positive()),
       field<&Attention::out>("out", "output features; the input's when not given", positive()),
@@ -124,6 +126,7 @@ void Attention::build(Build& b) {
   const TensorSpec& x = b.input();
   b.expect(x.rank() == 3 && x.dim(2) > 0, "attention", "[N, T, features]");
   const int64_t features = x.dim(2);
+  expect_features(std::max(features, head_dim.value_or(0)), "attention");
   if (!head_dim && features % heads != 0) {
     fail(ErrorKind::kShape, "attention with heads {} needs features divisible by it, got {}", heads,
          features);

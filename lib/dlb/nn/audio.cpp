@@ -17,7 +17,7 @@ namespace dlb::nn {
 
 namespace {
 
-std::vector<Field> spectrum_fields() {
+std::vector<Field> transform_fields() {
   using T = SpectrumBase;
   return {
       field<&T::n_fft>("n_fft", "samples of each transform", between(1, 1 << 20)),
@@ -27,9 +27,15 @@ std::vector<Field> spectrum_fields() {
       field<&T::window>("window", "shape of the window", one_of({"hann", "hamming", "blackman", "ones"})),
       field<&T::center>("center", "frame t is centred at t hop_length; the ends are mirrored"),
       field<&T::normalized>("normalized", "divide by the root of the window's energy"),
-      field<&T::power>("power", "1 for magnitudes, 2 for energies", positive()),
-      field<&T::log>("log", "log(x + 1e-6) of the result"),
   };
+}
+
+std::vector<Field> spectrum_fields() {
+  using T = SpectrumBase;
+  std::vector<Field> all = transform_fields();
+  all.push_back(field<&T::power>("power", "1 for magnitudes, 2 for energies", positive()));
+  all.push_back(field<&T::log>("log", "log(x + 1e-6) of the result"));
+  return all;
 }
 
 // Slaney's scale is linear up to 1000 Hz and logarithmic above.
@@ -67,14 +73,18 @@ void SpectrumBase::build_spectrum(Build& b, std::string_view layer) {
   window_ = cast(window_, x.dtype);
 }
 
-Tensor SpectrumBase::spectrum(const Tensor& x) const {
+Complex SpectrumBase::transformed(const Tensor& x) const {
   StftOptions o;
   o.n_fft = n_fft;
   o.win_length = win_length.value_or(n_fft);
   o.hop_length = hop_length.value_or(std::max<int64_t>(*o.win_length / 2, 1));
   o.window = window_;
   o.center = center;
-  const Complex z = stft(x.rank() == 3 ? squeeze(x, 1) : x, o);
+  return stft(x.rank() == 3 ? squeeze(x, 1) : x, o);
+}
+
+Tensor SpectrumBase::spectrum(const Tensor& x) const {
+  const Complex z = transformed(x);
   const Tensor energy = add(square(z.re), square(z.im));
   if (power == 2) return energy;
   // The norm has a gradient at 0 where the root of the energy has none.
@@ -83,6 +93,18 @@ Tensor SpectrumBase::spectrum(const Tensor& x) const {
 }
 
 Tensor SpectrumBase::scaled(const Tensor& x) const { return log ? dlb::log(add(x, 1e-6)) : x; }
+
+Fields Stft::fields() {
+  static const std::vector<Field> list = transform_fields();
+  return list;
+}
+Outputs Stft::run(Context& /*c*/, Inputs inputs) {
+  Complex z = transformed(inputs[0]);
+  Outputs out;
+  out.push_back(std::move(z.re));
+  out.push_back(std::move(z.im));
+  return out;
+}
 
 Fields Spectrogram::fields() {
   static const std::vector<Field> list = spectrum_fields();

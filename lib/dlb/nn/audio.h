@@ -2,6 +2,7 @@
 /// \file Spectra of sound.
 
 #include "dlb/nn/layer.h"
+#include "dlb/ops/signal.h"
 
 namespace dlb::nn {
 
@@ -19,6 +20,7 @@ struct SpectrumBase : Layer {
 
  protected:
   void build_spectrum(Build& b, std::string_view layer);
+  Complex transformed(const Tensor& x) const;
   /// |STFT|^power. Shapes: -> [N, n_fft / 2 + 1, frames].
   Tensor spectrum(const Tensor& x) const;
   /// log(x + 1e-6) where the layer says so.
@@ -26,6 +28,13 @@ struct SpectrumBase : Layer {
 
  private:
   Tensor window_;
+};
+
+/// The transforms themselves. Outputs: real and imaginary parts.
+struct Stft : SpectrumBase {
+  static Fields fields();
+  void build(Build& b) override { build_spectrum(b, "stft"); }
+  Outputs run(Context& c, Inputs inputs) override;
 };
 
 struct Spectrogram : SpectrumBase {

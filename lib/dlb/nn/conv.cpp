@@ -22,6 +22,8 @@ std::vector<Field> conv_fields(size_t spatial) {
       field<&ConvBase::init>("init", "initial weight", init_choices()),
       field<&ConvBase::init_std>("init_std", "standard deviation of `init: normal`", non_negative()),
       field<&ConvBase::bias_init>("bias_init", "initial bias", one_of({"default", "zeros"})),
+      field<&ConvBase::parametrization>("parametrization", "how the weight is made of its parameters",
+                                        Weight::choices()),
   };
 }
 
@@ -106,11 +108,11 @@ void ConvBase::build_spatial(Build& b, size_t spatial, std::string_view name, st
     if (__builtin_mul_overflow(fan, k, &fan))
       fail(ErrorKind::kConfig, "{}.kernel {} is too large", name, shape_text(window));
   }
-  weight_ = b.parameter("weight", shape, named_init(init, init_std));
+  weight_.declare(b, parametrization, shape, named_init(init, init_std));
   if (bias) bias_ = b.parameter("bias", {out}, named_bias_init(bias_init, fan));
 }
 
-Tensor ConvBase::forward(Context& /*c*/, const Tensor& x) { return conv(x, weight_, bias_, attrs_); }
+Tensor ConvBase::forward(Context& c, const Tensor& x) { return conv(x, weight_.value(c), bias_, attrs_); }
 
 bool ConvBase::absorb(const Layer& next) {
   if (dynamic_cast<const Relu*>(&next) == nullptr) return false;

@@ -3,6 +3,7 @@
 
 #include "dlb/config/node.h"
 #include "dlb/nn/layer.h"
+#include "dlb/nn/parametrization.h"
 #include "dlb/ops/conv.h"
 
 namespace dlb::nn {
@@ -20,6 +21,7 @@ struct ConvBase : Layer {
   std::string init = "default";
   double init_std = 0.02;
   std::string bias_init = "default";
+  std::string parametrization = "none";
 
   Tensor forward(Context& c, const Tensor& x) override;
   bool absorb(const Layer& next) override;
@@ -29,7 +31,8 @@ struct ConvBase : Layer {
 
  private:
   ConvAttrs attrs_;
-  Tensor weight_, bias_;
+  Weight weight_;
+  Tensor bias_;
 };
 
 /// Convolution over one dimension. Shapes: [N, C, L] -> [N, out, L'].

@@ -43,7 +43,7 @@ Init table_init(int64_t zero) {
 }  // namespace
 
 void EmbeddingBase::declare(Build& b, std::string_view layer) {
-  expect_whole_numbers(b, 0, layer, "numbers");
+  expect_whole_numbers(b, 0, layer, "input");
   int64_t zero = -1;
   if (padding_idx) {
     if (*padding_idx < -count || *padding_idx >= count) {
@@ -87,7 +87,7 @@ std::span<const std::string_view> EmbeddingBag::input_names() const {
 
 void EmbeddingBag::build(Build& b) {
   const bool flat = b.has_input(1);
-  expect_input(b.input().rank() == (flat ? 1 : 2), b, 0, "embedding_bag", "numbers",
+  expect_input(b.input().rank() == (flat ? 1 : 2), b, 0, "embedding_bag", "input",
                flat ? "[M] with offsets" : "[N, L]");
   if (b.has_input(2) && mode != "sum") {
     fail(ErrorKind::kConfig, "embedding_bag takes weights with `mode: sum` only, got `mode: {}`", mode);
@@ -118,9 +118,9 @@ Fields EmbeddingTables::fields() {
 
 void EmbeddingTables::build(Build& b) {
   const TensorSpec& x = b.input();
-  expect_input(x.rank() == 2 || x.rank() == 3, b, 0, "embedding_tables", "numbers",
+  expect_input(x.rank() == 2 || x.rank() == 3, b, 0, "embedding_tables", "input",
                "[N, tables] or [N, tables, L]");
-  expect_whole_numbers(b, 0, "embedding_tables", "numbers");
+  expect_whole_numbers(b, 0, "embedding_tables", "input");
   const int64_t tables = x.dim(1);
   if (counts.size() != 1 && static_cast<int64_t>(counts.size()) != tables) {
     fail(ErrorKind::kShape, "embedding_tables with {} counts got input {}", counts.size(),

@@ -192,7 +192,7 @@ Outputs SageConv::run(Context& /*c*/, Inputs inputs) {
 Fields GatConv::fields() {
   static const Field list[] = {
       required<&GatConv::out>("out", "output features of each head", positive()),
-      field<&GatConv::heads>("heads", "number of attention heads", positive()),
+      field<&GatConv::heads>("heads", "number of attention heads", between(1, kMostHeads)),
       field<&GatConv::concat>("concat", "heads side by side; otherwise their mean"),
       field<&GatConv::slope>("slope", "of leaky_relu, for negative scores"),
       field<&GatConv::dropout>("dropout", "probability of dropping an attention weight", between(0, 1)),
@@ -205,6 +205,7 @@ std::span<const std::string_view> GatConv::input_names() const { return std::spa
 void GatConv::build(Build& b) {
   expect_graph(b, "gat_conv");
   matrix_.configure(self_loops, EdgeMatrix::Normalize::kNone);
+  expect_features(out, "gat_conv");
   weight_ = b.parameter("weight", {heads * out, b.input().dim(1)}, xavier_uniform());
   source_ = b.parameter("att_src", {heads, out}, xavier_uniform());
   target_ = b.parameter("att_dst", {heads, out}, xavier_uniform());
@@ -264,7 +265,10 @@ Outputs GinConv::run(Context& /*c*/, Inputs inputs) {
 Fields GraphPool::fields() {
   static const Field list[] = {
       field<&GraphPool::reduce>("reduce", "how nodes are joined", one_of({"mean", "sum", "max"})),
-      field<&GraphPool::count>("count", "number of graphs, with the input `graph`", positive()),
+      field<&GraphPool::nodes>("nodes", "with the input `graph`: most nodes of a graph, such as $nodes",
+                               positive()),
+      field<&GraphPool::count>("count", "with the input `graph`: number of graphs, if it is always the same",
+                               positive()),
   };
   return list;
 }
@@ -287,7 +291,9 @@ void GraphPool::build(Build& b) {
   expect_input(b.input(2).shape == Shape{b.input().dim(0)}, b, 2, "graph_pool", "graph",
                fmt::format("[{}]", b.input().dim(0)));
   expect_whole_numbers(b, 2, "graph_pool", "graph");
-  if (!count) fail(ErrorKind::kConfig, "graph_pool by `graph` needs `count`, the number of graphs");
+  if (!count && !nodes) {
+    fail(ErrorKind::kConfig, "graph_pool by `graph` needs `nodes`, the most nodes of a graph");
+  }
 }
 Outputs GraphPool::run(Context& /*c*/, Inputs inputs) {
   const Tensor& x = inputs[0];
@@ -302,8 +308,17 @@ Outputs GraphPool::run(Context& /*c*/, Inputs inputs) {
   const auto how = reduce == "mean"  ? ScatterReduction::kMean
                    : reduce == "sum" ? ScatterReduction::kSum
                                      : ScatterReduction::kAmax;
-  return one(scatter_reduce(zeros({*count, x.dim(1)}, x.dtype(), x.device()), 0,
-                            for_columns(cast(inputs[2], DType::kInt64), x.dim(1)), x, how, false));
+  const Tensor graph = cast(inputs[2], DType::kInt64);
+  int64_t graphs = count.value_or(0);
+  if (!count) {
+    graphs = x.is_meta()          ? x.dim(0) / *nodes
+             : graph.numel() == 0 ? 0
+                                  : static_cast<int64_t>(amax(graph).item()) + 1;
+    if (graphs < 0 || graphs > x.dim(0))
+      fail(ErrorKind::kData, "graph_pool of {} nodes got one of graph {}", x.dim(0), graphs - 1);
+  }
+  return one(scatter_reduce(zeros({graphs, x.dim(1)}, x.dtype(), x.device()), 0, for_columns(graph, x.dim(1)),
+                            x, how, false));
 }
 
 }  // namespace dlb::nn

@@ -128,10 +128,11 @@ struct GinConv : Layer {
 };
 
 /// Nodes of each graph joined. Shapes: x [V, F] with `sizes` [N], the nodes of each graph in order, -> [N,
-/// F]; or with `graph` [V], the number of each node's graph below `count`, -> [count, F]. A graph without
-/// nodes gives 0.
+/// F]; or with `graph` [V], the number of each node's graph, below `count` or the largest there is, -> [N,
+/// F]. A graph without nodes gives 0. Without data there are V / `nodes` graphs where no `count` is given.
 struct GraphPool : Layer {
   std::string reduce = "mean";
+  std::optional<int64_t> nodes;
   std::optional<int64_t> count;
   static Fields fields();
   std::span<const std::string_view> input_names() const override;

@@ -2,6 +2,7 @@
 /// \file Fully connected layers.
 
 #include "dlb/nn/layer.h"
+#include "dlb/nn/parametrization.h"
 #include "dlb/ops/matmul.h"
 
 namespace dlb::nn {
@@ -13,15 +14,19 @@ struct Linear : Layer {
   std::string init = "default";
   double init_std = 0.02;
   std::string bias_init = "default";
+  std::string parametrization = "none";
   static Fields fields();
 
   void build(Build& b) override;
   Tensor forward(Context& c, const Tensor& x) override;
   /// The same of gelu(x), which is not kept for the backward pass.
-  Tensor forward_gelu(const Tensor& x) const { return gelu_linear(x, weight_, bias_); }
+  Tensor forward_gelu(const Context& c, const Tensor& x) const {
+    return gelu_linear(x, weight_.value(c), bias_);
+  }
 
  private:
-  Tensor weight_, bias_;
+  Weight weight_;
+  Tensor bias_;
 };
 
 }  // namespace dlb::nn

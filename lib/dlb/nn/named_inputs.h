@@ -15,6 +15,11 @@ inline Outputs one(Tensor y) {
   return out;
 }
 
+/// Heads of attention: so many that products with features stay within 64 bits.
+inline constexpr int64_t kMostHeads = 1 << 16;
+/// Raises a shape error for features beyond 2^40, with which products of sizes may overflow.
+void expect_features(int64_t features, std::string_view layer);
+
 /// Raises "<layer> expects <what> of whole numbers, got float32[8, 4]" unless input `i` has an integer type.
 void expect_whole_numbers(const Build& b, size_t i, std::string_view layer, std::string_view what);
 /// Raises "<layer> expects <what> <form>, got [8, 4]" unless `holds`.

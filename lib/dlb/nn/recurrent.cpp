@@ -13,7 +13,7 @@ std::vector<Field> sequence_fields() {
   using T = RecurrentBase;
   return {
       required<&T::size>("size", "features of the state", positive()),
-      field<&T::layers>("layers", "layers on top of each other", positive()),
+      field<&T::layers>("layers", "layers on top of each other", between(1, 4096)),
       field<&T::bidirectional>("bidirectional", "run backwards as well: the output has both side by side"),
       field<&T::dropout>("dropout", "probability of zeroing an output of all layers but the last",
                          between(0, 1)),

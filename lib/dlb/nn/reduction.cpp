@@ -127,7 +127,7 @@ Fields OneHot::fields() {
   return list;
 }
 void OneHot::build(Build& b) {
-  expect_whole_numbers(b, 0, "one_hot", "numbers");
+  expect_whole_numbers(b, 0, "one_hot", "input");
   dtype_ = b.dtype();
 }
 Tensor OneHot::forward(Context& /*c*/, const Tensor& x) {

@@ -1,6 +1,7 @@
 #include <vector>
 
 #include "dlb/nn/activation.h"
+#include "dlb/nn/adaptive_softmax.h"
 #include "dlb/nn/attention.h"
 #include "dlb/nn/audio.h"
 #include "dlb/nn/conv.h"
@@ -119,6 +120,8 @@ std::vector<LayerType> make_layer_types() {
       layer<Activation<&hardsigmoid>>("hardsigmoid", "relu6(x + 3) / 6"),
       layer<Softmax>("softmax", "exp(x) / sum exp(x) along a dimension"),
       layer<LogSoftmax>("log_softmax", "log of softmax, without overflow"),
+      layer<AdaptiveLogSoftmax>("adaptive_log_softmax",
+                                "log-probabilities of very many classes: [*, F] -> [*, classes]"),
       layer<Softmin>("softmin", "softmax of -x along a dimension"),
       layer<Softmax2d>("softmax2d", "softmax over the channels of each pixel of [N, C, H, W]"),
       layer<GumbelSoftmax>("gumbel_softmax", "softmax with Gumbel noise: samples of classes"),
@@ -127,6 +130,7 @@ std::vector<LayerType> make_layer_types() {
       layer<Identity>("identity", "the input itself"),
       layer<Flatten>("flatten", "joins dimensions: [N, A, B, ...] -> [N, A B ...]"),
       layer<Reshape>("reshape", "gives each sample another shape: [N, ...] -> [N, shape...]"),
+      layer<Unflatten>("unflatten", "one dimension as several"),
       layer<Permute>("permute", "reorders the dimensions"),
       layer<Squeeze>("squeeze", "removes a dimension of size 1"),
       layer<Unsqueeze>("unsqueeze", "inserts a dimension of size 1"),
@@ -179,6 +183,8 @@ std::vector<LayerType> make_layer_types() {
       layer<Reparameterize>("reparameterize",
                             "a sample of a normal distribution, from its mean and log-variance"),
       layer<VectorQuantize>("vector_quantize", "the nearest vectors of a codebook, its loss, their numbers"),
+      layer<Stft>("stft",
+                  "short-time Fourier transforms: [N, L] -> real and imaginary [N, frequencies, frames]"),
       layer<Spectrogram>("spectrogram", "energies of short-time spectra: [N, L] -> [N, frequencies, frames]"),
       layer<MelSpectrogram>("mel_spectrogram", "energies in mel bands: [N, L] -> [N, n_mels, frames]"),
 

@@ -63,6 +63,20 @@ Tensor Reshape::forward(Context& /*c*/, const Tensor& x) {
   return reshape(x, target);
 }
 
+Fields Unflatten::fields() {
+  static const Field list[] = {
+      required<&Unflatten::sizes>("sizes", "new sizes; one may be -1", items(at_least(-1), 1, 8)),
+      field<&Unflatten::dim>("dim", "dimension to divide; negative counts from the last"),
+  };
+  return list;
+}
+
+void Unflatten::build(Build& b) { normalize_dim(dim, b.input().rank(), "unflatten.dim"); }
+
+Tensor Unflatten::forward(Context& /*c*/, const Tensor& x) {
+  return unflatten(x, dim, Shape(sizes.begin(), sizes.end()));
+}
+
 Fields Permute::fields() {
   static const Field list[] = {required<&Permute::order>(
       "order", "old dimension for each new one, such as [0, 2, 1]", items(non_negative(), 1, 8))};

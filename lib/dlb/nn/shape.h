@@ -28,6 +28,15 @@ struct Reshape : Layer {
   Tensor forward(Context& c, const Tensor& x) override;
 };
 
+/// One dimension as several of `sizes`, of which one may be -1. Shapes: [*, n, *] -> [*, sizes..., *].
+struct Unflatten : Layer {
+  int64_t dim = 1;
+  std::vector<int64_t> sizes;
+  static Fields fields();
+  void build(Build& b) override;
+  Tensor forward(Context& c, const Tensor& x) override;
+};
+
 /// Reorders the dimensions; `order` names all of them, the batch included.
 struct Permute : Layer {
   std::vector<int64_t> order;

@@ -16,7 +16,7 @@ namespace {
 std::vector<Field> layer_fields() {
   using T = TransformerLayerBase;
   return {
-      field<&T::heads>("heads", "number of attention heads", positive()),
+      field<&T::heads>("heads", "number of attention heads", between(1, kMostHeads)),
       field<&T::hidden>("hidden", "features inside the net", positive()),
       field<&T::dropout>("dropout", "probability of zeroing an element", between(0, 1)),
       field<&T::activation>("activation", "of the net", one_of({"relu", "gelu", "silu"})),
@@ -33,6 +33,7 @@ void TransformerLayerBase::build_base(Build& b, std::string_view layer, size_t n
   const TensorSpec& x = b.input();
   b.expect(x.rank() == 3 && x.dim(2) > 0, layer, "[N, T, features]");
   const int64_t features = x.dim(2);
+  expect_features(features, layer);
   if (features % heads != 0) {
     fail(ErrorKind::kShape, "{} with heads {} needs features divisible by it, got {}", layer, heads,
          features);

@@ -109,7 +109,10 @@ void Muon::make_state() {
     (p.value.rank() == 2 && !named ? matrices_ : others).push_back(p);
   }
   for (size_t i = 0; i < found.size(); ++i) {
-    if (!found[i]) fail(ErrorKind::kConfig, "muon.adamw.match: no parameter is named '{}'", adamw.match[i]);
+    if (found[i]) continue;
+    Error e(ErrorKind::kConfig, fmt::format("muon.adamw.match: no parameter is named '{}'", adamw.match[i]));
+    if (!params_.empty()) e.hint = fmt::format("the first parameter is '{}'", params_.front().name);
+    throw e;
   }
   buffers_ = zero_state(matrices_);
   others_.beta1 = adamw.beta1;

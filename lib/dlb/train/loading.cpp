@@ -25,7 +25,9 @@ void Loading::run() {
   read_vars();
   read_head();
   read_data();
+  const size_t before = errors_.size();
   read_phases();
+  phases_wrong_ = errors_.size() > before;
   read_metrics();
   read_model();
   if (e_.model) {
@@ -108,6 +110,7 @@ void Loading::read_model() {
   source.model = &sections_.model;
   if (!sections_.models.is_null()) source.models = &sections_.models;
   if (!sections_.blocks.is_null()) source.blocks = &sections_.blocks;
+  source.incomplete = phases_wrong_;
   for (const PhaseSource& phase : phases_) {
     if (!phase.settings.run.is_null())
       source.programs.push_back({phase.settings.name, &phase.settings.run, {}});

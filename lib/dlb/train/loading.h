@@ -70,6 +70,7 @@ class Loading {
   Experiment& e_;
   ConfigSections sections_;
   std::vector<PhaseSource> phases_;  ///< those of e_.phases
+  bool phases_wrong_ = false;        ///< some may be missing
   /// With phases: the config's loss, which evaluations measure on the outputs of the model.
   std::shared_ptr<Objective> whole_;
   config::Scope facts_;  ///< of the data; a variable of the same name hides one
