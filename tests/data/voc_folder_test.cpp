@@ -38,6 +38,10 @@ TEST_CASE("annotations say boxes, the largest first, within the picture") {
   const data::VocAnnotation a = data::parse_voc(
       annotation(object("b", 2, 1, 4, 3) + object(" a ", -5, 0, 30, 10) + object("a", 3, 3, 3, 9)),
       {"a", "b"}, "x");
+  CHECK(data::parse_voc("<annotation verified=\"no\"> "
+                        "<sizes></sizes><size><width>7</width><height>5</height></size></annotation>",
+                        {"a"}, "x")
+            .width == 7);
   CHECK(a.width == 20);
   CHECK(a.height == 10);
   REQUIRE(a.boxes.size() == 2);

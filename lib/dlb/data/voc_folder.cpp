@@ -13,15 +13,20 @@ namespace dlb::data {
 
 namespace {
 
-/// The text between <tag> and </tag>, from `at` on, which moves behind it; nothing where there is none.
+/// The text between <tag> (perhaps with attributes) and </tag>, from `at` on, which moves behind it; nothing
+/// where there is none.
 std::optional<std::string_view> element(std::string_view text, std::string_view tag, size_t& at) {
-  const std::string open = fmt::format("<{}>", tag), close = fmt::format("</{}>", tag);
-  const size_t begin = text.find(open, at);
+  const std::string start = fmt::format("<{}", tag), close = fmt::format("</{}>", tag);
+  size_t begin = text.find(start, at);
+  // A longer tag that begins alike is another one; what follows a space are attributes.
+  while (begin != std::string_view::npos && text.find_first_of("> \t\r\n", begin) != begin + start.size())
+    begin = text.find(start, begin + 1);
   if (begin == std::string_view::npos) return std::nullopt;
-  const size_t end = text.find(close, begin);
+  begin = text.find('>', begin);
+  const size_t end = begin == std::string_view::npos ? begin : text.find(close, begin);
   if (end == std::string_view::npos) return std::nullopt;
   at = end + close.size();
-  return text.substr(begin + open.size(), end - begin - open.size());
+  return text.substr(begin + 1, end - begin - 1);
 }
 
 std::string_view child(std::string_view text, std::string_view tag, const std::string& name) {
