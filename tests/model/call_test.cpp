@@ -177,8 +177,11 @@ model:
     FAIL("no error");
   } catch (const Error& e) {
     CHECK(e.message == "block grow calls itself more than max: 6 deep");
-    CHECK(e.where == "x.yaml:11:15");
-    CHECK(e.context.size() > 6);
+    CHECK(e.where == "x.yaml:11:22");
+    // Each line once, however deep it was.
+    CHECK(e.context == Strings{"in blocks.grow.steps[0].if.then[2]", "in blocks.grow.steps[0]",
+                               "in block grow called at x.yaml:11", "in block grow called at x.yaml:17",
+                               "in model.steps[1]"});
   }
   // The bound counts anew at each run.
   CHECK(run(*m, {Tensor::from<float>({99, 0}, {2})})[1].item() == 1);
