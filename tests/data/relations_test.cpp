@@ -68,7 +68,8 @@ TEST_CASE("what is wrong with a graph is said with its line") {
     return report_of([&] { opened("graph: {nodes: n, edges: e}", tmp); });
   };
   CHECK_THAT(report("0 1 train 0\n2 1 train 0\n", ""), Contains("n' line 2: node 2; expected 1"));
-  CHECK_THAT(report("0 1 tran 0\n", ""), Contains("line 1: split 'tran' must be one of train, val, test, none"));
+  CHECK_THAT(report("0 1 tran 0\n", ""),
+             Contains("line 1: split 'tran' must be one of train, val, test, none"));
   CHECK_THAT(report("0 x train 0\n", ""), Contains("class 'x' must be a whole number from -1"));
   CHECK_THAT(report("0 1\n", ""), Contains("2 fields; expected a node's number, class and split"));
   CHECK_THAT(report("0 1 train 99999999999\n", ""), Contains("feature '99999999999' must be"));

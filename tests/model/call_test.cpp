@@ -180,7 +180,7 @@ model:
     CHECK(e.where == "x.yaml:11:22");
     // Each line once, however deep it was.
     CHECK(e.context == Strings{"in blocks.grow.steps[0].if.then[2]", "in blocks.grow.steps[0]",
-                               "in block grow called at x.yaml:11", "in block grow called at x.yaml:17",
+                               "in block grow called at x.yaml:11", "in block grow called at x.yaml:18",
                                "in model.steps[1]"});
   }
   // The bound counts anew at each run.

@@ -192,7 +192,7 @@ model:
   };
   bool seen[2] = {};
   for (uint32_t i = 0; i < 8; ++i) {
-    const Tensor x = random({5, 3}, i / 2) * (i % 2 == 0 ? 3.0 : -3.0);
+    const Tensor x = random({5, 3}, i / 2) * (i % 2 == 0 ? 30.0 : -30.0);
     const Tensor h = layer("linear_1", x);
     const bool then = mean(h).item() > 0;
     seen[then ? 1 : 0] = true;
