@@ -140,12 +140,17 @@ Node struct_schema(Fields fields, void* defaults, std::string_view doc, std::spa
 
 Node choice_schema(std::span<const Described> types, std::span<const Node::Entry> modifiers,
                    std::span<const Node::Entry> also) {
+  return choice_schema(types, modifiers, [&](const Described&) { return Entries(also.begin(), also.end()); });
+}
+
+Node choice_schema(std::span<const Described> types, std::span<const Node::Entry> modifiers,
+                   const std::function<Entries(const Described&)>& also) {
   std::vector<std::string> names;
   std::vector<Node> one_name;
   Entries properties;
   for (const Described& type : types) {
     if (usable_by_name(type)) names.push_back(type.name);
-    properties.push_back(entry(type.name, body_schema(type, also)));
+    properties.push_back(entry(type.name, body_schema(type, also(type))));
     one_name.push_back(map_of({entry("required", string_list({type.name}))}));
   }
   properties.insert(properties.end(), modifiers.begin(), modifiers.end());

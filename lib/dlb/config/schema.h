@@ -1,6 +1,7 @@
 #pragma once
 /// \file Help, JSON schema and reference pages, generated from field descriptors.
 
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -24,6 +25,10 @@ Node struct_schema(Fields fields, void* defaults, std::string_view doc = {},
 /// fields.
 Node choice_schema(std::span<const Described> types, std::span<const Node::Entry> modifiers = {},
                    std::span<const Node::Entry> also = {});
+
+/// As choice_schema, with the properties among the fields of each type.
+Node choice_schema(std::span<const Described> types, std::span<const Node::Entry> modifiers,
+                   const std::function<std::vector<Node::Entry>(const Described&)>& also);
 
 /// Help on one type for a terminal: name, purpose, then each field with type, default and meaning.
 std::string help_text(const Described& type);

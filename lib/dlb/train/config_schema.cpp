@@ -1,6 +1,5 @@
-#include <set>
-
 #include "dlb/config/schema.h"
+#include "dlb/data/manifest.h"
 #include "dlb/nn/layer.h"
 #include "dlb/train/catalog.h"
 
@@ -64,14 +63,14 @@ Node with_one_of(const Entries& properties, const std::vector<std::string>& name
                     {"additionalProperties", {}, Node::boolean(false)}});
 }
 
-/// The names that any layer's inputs have: a step may give them by key.
-Entries input_entries() {
-  std::set<std::string> names;
-  for (const nn::LayerType& type : nn::layer_types()) {
-    for (const std::string_view input : type.make().object->input_names()) names.emplace(input);
-  }
+/// The inputs that a step of that layer may name by key.
+Entries input_entries(const Described& type) {
+  const nn::LayerType* layer = find_type(nn::layer_types(), type.name);
+  if (layer == nullptr) return {};
   Entries entries;
-  for (const std::string& name : names) entries.push_back({name, {}, name_schema()});
+  const auto made = layer->make();
+  for (const std::string_view input : made.object->input_names())
+    entries.push_back({std::string(input), {}, name_schema()});
   return entries;
 }
 
@@ -100,8 +99,11 @@ Node step_schema() {
   const Node name = name_schema();
   const Node names = any_of({name, list_of(name)});
   const Entries modifiers = {{"in", {}, names}, {"as", {}, names}, {"id", {}, name}};
-  Entries inside = modifiers;
-  for (const Node::Entry& input : input_entries()) inside.push_back(input);
+  const auto inside = [&](const Described& type) {
+    Entries entries = input_entries(type);
+    entries.insert(entries.end(), modifiers.begin(), modifiers.end());
+    return entries;
+  };
   std::vector<Described> types = types_of("layer");
   for (const Described& d : types_of("construct")) {
     if (d.name != "use" && d.name != "call") types.push_back(d);
@@ -129,6 +131,18 @@ Node measure_schema(std::string_view category, bool weighted) {
         {"weight", {}, any_of({number_schema(), expression_schema(), list_of(number_schema())})});
   }
   return config::choice_schema(types_of(category), beside, inside);
+}
+
+/// A data set by its name with fields of its source that are to differ.
+Node changed_set_schema() {
+  Entries sets;
+  for (const std::string& name : data::manifest_names())
+    sets.push_back({name, {}, Node::map({{"type", {}, text("object")}})});
+  return Node::map({{"type", {}, text("object")},
+                    {"properties", {}, Node::map(std::move(sets))},
+                    {"minProperties", {}, Node::integer(1)},
+                    {"maxProperties", {}, Node::integer(1)},
+                    {"additionalProperties", {}, Node::boolean(false)}});
 }
 
 /// `section` or a list of such.
@@ -167,7 +181,8 @@ Node train_schema() {
 Node config_schema() {
   const Node transforms = one_or_list(reference("transform"));
   const Node names = any_of({name_schema(), list_of(name_schema())});
-  const Node source = any_of({name_schema(), config::choice_schema(types_of("source"))});
+  const Node source =
+      any_of({name_schema(), config::choice_schema(types_of("source")), changed_set_schema()});
   const Entries match = {{"match", {}, names}};
   Node root = section_schema(
       "config",
