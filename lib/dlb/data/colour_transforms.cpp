@@ -19,11 +19,6 @@ void check_bytes(const char* name, const TensorSpec& in) {
   throw error;
 }
 
-double draw(const std::vector<double>& range, RandomStream& random) {
-  if (range.front() == range.back()) return range.front();
-  return range.front() + (range.back() - range.front()) * random.uniform_double();
-}
-
 }  // namespace
 
 TensorSpec Adjustment::prepare(const TensorSpec& in) {

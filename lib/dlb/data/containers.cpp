@@ -10,10 +10,6 @@ namespace dlb::data {
 
 namespace {
 
-bool same_samples(const TensorSpec& a, const TensorSpec& b) {
-  return a.dtype == b.dtype && a.shape == b.shape;
-}
-
 bool read_list(config::Reader& reader, const config::Node& node,
                std::vector<std::shared_ptr<Transform>>& parts) {
   const std::vector<config::Node> one = {node};

@@ -6,10 +6,6 @@ namespace dlb::data {
 
 namespace {
 
-bool same_samples(const TensorSpec& a, const TensorSpec& b) {
-  return a.dtype == b.dtype && a.shape == b.shape;
-}
-
 std::shared_ptr<const Transform> make_one(config::Reader& reader, const config::Node& node, TensorSpec& spec,
                                           Randomness randomness) {
   std::unique_ptr<Transform> made = make_transform(reader, node);

@@ -19,11 +19,6 @@ TensorSpec sound_spec(const TensorSpec& in, int64_t length) {
   return in.rank() == 1 ? make_spec({length}, in.dtype) : make_spec({1, length}, in.dtype);
 }
 
-double draw(const std::vector<double>& range, RandomStream& random) {
-  if (range.front() == range.back()) return range.front();
-  return range.front() + (range.back() - range.front()) * random.uniform_double();
-}
-
 }  // namespace
 
 int64_t sound_length(std::string_view transform, const TensorSpec& spec) {

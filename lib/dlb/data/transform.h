@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "dlb/base/fields.h"
 #include "dlb/config/reader.h"
@@ -34,6 +35,11 @@ using TransformType = TypeInfo<Transform>;
 /// All transforms, those for `data.transforms` first, then those that draw random numbers, for
 /// `data.augment`.
 std::span<const TransformType> transform_types();
+
+/// Whether samples of both specs have the same type and shape, in whatever order they are stored.
+bool same_samples(const TensorSpec& a, const TensorSpec& b);
+/// A number from a range of two ends, or its one value, for which nothing is drawn.
+double draw(const std::vector<double>& range, RandomStream& random);
 
 /// Reads one transform with all its parts. Records errors and then returns nullptr.
 std::unique_ptr<Transform> make_transform(config::Reader& reader, const config::Node& node);

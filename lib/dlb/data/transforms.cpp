@@ -65,4 +65,13 @@ std::unique_ptr<Transform> make_transform(config::Reader& reader, const config::
   return made;
 }
 
+bool same_samples(const TensorSpec& a, const TensorSpec& b) {
+  return a.dtype == b.dtype && a.shape == b.shape;
+}
+
+double draw(const std::vector<double>& range, RandomStream& random) {
+  if (range.front() == range.back()) return range.front();
+  return range.front() + (range.back() - range.front()) * random.uniform_double();
+}
+
 }  // namespace dlb::data

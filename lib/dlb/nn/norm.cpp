@@ -8,20 +8,19 @@
 
 namespace dlb::nn {
 
-Fields BatchNorm::fields() {
+Fields ChannelNorm::fields() {
   static const Field list[] = {
-      field<&BatchNorm::eps>("eps", "added to the variance", positive()),
-      field<&BatchNorm::momentum>("momentum", "weight of the newest batch in the running statistics",
-                                  between(0, 1)),
-      field<&BatchNorm::affine>("affine", "learn a scale and a shift for each channel"),
-      field<&BatchNorm::track_running_stats>("track_running_stats",
-                                             "keep running statistics and use them outside training"),
+      field<&ChannelNorm::eps>("eps", "added to the variance", positive()),
+      field<&ChannelNorm::momentum>("momentum", "weight of the newest batch in the running statistics",
+                                    between(0, 1)),
+      field<&ChannelNorm::affine>("affine", "learn a scale and a shift for each channel"),
+      field<&ChannelNorm::track_running_stats>("track_running_stats",
+                                               "keep running statistics and use them outside training"),
   };
   return list;
 }
 
-void BatchNorm::build(Build& b) {
-  b.expect(b.input().rank() >= 2, "batch_norm", "[N, C, ...]");
+void ChannelNorm::declare(Build& b) {
   const Shape channels = {b.input().dim(1)};
   if (affine) {
     weight_ = b.parameter("weight", channels, constant_init(1));
@@ -31,6 +30,11 @@ void BatchNorm::build(Build& b) {
     running_mean_ = b.buffer("running_mean", channels, 0);
     running_var_ = b.buffer("running_var", channels, 1);
   }
+}
+
+void BatchNorm::build(Build& b) {
+  b.expect(b.input().rank() >= 2, "batch_norm", "[N, C, ...]");
+  declare(b);
 }
 
 Tensor BatchNorm::forward(Context& c, const Tensor& x) {
@@ -115,29 +119,9 @@ Tensor GroupNorm::forward(Context& /*c*/, const Tensor& x) {
   return group_norm(x, groups, weight_, bias_, eps);
 }
 
-Fields InstanceNorm::fields() {
-  static const Field list[] = {
-      field<&InstanceNorm::eps>("eps", "added to the variance", positive()),
-      field<&InstanceNorm::momentum>("momentum", "weight of the newest batch in the running statistics",
-                                     between(0, 1)),
-      field<&InstanceNorm::affine>("affine", "learn a scale and a shift for each channel"),
-      field<&InstanceNorm::track_running_stats>("track_running_stats",
-                                                "keep running statistics and use them outside training"),
-  };
-  return list;
-}
-
 void InstanceNorm::build(Build& b) {
   b.expect(b.input().rank() >= 3, "instance_norm", "[N, C, spatial...]");
-  const Shape channels = {b.input().dim(1)};
-  if (affine) {
-    weight_ = b.parameter("weight", channels, constant_init(1));
-    bias_ = b.parameter("bias", channels, constant_init(0));
-  }
-  if (track_running_stats) {
-    running_mean_ = b.buffer("running_mean", channels, 0);
-    running_var_ = b.buffer("running_var", channels, 1);
-  }
+  declare(b);
 }
 
 Tensor InstanceNorm::forward(Context& c, const Tensor& x) {

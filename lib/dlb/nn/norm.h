@@ -5,19 +5,26 @@
 
 namespace dlb::nn {
 
-/// Batch normalisation: statistics per channel over the batch and space while training, running ones
-/// otherwise.
-///   running <- (1 - momentum) running + momentum batch, with the sample variance (n - 1), as in PyTorch
-/// Shapes: [N, C, *] -> same; weight, bias, running_mean, running_var [C].
-/// Errors: shape when a channel has a single value while training.
-/// **Source**: Ioffe & Szegedy, "Batch Normalization", ICML 2015.
-struct BatchNorm : Layer {
+/// What normalisations of channels have in common: a scale and a shift, and running statistics, per channel.
+struct ChannelNorm : Layer {
   double eps = 1e-5;
   double momentum = 0.1;
   bool affine = true;
   bool track_running_stats = true;
   static Fields fields();
 
+ protected:
+  void declare(Build& b);
+  Tensor weight_, bias_, running_mean_, running_var_;
+};
+
+/// Batch normalisation: statistics per channel over the batch and space while training, running ones
+/// otherwise.
+///   running <- (1 - momentum) running + momentum batch, with the sample variance (n - 1), as in PyTorch
+/// Shapes: [N, C, *] -> same; weight, bias, running_mean, running_var [C].
+/// Errors: shape when a channel has a single value while training.
+/// **Source**: Ioffe & Szegedy, "Batch Normalization", ICML 2015.
+struct BatchNorm : ChannelNorm {
   void build(Build& b) override;
   Tensor forward(Context& c, const Tensor& x) override;
   bool absorb(const Layer& next) override;
@@ -25,7 +32,6 @@ struct BatchNorm : Layer {
  private:
   bool relu_ = false;  // absorbed
   void track(const Tensor& mean, const Tensor& var, int64_t count) const;
-  Tensor weight_, bias_, running_mean_, running_var_;
 };
 
 /// Over the last `dims` dimensions of each sample. Shapes: [*, D...] -> same; weight, bias [D...].
@@ -61,18 +67,11 @@ struct GroupNorm : Layer {
 
 /// Over space for each channel of each sample. Shapes: [N, C, *] -> same; weight, bias, running_mean,
 /// running_var [C]. **Source**: Ulyanov et al., "Instance Normalization", 2016.
-struct InstanceNorm : Layer {
-  double eps = 1e-5;
-  double momentum = 0.1;
-  bool affine = false;
-  bool track_running_stats = false;
-  static Fields fields();
+struct InstanceNorm : ChannelNorm {
+  InstanceNorm() { affine = track_running_stats = false; }
 
   void build(Build& b) override;
   Tensor forward(Context& c, const Tensor& x) override;
-
- private:
-  Tensor weight_, bias_, running_mean_, running_var_;
 };
 
 /// x / sqrt(mean(x^2) + eps) weight over the last `dims` dimensions. Shapes: [*, D...] -> same; weight

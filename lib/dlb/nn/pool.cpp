@@ -8,10 +8,6 @@ namespace dlb::nn {
 
 namespace {
 
-std::string_view form(size_t spatial) {
-  return spatial == 1 ? "[N, C, L]" : spatial == 2 ? "[N, C, H, W]" : "[N, C, D, H, W]";
-}
-
 std::vector<Field> window_fields(size_t spatial) {
   return {
       required<&PoolBase::kernel>("kernel", "window size", items(positive(), 1, spatial)),
@@ -86,7 +82,7 @@ Fields AdaptiveMaxPool2d::fields() { return AdaptiveAvgPool2d::fields(); }
 Fields AdaptiveMaxPool3d::fields() { return AdaptiveAvgPool3d::fields(); }
 
 void PoolBase::build_window(Build& b, size_t spatial, std::string_view name) {
-  b.expect(b.input().rank() == static_cast<int>(spatial) + 2, name, form(spatial));
+  b.expect(b.input().rank() == static_cast<int>(spatial) + 2, name, spatial_form(spatial));
   attrs_ = {};
   attrs_.kernel = per_dimension(kernel, spatial, name, "kernel");
   attrs_.stride = stride.empty() ? attrs_.kernel : per_dimension(stride, spatial, name, "stride");
@@ -121,7 +117,7 @@ void AvgPoolBase::build_avg(Build& b, size_t spatial, std::string_view name) {
 }
 
 void AdaptivePoolBase::build_adaptive(Build& b, size_t spatial, std::string_view name) {
-  b.expect(b.input().rank() == static_cast<int>(spatial) + 2, name, form(spatial));
+  b.expect(b.input().rank() == static_cast<int>(spatial) + 2, name, spatial_form(spatial));
   size_ = per_dimension(output, spatial, name, "output");
 }
 

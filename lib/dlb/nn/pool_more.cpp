@@ -17,10 +17,6 @@ namespace dlb::nn {
 
 namespace {
 
-std::string_view form(size_t spatial) {
-  return spatial == 1 ? "[N, C, L]" : spatial == 2 ? "[N, C, H, W]" : "[N, C, D, H, W]";
-}
-
 std::vector<Field> lp_fields(size_t spatial) {
   using T = LpPoolBase;
   return {
@@ -68,7 +64,7 @@ Fields LpPool3d::fields() {
   return list;
 }
 void LpPoolBase::build_lp(Build& b, size_t spatial, std::string_view name) {
-  b.expect(b.input().rank() == static_cast<int>(spatial) + 2, name, form(spatial));
+  b.expect(b.input().rank() == static_cast<int>(spatial) + 2, name, spatial_form(spatial));
   attrs_.kernel = per_dimension(kernel, spatial, name, "kernel");
   attrs_.stride = stride.empty() ? attrs_.kernel : per_dimension(stride, spatial, name, "stride");
   attrs_.ceil_mode = ceil_mode;
@@ -84,7 +80,7 @@ Fields FractionalMaxPool3d::fields() {
   return list;
 }
 void FractionalMaxPoolBase::build_fractional(Build& b, size_t spatial, std::string_view name) {
-  b.expect(b.input().rank() == static_cast<int>(spatial) + 2, name, form(spatial));
+  b.expect(b.input().rank() == static_cast<int>(spatial) + 2, name, spatial_form(spatial));
   window_ = per_dimension(kernel, spatial, name, "kernel");
   if (output.empty() == ratio.empty()) fail(ErrorKind::kConfig, "{} needs either `output` or `ratio`", name);
   if (!output.empty()) {
@@ -118,7 +114,7 @@ Fields MaxUnpool3d::fields() {
   return list;
 }
 void MaxUnpoolBase::build_unpool(Build& b, size_t spatial, std::string_view name) {
-  b.expect(b.input().rank() == static_cast<int>(spatial) + 2, name, form(spatial));
+  b.expect(b.input().rank() == static_cast<int>(spatial) + 2, name, spatial_form(spatial));
   expect_input(b.input(1).shape == b.input().shape, b, 1, name, "indices", shape_text(b.input().shape));
   expect_whole_numbers(b, 1, name, "indices");
   attrs_.kernel = per_dimension(kernel, spatial, name, "kernel");

@@ -12,4 +12,8 @@ Dims per_dimension(const std::vector<int64_t>& values, size_t spatial, std::stri
        spatial == 1 ? std::string("1 number") : fmt::format("1 or {} numbers", spatial), values.size());
 }
 
+std::string_view spatial_form(size_t spatial) {
+  return spatial == 1 ? "[N, C, L]" : spatial == 2 ? "[N, C, H, W]" : "[N, C, D, H, W]";
+}
+
 }  // namespace dlb::nn

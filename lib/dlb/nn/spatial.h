@@ -13,4 +13,7 @@ namespace dlb::nn {
 Dims per_dimension(const std::vector<int64_t>& values, size_t spatial, std::string_view layer,
                    std::string_view option);
 
+/// "[N, C, L]", "[N, C, H, W]" or "[N, C, D, H, W]": what a layer over that many dimensions expects.
+std::string_view spatial_form(size_t spatial);
+
 }  // namespace dlb::nn
