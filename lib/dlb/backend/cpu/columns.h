@@ -24,9 +24,11 @@ std::vector<A> repeat_columns(const std::vector<A>& values) {
   return lanes;
 }
 
-/// Adds four rows from element i, each lane one after the other: the lanes are in memory.
+/// Adds four rows from element i, each lane one after the other: the lanes are in memory. Nothing that
+/// `value` reads is written.
 template <class A, class F>
 DLB_INLINE void add_four_rows(int64_t i, int64_t width, A* __restrict lanes, const F& value) {
+#pragma GCC ivdep
   for (int64_t l = 0; l < width; ++l) {
     const A sum = ((lanes[l] + value(i + l, l)) + value(i + width + l, l)) + value(i + 2 * width + l, l);
     lanes[l] = sum + value(i + 3 * width + l, l);
