@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <numeric>
 #include <thread>
 
 #include "data/data_support.h"
@@ -86,6 +87,7 @@ data::LoaderOptions shuffled(int threads) {
   options.shuffle = true;
   options.seed = 42;
   options.threads = threads;
+  options.alone_s = 0;
   options.prefetch = 3;
   return options;
 }
@@ -110,6 +112,48 @@ TEST_CASE("without shuffling, batches come in order and the last one is short") 
   CHECK(whole.samples() == 8);
   whole.start(0);
   CHECK(take(whole).sizes == std::vector<int64_t>{4, 4});
+}
+
+namespace {
+
+/// Numbers whose samples take a while from sample `slow_from` on; counts those made by the test's thread.
+class Slowing final : public data::Dataset {
+ public:
+  explicit Slowing(int64_t slow_from) : slow_from_(slow_from) {}
+  int64_t size() const override { return numbers_.size(); }
+  const data::SampleSpec& spec() const override { return numbers_.spec(); }
+  void read(int64_t index, void* const* columns) const override {
+    if (std::this_thread::get_id() == here_) ++read_here;
+    if (index >= slow_from_) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    numbers_.read(index, columns);
+  }
+  mutable std::atomic<int> read_here = 0;
+
+ private:
+  Numbers numbers_{40};
+  int64_t slow_from_;
+  std::thread::id here_ = std::this_thread::get_id();
+};
+
+}  // namespace
+
+TEST_CASE("threads take over, without a change of order, when making batches turns out to take long") {
+  for (const int64_t slow_from : {0, 10, 40}) {
+    data::LoaderOptions options;
+    options.batch = 1;
+    options.threads = 2;
+    options.alone_s = 10e-3;
+    auto dataset = std::make_shared<Slowing>(slow_from);
+    data::Loader loader(dataset, pipeline(*dataset, 0), options);
+    loader.start(0);
+    const Seen seen = take(loader);
+    std::vector<int64_t> in_order(40);
+    std::iota(in_order.begin(), in_order.end(), 0);
+    CHECK(seen.order == in_order);
+    if (slow_from < 40) CHECK(dataset->read_here <= slow_from + 3);
+    loader.start(1, 38);
+    CHECK(take(loader).order == std::vector<int64_t>{38, 39});
+  }
 }
 
 TEST_CASE("before start() there is nothing, and after the end start() begins anew") {
@@ -187,6 +231,7 @@ TEST_CASE("an error surfaces at its batch, after those before it, and again when
     data::LoaderOptions options;
     options.batch = 10;
     options.threads = threads;
+    options.alone_s = 0;
     auto dataset = std::make_shared<Numbers>(60, 25);
     data::Loader loader(dataset, pipeline(*dataset, 0), options);
     loader.start(0);

@@ -1,6 +1,7 @@
 #include "dlb/data/loader.h"
 
 #include <algorithm>
+#include <chrono>
 #include <condition_variable>
 #include <exception>
 #include <mutex>
@@ -232,6 +233,7 @@ struct Loader::Impl {
   };
 
   BatchMaker own_maker;
+  int slow_in_a_row = 0;  ///< batches of own_maker
   std::vector<std::thread> workers;
   std::mutex mutex;
   std::condition_variable work;   ///< there may be a batch to make, or the end has come
@@ -365,10 +367,25 @@ struct Loader::Impl {
       to_make = to_take = std::clamp<int64_t>(first, 0, batches);
       for (Slot& slot : slots) slot = {};
     }
-    if (workers.empty() && !fixed) {
-      for (int i = 0; i < options.threads; ++i) workers.emplace_back([this] { run_worker(); });
-    }
+    if (options.alone_s <= 0 && workers.empty() && !fixed) start_workers();
     work.notify_all();
+  }
+
+  /// The next batch, made here; starts the workers when it is time to.
+  Batch make_alone() {
+    // One slow batch may be the first use of memory, or another program's turn.
+    constexpr int kSlow = 3;
+    const auto began = std::chrono::steady_clock::now();
+    Batch batch = own_maker.make(samples_of(*epoch, to_take), epoch->number, to_take);
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
+    slow_in_a_row = took.count() > options.alone_s ? slow_in_a_row + 1 : 0;
+    to_make = ++to_take;
+    if (slow_in_a_row == kSlow) start_workers();
+    return batch;
+  }
+
+  void start_workers() {
+    for (int i = 0; i < options.threads; ++i) workers.emplace_back([this] { run_worker(); });
   }
 
   std::optional<Batch> next() {
@@ -379,11 +396,7 @@ struct Loader::Impl {
       ++to_take;
       return fixed_batch;
     }
-    if (workers.empty()) {
-      Batch batch = own_maker.make(samples_of(*epoch, to_take), epoch->number, to_take);
-      ++to_take;
-      return batch;
-    }
+    if (workers.empty()) return make_alone();
     Slot& slot = slot_of(to_take);
     ready.wait(lock, [&] { return slot.batch.has_value() || slot.error != nullptr; });
     // An error stays in its slot: asking again gives it again.

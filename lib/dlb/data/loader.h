@@ -37,6 +37,9 @@ struct LoaderOptions {
   bool drop_last = false;
   uint64_t seed = 0;
   int threads = 1;       ///< 0: in the caller's thread
+  /// Batches are made in the caller's thread until several in a row have taken longer than this: for less,
+  /// handing them over costs more than making them. 0: by `threads` from the start.
+  double alone_s = 100e-6;
   int64_t prefetch = 4;  ///< batches prepared ahead, at most
   int64_t bucket = 0;    ///< windows of that many batches are sorted by the length of the first kPad column
   int64_t pad_to = 1;    ///< padded lengths are multiples of it
