@@ -3,9 +3,11 @@
 
 #include <catch2/catch.hpp>
 #include <cmath>
+#include <tuple>
 
 #include "dlb/base/threads.h"
 #include "dlb/ops/binary.h"
+#include "dlb/ops/create.h"
 #include "dlb/ops/reduce.h"
 #include "dlb/ops/shape_ops.h"
 #include "dlb/ops/unary.h"
@@ -110,6 +112,35 @@ TEST_CASE("a product repeats bit for bit") {
   const Tensor b = cast(values({3000, 50}), DType::kFloat32);
   const std::vector<float> first = matmul(a, b).to_vector<float>();
   for (int i = 0; i < 10; ++i) CHECK(matmul(a, b).to_vector<float>() == first);
+}
+
+// Sizes at which float32 products take another way through oneDNN, which knows K > 256 as several pieces: a
+// b, a^T b, and a b^T with a bias and without.
+TEST_CASE("large float32 products agree with float64, whatever the number of threads") {
+  const std::tuple<int64_t, int64_t, int64_t> sizes[] = {
+      {600, 193, 97}, {520, 768, 384}, {515, 641, 300}, {64, 300, 1100}};
+  for (const auto& [n, m, k] : sizes) {
+    const auto run = [n = n, m = m, k = k](DType dtype) {
+      const auto drawn = [&](const Shape& shape, uint32_t index) {
+        return cast(normal(shape, 0, 1, {1, RngPurpose::kUser, 0, index}), dtype);
+      };
+      const Tensor a = drawn({n, k}, 0), b = drawn({k, m}, 1), at = drawn({k, n}, 2), bt = drawn({m, k}, 3);
+      return std::vector<Tensor>{matmul(a, b), matmul(transpose(at, 0, 1), b), linear(a, bt),
+                                 linear(a, bt, drawn({m}, 4))};
+    };
+    const std::vector<Tensor> wide = run(DType::kFloat64), narrow = run(DType::kFloat32);
+    for (size_t i = 0; i < wide.size(); ++i) {
+      INFO(n << " " << m << " " << k << ", product " << i);
+      // A sum of k products of standard normal numbers is about sqrt(k).
+      check_close(narrow[i], wide[i], 5e-6 * std::sqrt(static_cast<double>(k)));
+      const int before = threads();
+      for (const int count : {1, 2, 3, 8}) {
+        set_threads(count);
+        CHECK(run(DType::kFloat32)[i].to_vector<float>() == narrow[i].to_vector<float>());
+      }
+      set_threads(before);
+    }
+  }
 }
 
 TEST_CASE("integers are multiplied exactly and wrap around") {

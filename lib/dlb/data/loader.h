@@ -36,7 +36,7 @@ struct LoaderOptions {
   bool shuffle = false;  ///< permutation by RngKey{seed, kShuffle, epoch}
   bool drop_last = false;
   uint64_t seed = 0;
-  int threads = 1;       ///< 0: in the caller's thread
+  int threads = 1;  ///< 0: in the caller's thread
   /// Batches are made in the caller's thread until several in a row have taken longer than this: for less,
   /// handing them over costs more than making them. 0: by `threads` from the start.
   double alone_s = 100e-6;

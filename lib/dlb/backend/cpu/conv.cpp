@@ -64,9 +64,7 @@ Geometry geometry(const Shape& x, const Shape& w, const Shape& y, const ConvAttr
   return g;
 }
 
-enum KeyKind : int64_t { kForward = 2, kInputGrad, kWeightGrad };
-
-onednn::Key conv_key(KeyKind kind, const Shape& x, const Shape& w, const ConvAttrs& a, DType dtype,
+onednn::Key conv_key(onednn::Kind kind, const Shape& x, const Shape& w, const ConvAttrs& a, DType dtype,
                      bool bias) {
   onednn::Key key(kind);
   for (const int64_t v : {static_cast<int64_t>(dtype), a.groups, int64_t{a.relu}, int64_t{bias}}) key.add(v);
@@ -197,9 +195,10 @@ void forward(const KernelArgs& args, const ConvAttrs& a) {
   const Tensor w = row_major(args.in(1));
   const Tensor bias = args.has(2) ? row_major(args.in(2)) : Tensor{};
   if (y.dtype() == DType::kFloat64) return conv_forward_im2col(x, w, bias, y, a);
-  const auto plan = onednn::plan(conv_key(kForward, x.shape(), w.shape(), a, y.dtype(), bias.defined()), [&] {
-    return forward_plan(geometry(x.shape(), w.shape(), y.shape(), a, y.dtype()), bias.defined(), a.relu);
-  });
+  const auto plan =
+      onednn::plan(conv_key(onednn::Kind::kConv, x.shape(), w.shape(), a, y.dtype(), bias.defined()), [&] {
+        return forward_plan(geometry(x.shape(), w.shape(), y.shape(), a, y.dtype()), bias.defined(), a.relu);
+      });
   if (!plan) {
     DLB_CHECK(y.dtype() == DType::kBFloat16);
     return through_float(args, a, forward);
@@ -218,9 +217,9 @@ void input_grad(const KernelArgs& args, const ConvGradAttrs& a) {
   const Tensor g = channels_last(args.in(0));
   const Tensor w = row_major(args.in(1));
   if (dx.dtype() == DType::kFloat64) return conv_input_grad_im2col(g, w, dx, a.conv);
-  const auto plan = onednn::plan(conv_key(kInputGrad, dx.shape(), w.shape(), a.conv, dx.dtype(), false), [&] {
-    return input_grad_plan(geometry(dx.shape(), w.shape(), g.shape(), a.conv, dx.dtype()));
-  });
+  const auto plan = onednn::plan(
+      conv_key(onednn::Kind::kConvInputGrad, dx.shape(), w.shape(), a.conv, dx.dtype(), false),
+      [&] { return input_grad_plan(geometry(dx.shape(), w.shape(), g.shape(), a.conv, dx.dtype())); });
   if (!plan) {
     DLB_CHECK(dx.dtype() == DType::kBFloat16);
     return through_float(args, a, input_grad);
@@ -239,8 +238,8 @@ void weight_grad(const KernelArgs& args, const ConvGradAttrs& a) {
   const Tensor x = channels_last(args.in(1));
   const Tensor db = a.bias ? args.out(1) : Tensor{};
   if (dw.dtype() == DType::kFloat64) return conv_weight_grad_im2col(g, x, dw, db, a.conv);
-  const auto plan =
-      onednn::plan(conv_key(kWeightGrad, x.shape(), dw.shape(), a.conv, dw.dtype(), a.bias), [&] {
+  const auto plan = onednn::plan(
+      conv_key(onednn::Kind::kConvWeightGrad, x.shape(), dw.shape(), a.conv, dw.dtype(), a.bias), [&] {
         return weight_grad_plan(geometry(x.shape(), dw.shape(), g.shape(), a.conv, dw.dtype()), a.bias);
       });
   if (!plan) {

@@ -21,11 +21,12 @@ const dnnl::engine& engine();
 /// float32 or bfloat16.
 dnnl::memory::data_type data_type(DType t);
 
-/// What a cached primitive depends on; begins with a number for the kind of primitive. The number of threads
-/// is added by plan().
+enum class Kind : int64_t { kMatmul, kInnerProduct, kConv, kConvInputGrad, kConvWeightGrad };
+
+/// What a cached primitive depends on. The number of threads is added by plan().
 class Key {
  public:
-  explicit Key(int64_t kind) { add(kind); }
+  explicit Key(Kind kind) { add(static_cast<int64_t>(kind)); }
   void add(int64_t v) { words_.push_back(v); }
   void add(std::span<const int64_t> values) {
     add(static_cast<int64_t>(values.size()));
