@@ -68,9 +68,15 @@ void run_updates(const std::vector<Update>& list, const F& body) {
       if (!u.sparse()) return body(type, u, begin, begin, end - begin);
       const int64_t* const row = u.rows.data<int64_t>();
       const int64_t width = u.gradient.numel() / u.rows.numel();
+      // Rows of a large table are far apart: the memory of one arrives while those before it are updated.
+      constexpr int64_t kAhead = 16;
+      const int64_t last = u.rows.numel() - 1;
+      const char* const table = static_cast<const char*>(u.value.raw());
+      const int64_t row_bytes = width * static_cast<int64_t>(dtype_size(u.value.dtype()));
       for (int64_t from = begin; from < end;) {
         const int64_t column = from % width;
         const int64_t n = std::min(width - column, end - from);
+        __builtin_prefetch(table + row[std::min(from / width + kAhead, last)] * row_bytes, 1);
         body(type, u, row[from / width] * width + column, from, n);
         from += n;
       }

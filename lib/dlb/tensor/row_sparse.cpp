@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <numeric>
 #include <utility>
 #include <vector>
 
@@ -57,23 +56,32 @@ void add_rows(const Tensor& dense, const RowSparse& sparse) {
   });
 }
 
-/// Numbers of the entries in the order of their index, equal ones in the order in which they stand: by digits
-/// of the index, the lowest first.
-std::vector<int64_t> stable_order(const int64_t* index, size_t count) {
+/// An entry of a row-sparse tensor: its row of the whole tensor, and its number.
+struct Entry {
+  int64_t index;
+  int64_t number;
+};
+
+/// The entries in the order of their index, equal ones in the order in which they stand: by digits of the
+/// index, the lowest first.
+std::vector<Entry> stable_order(const int64_t* index, size_t count) {
   constexpr int kBits = 11;
-  std::vector<int64_t> order(count);
-  std::vector<int64_t> next(count);
-  std::iota(order.begin(), order.end(), 0);
-  const int64_t largest = count == 0 ? 0 : *std::max_element(index, index + count);
+  std::vector<Entry> order(count);
+  std::vector<Entry> next(count);
+  int64_t largest = 0;
+  for (size_t i = 0; i < count; ++i) {
+    order[i] = {index[i], static_cast<int64_t>(i)};
+    largest = std::max(largest, index[i]);
+  }
   for (int shift = 0; shift < 63 && (largest >> shift) > 0; shift += kBits) {
-    const auto digit = [&](int64_t i) {
-      return static_cast<size_t>(index[i] >> shift) & ((1U << kBits) - 1);
+    const auto digit = [&](const Entry& e) {
+      return static_cast<size_t>(e.index >> shift) & ((1U << kBits) - 1);
     };
     std::vector<size_t> place(size_t{1} << kBits, 0);
-    for (const int64_t i : order) ++place[digit(i)];
+    for (const Entry& e : order) ++place[digit(e)];
     size_t before = 0;
     for (size_t& p : place) before += std::exchange(p, before);
-    for (const int64_t i : order) next[place[digit(i)]++] = i;
+    for (const Entry& e : order) next[place[digit(e)]++] = e;
     order.swap(next);
   }
   return order;
@@ -104,10 +112,10 @@ Tensor coalesce(const Tensor& t) {
   if (sparse.coalesced) return t;
   const int64_t* const index = sparse.indices.data<int64_t>();
   const auto count = static_cast<size_t>(sparse.indices.numel());
-  const std::vector<int64_t> order = stable_order(index, count);
+  const std::vector<Entry> order = stable_order(index, count);
   std::vector<int64_t> starts;  // of the runs of one index in `order`
   for (size_t i = 0; i < count; ++i) {
-    if (i == 0 || index[order[i]] != index[order[i - 1]]) starts.push_back(static_cast<int64_t>(i));
+    if (i == 0 || order[i].index != order[i - 1].index) starts.push_back(static_cast<int64_t>(i));
   }
   const auto unique = static_cast<int64_t>(starts.size());
   starts.push_back(static_cast<int64_t>(count));
@@ -131,10 +139,10 @@ Tensor coalesce(const Tensor& t) {
                    for (int64_t u = begin; u < end; ++u) {
                      const auto first = static_cast<size_t>(starts[static_cast<size_t>(u)]);
                      const auto last = static_cast<size_t>(starts[static_cast<size_t>(u) + 1]);
-                     unique_index[u] = index[order[first]];
+                     unique_index[u] = order[first].index;
                      std::fill(total.begin(), total.end(), C(0));
                      for (size_t i = first; i < last; ++i) {
-                       const T* const row = from + order[i] * width;
+                       const T* const row = from + order[i].number * width;
                        for (size_t c = 0; c < total.size(); ++c) total[c] += static_cast<C>(row[c]);
                      }
                      for (size_t c = 0; c < total.size(); ++c)

@@ -30,7 +30,10 @@ void take_rows(const KernelArgs& k, int64_t dim, std::string_view op) {
   parallel_for(rows.outer * count, std::max<int64_t>(kGrain * 4 / bytes, 1), [&](int64_t begin, int64_t end) {
     int64_t outer = begin / count;
     int64_t at = begin % count;
+    // Rows of a large table are far apart: the memory of one arrives while those before it are copied.
+    constexpr int64_t kAhead = 16;
     for (int64_t i = begin; i < end; ++i) {
+      __builtin_prefetch(from + (outer * rows.size + index[std::min(at + kAhead, count - 1)]) * bytes);
       const char* const row = from + (outer * rows.size + index[at]) * bytes;
       if (streamed) {
         stream(to + i * bytes, row, bytes);
