@@ -1,5 +1,5 @@
-// Recurrent sequences forward: at each step one product with the packed recurrent weights, added to the
-// inputs' part where it lies in the output of the gates, and the gates' functions in place.
+// Recurrent sequences forward: at each step one product with the packed recurrent weights, then the inputs'
+// part and the gates' functions in place.
 #include "dlb/backend/cpu/kernels.h"
 #include "dlb/backend/cpu/recurrent_steps.h"
 
@@ -50,18 +50,19 @@ void run_rnn(const KernelArgs& args, std::span<Tensor> out, const RecurrentAttrs
   });
 }
 
+/// `gates` comes as W_hh h; x is the inputs' part.
 template <class T>
-DLB_INLINE void lstm_row(int64_t hidden, T* __restrict gates, const T* __restrict c_before, T* __restrict h,
-                         T* __restrict c) {
+DLB_INLINE void lstm_row(int64_t hidden, const T* __restrict x, T* __restrict gates,
+                         const T* __restrict c_before, T* __restrict h, T* __restrict c) {
   T* const __restrict i = gates;
   T* const __restrict f = gates + hidden;
   T* const __restrict g = gates + 2 * hidden;
   T* const __restrict o = gates + 3 * hidden;
   for (int64_t u = 0; u < hidden; ++u) {
-    i[u] = logistic(i[u]);
-    f[u] = logistic(f[u]);
-    g[u] = hyperbolic(g[u]);
-    o[u] = logistic(o[u]);
+    i[u] = logistic(x[u] + i[u]);
+    f[u] = logistic(x[hidden + u] + f[u]);
+    g[u] = hyperbolic(x[2 * hidden + u] + g[u]);
+    o[u] = logistic(x[3 * hidden + u] + o[u]);
     c[u] = f[u] * c_before[u] + i[u] * g[u];
     h[u] = o[u] * hyperbolic(c[u]);
   }
@@ -87,13 +88,12 @@ void run_lstm(const KernelArgs& args, std::span<Tensor> out, const RecurrentAttr
       T* const c = out[1].data<T>() + s.at(t, begin, s.hidden);
       T* const gates = out[2].data<T>() + s.at(t, begin, width);
       const T* const in = x.data<T>() + s.at(t, begin, width);
-      std::copy(in, in + (end - begin) * width, gates);
-      multiply(weights, end - begin, s.hidden, h_before, gates, width, true);
+      multiply(weights, end - begin, s.hidden, h_before, gates, width, false);
       simd([&] {
         for (int64_t n = 0; n < end - begin; ++n) {
           const int64_t row = n * s.hidden;
           if (s.runs(begin + n, t)) {
-            lstm_row(s.hidden, gates + n * width, c_before + row, h + row, c + row);
+            lstm_row(s.hidden, in + n * width, gates + n * width, c_before + row, h + row, c + row);
             continue;
           }
           for (int64_t u = 0; u < s.hidden; ++u) h[row + u] = h_before[row + u];

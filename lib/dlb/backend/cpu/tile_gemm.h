@@ -1,9 +1,12 @@
 #pragma once
 /// \file Matrix products inside a kernel, in the calling thread, for operands that lie in the cache.
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
+
+#include "dlb/base/threads.h"
 
 namespace dlb::backend::cpu {
 
@@ -70,10 +73,21 @@ class PackedMatrix {
   /// Element (i, j) is data[i * row + j * col].
   PackedMatrix(int64_t k, int64_t n, const T* data, int64_t row, int64_t col)
       : k_(k), n_(n), panels_(static_cast<size_t>((n + kPanel - 1) / kPanel * kPanel * k)) {
-    for (int64_t j = 0; j < n; ++j) {
-      T* const to = panels_.data() + j / kPanel * kPanel * k + j % kPanel;
-      for (int64_t i = 0; i < k; ++i) to[i * kPanel] = data[i * row + j * col];
-    }
+    parallel_for(panel_count(), 1 + 65536 / std::max<int64_t>(k * kPanel, 1),
+                 [&](int64_t first, int64_t last) {
+                   for (int64_t p = first; p < last; ++p) {
+                     T* const to = panels_.data() + p * kPanel * k;
+                     const T* const from = data + p * kPanel * col;
+                     const int64_t width = std::min(kPanel, n - p * kPanel);
+                     if (row == 1) {
+                       tile_transpose(from, col, to, kPanel, width, k);
+                     } else {
+                       for (int64_t i = 0; i < k; ++i) {
+                         for (int64_t j = 0; j < width; ++j) to[i * kPanel + j] = from[i * row + j * col];
+                       }
+                     }
+                   }
+                 });
   }
 
   int64_t panel_count() const { return (n_ + kPanel - 1) / kPanel; }
