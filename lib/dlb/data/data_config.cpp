@@ -44,8 +44,10 @@ Fields DataConfig::fields() {
       field<&DataConfig::limit_val>("limit_val", "use only that many validation samples, the first",
                                     positive()),
       field<&DataConfig::limit_test>("limit_test", "use only that many test samples, the first", positive()),
-      field<&DataConfig::threads>("threads", "threads that prepare batches; 0: none but the main thread",
-                                  between(0, 256)),
+      field<&DataConfig::threads>(
+          "threads",
+          "threads that prepare batches when that takes longer than 0.1 ms; 0: none but the main thread",
+          between(0, 256)),
       field<&DataConfig::prefetch>("prefetch", "batches prepared ahead, at most", between(1, 1024)),
       field<&DataConfig::bucket>("bucket",
                                  "make training batches of samples of like length, sorting that many batches "

@@ -1,5 +1,6 @@
 #include "dlb/nn/dropout.h"
 
+#include "dlb/nn/spatial.h"
 #include "dlb/ops/dropout.h"
 #include "dlb/ops/softmax.h"
 #include "dlb/ops/view.h"
@@ -28,8 +29,7 @@ template <int Spatial>
 void FeatureDropout<Spatial>::build(Build& b) {
   const int rank = b.input().rank();
   if (Spatial == 0) return b.expect(rank >= 2, "feature_dropout", "[N, C, ...]");
-  constexpr const char* kForms[] = {"", "[N, C, L]", "[N, C, H, W]", "[N, C, D, H, W]"};
-  b.expect(rank == Spatial + 2, fmt::format("dropout{}d", Spatial), kForms[Spatial]);
+  b.expect(rank == Spatial + 2, fmt::format("dropout{}d", Spatial), spatial_form(Spatial));
 }
 template <int Spatial>
 Tensor FeatureDropout<Spatial>::forward(Context& c, const Tensor& x) {
