@@ -74,10 +74,10 @@ void run_updates(const std::vector<Update>& list, const F& body) {
       const char* const table = static_cast<const char*>(u.value.raw());
       const int64_t row_bytes = width * static_cast<int64_t>(dtype_size(u.value.dtype()));
       for (int64_t from = begin; from < end;) {
-        const int64_t column = from % width;
+        const int64_t k = from / width, column = from % width;
         const int64_t n = std::min(width - column, end - from);
-        __builtin_prefetch(table + row[std::min(from / width + kAhead, last)] * row_bytes, 1);
-        body(type, u, row[from / width] * width + column, from, n);
+        __builtin_prefetch(table + row[std::min(k + kAhead, last)] * row_bytes, 1);
+        body(type, u, row[k] * width + column, from, n);
         from += n;
       }
     };

@@ -111,18 +111,9 @@ dnnl::convolution_forward::primitive_desc forward_desc(const Geometry& g, bool b
   });
 }
 
-template <class Primitive, class Desc>
-onednn::Plan start_plan(const Desc& made) {
-  onednn::Plan plan;
-  plan.primitive = Primitive(made);
-  plan.scratchpad = made.scratchpad_desc();
-  plan.scratchpad_bytes = plan.scratchpad.get_size();
-  return plan;
-}
-
 onednn::Plan forward_plan(const Geometry& g, bool bias, bool relu) {
   const auto made = forward_desc(g, bias, relu);
-  onednn::Plan plan = start_plan<dnnl::convolution_forward>(made);
+  onednn::Plan plan = onednn::start_plan<dnnl::convolution_forward>(made);
   plan.input(DNNL_ARG_SRC, g.x, made.src_desc());
   plan.input(DNNL_ARG_WEIGHTS, g.weight, made.weights_desc());
   if (bias) plan.input(DNNL_ARG_BIAS, g.bias, made.bias_desc());
@@ -138,7 +129,7 @@ onednn::Plan input_grad_plan(const Geometry& g) {
                                                g.after);
     return convolution_backward_data::primitive_desc(desc, onednn::attributes(), onednn::engine(), hint);
   });
-  onednn::Plan plan = start_plan<dnnl::convolution_backward_data>(made);
+  onednn::Plan plan = onednn::start_plan<dnnl::convolution_backward_data>(made);
   plan.input(DNNL_ARG_DIFF_DST, g.y, made.diff_dst_desc());
   plan.input(DNNL_ARG_WEIGHTS, g.weight, made.weights_desc());
   plan.output(DNNL_ARG_DIFF_SRC, g.x, made.diff_src_desc());
@@ -156,7 +147,7 @@ onednn::Plan weight_grad_plan(const Geometry& g, bool bias) {
                                                   g.before, g.after);
     return convolution_backward_weights::primitive_desc(desc, onednn::attributes(), onednn::engine(), hint);
   });
-  onednn::Plan plan = start_plan<dnnl::convolution_backward_weights>(made);
+  onednn::Plan plan = onednn::start_plan<dnnl::convolution_backward_weights>(made);
   plan.input(DNNL_ARG_DIFF_DST, g.y, made.diff_dst_desc());
   plan.input(DNNL_ARG_SRC, g.x, made.src_desc());
   plan.output(DNNL_ARG_DIFF_WEIGHTS, g.weight, made.diff_weights_desc());

@@ -22,6 +22,11 @@ struct Operand {
   int64_t row_stride = 0;
   int64_t col_stride = 0;
   Strides batch;  // one for each batch dimension of the result, 0 where broadcast
+
+  /// Whether it lies row by row, not transposed.
+  bool plain() const { return col_stride == 1; }
+  /// The stride that is not 1.
+  int64_t leading() const { return plain() ? row_stride : col_stride; }
 };
 
 /// Libraries want one of the strides of a matrix to be 1 and the other not to overlap; strides of size-1
@@ -165,10 +170,8 @@ void multiply_double(const Problem& p) {
   const double* a = static_cast<const double*>(p.a.data);
   const double* b = static_cast<const double*>(p.b.data);
   double* y = p.out.data<double>();
-  const auto side = [](const Operand& o) { return o.col_stride == 1 ? CblasNoTrans : CblasTrans; };
-  const auto leading = [](const Operand& o) {
-    return static_cast<blasint>(o.col_stride == 1 ? o.row_stride : o.col_stride);
-  };
+  const auto side = [](const Operand& o) { return o.plain() ? CblasNoTrans : CblasTrans; };
+  const auto leading = [](const Operand& o) { return static_cast<blasint>(o.leading()); };
   const double* bias = p.bias.defined() ? p.bias.data<double>() : nullptr;
   for_each_matrix(p, [&](int64_t offset_a, int64_t offset_b, int64_t i) {
     double* c = y + i * p.n * p.m;
@@ -207,6 +210,17 @@ dnnl::memory::desc row_major_desc(const Problem& p, bool batched) {
   return {dims, onednn::data_type(p.dtype), strides};
 }
 
+/// The plan of a product that `made` describes, with the arguments in the order of run_plan().
+template <class Primitive, class Desc>
+onednn::Plan product_plan(const Problem& p, const Desc& made) {
+  onednn::Plan plan = onednn::start_plan<Primitive>(made);
+  plan.input(DNNL_ARG_SRC, made.src_desc(), made.src_desc());
+  plan.input(DNNL_ARG_WEIGHTS, made.weights_desc(), made.weights_desc());
+  if (p.bias.defined()) plan.input(DNNL_ARG_BIAS, made.bias_desc(), made.bias_desc());
+  plan.output(DNNL_ARG_DST, made.dst_desc(), made.dst_desc());
+  return plan;
+}
+
 std::shared_ptr<const onednn::Plan> matmul_plan(const Problem& p, bool batched) {
   onednn::Key key(onednn::Kind::kMatmul);
   key.add(static_cast<int64_t>(p.dtype));
@@ -238,15 +252,7 @@ std::shared_ptr<const onednn::Plan> matmul_plan(const Problem& p, bool batched) 
     if (batched && std::string_view(made.impl_info_str()).starts_with("ref")) {
       throw dnnl::error(dnnl_unimplemented, "only the reference implementation");
     }
-    onednn::Plan plan;
-    plan.primitive = dnnl::matmul(made);
-    plan.scratchpad = made.scratchpad_desc();
-    plan.scratchpad_bytes = plan.scratchpad.get_size();
-    plan.input(DNNL_ARG_SRC, a, a);
-    plan.input(DNNL_ARG_WEIGHTS, b, b);
-    if (p.bias.defined()) plan.input(DNNL_ARG_BIAS, bias, bias);
-    plan.output(DNNL_ARG_DST, y, y);
-    return plan;
+    return product_plan<dnnl::matmul>(p, made);
   });
 }
 
@@ -264,10 +270,9 @@ void run_plan(const Problem& p, const onednn::Plan& plan, void* a, void* b, void
 /// primitive itself calls sgemm.
 bool suits_gemm(const Problem& p) {
   if (isa() != Isa::kAvx512 || p.dtype != DType::kFloat32 || !p.batch.empty()) return false;
-  const bool plain_a = p.a.col_stride == 1, plain_b = p.b.col_stride == 1;
   if (p.n < 64 || p.m < 64 || p.k < 96 || p.n * p.m * p.k < (int64_t{1} << 22)) return false;
-  if (!plain_b) return plain_a && p.n >= 512 && p.k <= 384 && p.m >= 2 * p.k;
-  return !p.bias.defined() && (!plain_a || p.n >= 256);
+  if (!p.b.plain()) return p.a.plain() && p.n >= 512 && p.k <= 384 && p.m >= 2 * p.k;
+  return !p.bias.defined() && (!p.a.plain() || p.n >= 256);
 }
 
 /// sgemm splits long sums over threads when there are many threads for few results. Pieces this long it does
@@ -275,15 +280,13 @@ bool suits_gemm(const Problem& p) {
 constexpr int64_t kGemmDepth = 256;
 
 void multiply_gemm(const Problem& p) {
-  const bool plain_a = p.a.col_stride == 1, plain_b = p.b.col_stride == 1;
-  const int64_t a_stride = plain_a ? p.a.row_stride : p.a.col_stride;
-  const int64_t b_stride = plain_b ? p.b.row_stride : p.b.col_stride;
+  const auto side = [](const Operand& o) { return o.plain() ? 'N' : 'T'; };
   for (int64_t l = 0; l < p.k; l += kGemmDepth) {
     const dnnl_status_t status =
-        dnnl_sgemm(plain_a ? 'N' : 'T', plain_b ? 'N' : 'T', p.n, p.m, std::min(kGemmDepth, p.k - l), 1.0F,
-                   static_cast<const float*>(p.a.data) + l * p.a.col_stride, a_stride,
-                   static_cast<const float*>(p.b.data) + l * p.b.row_stride, b_stride, l == 0 ? 0.0F : 1.0F,
-                   p.out.data<float>(), p.m);
+        dnnl_sgemm(side(p.a), side(p.b), p.n, p.m, std::min(kGemmDepth, p.k - l), 1.0F,
+                   static_cast<const float*>(p.a.data) + l * p.a.col_stride, p.a.leading(),
+                   static_cast<const float*>(p.b.data) + l * p.b.row_stride, p.b.leading(),
+                   l == 0 ? 0.0F : 1.0F, p.out.data<float>(), p.m);
     if (status != dnnl_success) {
       fail(status == dnnl_out_of_memory ? ErrorKind::kDevice : ErrorKind::kInternal,
            "oneDNN: sgemm: status {}", static_cast<int>(status));
@@ -298,7 +301,7 @@ std::shared_ptr<const onednn::Plan> gemm_bias_plan(const Problem& p) {
   return onednn::plan(key, [&] {
     using Strides = dnnl::memory::dims;
     const auto type = onednn::data_type(p.dtype);
-    const dnnl::memory::desc a({p.n, p.k}, type, Strides{p.a.row_stride, 1});
+    const dnnl::memory::desc a = operand_desc(p, p.a, p.n, p.k, false);
     const dnnl::memory::desc b({p.m, p.k}, type, Strides{p.b.col_stride, 1});
     const dnnl::memory::desc bias({p.m}, type, Strides{1});
     const dnnl::memory::desc y = row_major_desc(p, false);
@@ -307,15 +310,7 @@ std::shared_ptr<const onednn::Plan> gemm_bias_plan(const Problem& p) {
         onednn::attributes(), onednn::engine());
     if (!std::string_view(made.impl_info_str()).ends_with("gemm:jit"))
       throw dnnl::error(dnnl_unimplemented, "another implementation");
-    onednn::Plan plan;
-    plan.primitive = dnnl::inner_product_forward(made);
-    plan.scratchpad = made.scratchpad_desc();
-    plan.scratchpad_bytes = plan.scratchpad.get_size();
-    plan.input(DNNL_ARG_SRC, a, a);
-    plan.input(DNNL_ARG_WEIGHTS, b, b);
-    plan.input(DNNL_ARG_BIAS, bias, bias);
-    plan.output(DNNL_ARG_DST, y, y);
-    return plan;
+    return product_plan<dnnl::inner_product_forward>(p, made);
   });
 }
 

@@ -66,6 +66,16 @@ struct Plan {
   void add(int id, bool output, const dnnl::memory::desc& given, const dnnl::memory::desc& wanted);
 };
 
+/// A plan of the primitive that `made` describes, without its arguments.
+template <class Primitive, class Desc>
+Plan start_plan(const Desc& made) {
+  Plan plan;
+  plan.primitive = Primitive(made);
+  plan.scratchpad = made.scratchpad_desc();
+  plan.scratchpad_bytes = plan.scratchpad.get_size();
+  return plan;
+}
+
 /// Attributes with which every primitive is made: scratch memory comes from us.
 dnnl::primitive_attr attributes();
 

@@ -1,5 +1,5 @@
-// Recurrent sequences forward: at each step one product with the packed recurrent weights, then the inputs'
-// part and the gates' functions in place.
+// Recurrent sequences forward: at each step one product with the packed recurrent weights, the inputs' part
+// and the gates' functions, in place.
 #include "dlb/backend/cpu/kernels.h"
 #include "dlb/backend/cpu/recurrent_steps.h"
 

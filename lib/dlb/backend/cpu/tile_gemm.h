@@ -70,23 +70,12 @@ class PackedMatrix {
  public:
   static constexpr int64_t kPanel = 32;
 
-  /// Element (i, j) is data[i * row + j * col].
+  /// Element (i, j) is data[i * row + j * col]. Several threads pack it.
   PackedMatrix(int64_t k, int64_t n, const T* data, int64_t row, int64_t col)
-      : k_(k), n_(n), panels_(static_cast<size_t>((n + kPanel - 1) / kPanel * kPanel * k)) {
+      : k_(k), n_(n), panels_(static_cast<size_t>(panel_count() * kPanel * k)) {
     parallel_for(panel_count(), 1 + 65536 / std::max<int64_t>(k * kPanel, 1),
                  [&](int64_t first, int64_t last) {
-                   for (int64_t p = first; p < last; ++p) {
-                     T* const to = panels_.data() + p * kPanel * k;
-                     const T* const from = data + p * kPanel * col;
-                     const int64_t width = std::min(kPanel, n - p * kPanel);
-                     if (row == 1) {
-                       tile_transpose(from, col, to, kPanel, width, k);
-                     } else {
-                       for (int64_t i = 0; i < k; ++i) {
-                         for (int64_t j = 0; j < width; ++j) to[i * kPanel + j] = from[i * row + j * col];
-                       }
-                     }
-                   }
+                   for (int64_t p = first; p < last; ++p) pack(p, data + p * kPanel * col, row, col);
                  });
   }
 
@@ -96,12 +85,22 @@ class PackedMatrix {
   void multiply(int64_t first, int64_t last, int64_t m, const Factor<T>& a, T* c, int64_t c_row,
                 bool add) const {
     for (int64_t p = first; p < last; ++p) {
-      const int64_t width = p * kPanel + kPanel < n_ ? kPanel : n_ - p * kPanel;
-      tile_gemm(m, width, k_, a, panels_.data() + p * kPanel * k_, kPanel, c + p * kPanel, c_row, add);
+      tile_gemm(m, width(p), k_, a, panels_.data() + p * kPanel * k_, kPanel, c + p * kPanel, c_row, add);
     }
   }
 
  private:
+  /// Columns of panel p.
+  int64_t width(int64_t p) const { return std::min(kPanel, n_ - p * kPanel); }
+
+  void pack(int64_t p, const T* from, int64_t row, int64_t col) {
+    T* const to = panels_.data() + p * kPanel * k_;
+    if (row == 1) return tile_transpose(from, col, to, kPanel, width(p), k_);
+    for (int64_t i = 0; i < k_; ++i) {
+      for (int64_t j = 0; j < width(p); ++j) to[i * kPanel + j] = from[i * row + j * col];
+    }
+  }
+
   int64_t k_, n_;
   std::vector<T> panels_;
 };
