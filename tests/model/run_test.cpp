@@ -122,6 +122,42 @@ TEST_CASE("a relu fused into the convolution gives the same values and gradients
     check_close(variable(*fused, name).grad(), variable(*apart, name).grad());
 }
 
+TEST_CASE("a recurrent layer behind a table of few rows gives the same values and gradients") {
+  const Tensor x = Tensor::from<int64_t>({0, 2, 1, 1, 0, 2, 2, 1, 0, 0}, {2, 5});
+  const std::vector<NamedSpec> inputs = {{"x", batch_spec({2, 5}, DType::kInt64)}};
+  for (const std::string layer : {"rnn", "gru", "lstm"}) {
+    INFO(layer);
+    const auto model = [&](const std::string& embedding, const std::string& more) {
+      Built built =
+          try_build(fmt::format("model: [{{embedding: {{{}}}}}, {{{}: {{size: 5, layers: 2, as: y}}}}{}]",
+                                embedding, layer, more),
+                    inputs);
+      REQUIRE(built.model);
+      built.model->materialize(7);
+      return std::move(built.model);
+    };
+    const auto fused = model("count: 3, dim: 4", "");
+    // Named and read twice, the rows are needed themselves.
+    const auto apart = model("count: 3, dim: 4, as: rows", ", {linear: {in: rows, out: 1}}, {relu: {in: y}}");
+    CHECK(fused->report()[1].fused);
+    CHECK_FALSE(apart->report()[1].fused);
+    CHECK_FALSE(model("count: 3, dim: 4, padding_idx: 0", "")->report()[1].fused);
+    CHECK_FALSE(model("count: 3, dim: 4, sparse: true", "")->report()[1].fused);
+    CHECK_FALSE(model("count: 3, dim: 4, max_norm: 1", "")->report()[1].fused);
+    CHECK_FALSE(model("count: 3, dim: 4, scale_grad_by_freq: true", "")->report()[1].fused);
+    nn::Context context;
+    const Tensor y = relu(fused->forward(context, x));
+    const Tensor z = apart->forward(context, x);
+    check_close(y, z);
+    backward(sum(y));
+    backward(sum(z));
+    for (const std::string& name :
+         {std::string("embedding_1.weight"), layer + "_1.weight_ih_l0", layer + "_1.bias_ih_l0"}) {
+      check_close(variable(*fused, name).grad(), variable(*apart, name).grad());
+    }
+  }
+}
+
 TEST_CASE("values are freed after their last use") {
   std::string yaml = "model: [{linear: {out: 1024, bias: false}}, {repeat: {times: 20, body: [tanh]}}]";
   auto m = ready(yaml, {1024, 8});

@@ -9,6 +9,7 @@
 #include "dlb/functional/function.h"
 #include "dlb/ops/binary.h"
 #include "dlb/ops/create.h"
+#include "dlb/ops/embedding.h"
 #include "dlb/ops/reduce.h"
 #include "dlb/ops/shape_ops.h"
 #include "dlb/ops/softmax.h"
@@ -244,6 +245,50 @@ TEST_CASE("recurrent layers take the batch first, or none") {
       CHECK(distance(one.output, only(r.output, 1)) <= 1e-14);
       CHECK(distance(one.h, only(r.h, 1)) <= 1e-14);
       if (r.c.defined()) CHECK(distance(one.c, only(r.c, 1)) <= 1e-14);
+    }
+  }
+}
+
+TEST_CASE("numbers of a table's rows stand for the rows") {
+  // 12 inputs: the products of 4 rows are looked up, of 7 rows the rows themselves.
+  for (const int64_t rows : {4, 7}) {
+    const Tensor table = values({rows, 6}, -0.8, 0.8, 490).detach().set_requires_grad(true);
+    const Tensor numbers = Tensor::from<int64_t>({0, 3, 1, 1, 2, 3, 3, 0, 2, 1, 0, rows - 1}, {4, 3});
+    for (const Kind& kind : kinds()) {
+      INFO(kind.name << " of " << rows);
+      const Problem p =
+          problem_of(kind, {.steps = 4, .width = 6, .layers = 2, .both = true, .lengths = {2, 4, 3}});
+      std::vector<Tensor> leaves(p.leaves.begin() + 1, p.leaves.end());
+      leaves.push_back(table);
+      for (const bool batch_first : {false, true}) {
+        RecurrentOptions o;
+        o.bidirectional = true;
+        o.batch_first = batch_first;
+        o.lengths = Tensor::from<int64_t>({2, 4, 3}, {3});
+        const Tensor x = batch_first ? transpose(numbers, 0, 1) : numbers;
+        const RecurrentResult expected = kind.layers(embedding(table, x), p.first, p.weights, o);
+        o.table = table;
+        const RecurrentResult r = kind.layers(x, p.first, p.weights, o);
+        CHECK(distance(r.output, expected.output) <= 1e-14);
+        CHECK(distance(r.h, expected.h) <= 1e-14);
+        const Tensor g = values(expected.output.shape(), -1, 1, 491);
+        const std::vector<Tensor> slopes = grad({r.output}, leaves, {g});
+        const std::vector<Tensor> expected_slopes = grad({expected.output}, leaves, {g});
+        for (size_t i = 0; i < leaves.size(); ++i) CHECK(distance(slopes[i], expected_slopes[i]) <= 1e-13);
+      }
+      RecurrentOptions o;
+      o.table = table;
+      const Tensor one = select(numbers, 1, 2);
+      const std::vector<RecurrentWeights> first(p.weights.begin(), p.weights.begin() + 1);
+      CHECK(distance(kind.layers(one, {}, first, o).output,
+                     kind.layers(embedding(table, one), {}, first, {}).output) <= 1e-14);
+      CHECK_THROWS_WITH(kind.layers(values({4, 3, 6}), {}, first, o), Catch::Contains("[T, N] or [T]"));
+      CHECK_THROWS_WITH(
+          kind.layers(Tensor::from<int64_t>({0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 1, rows}, {14}), {}, first,
+                      o),
+          Catch::Contains(fmt::format("{}", rows)));
+      o.table = values({6});
+      CHECK_THROWS_WITH(kind.layers(one, {}, first, o), Catch::Contains("a table [rows, I], got [6]"));
     }
   }
 }

@@ -66,7 +66,18 @@ Fields Embedding::fields() {
 
 void Embedding::build(Build& b) { declare(b, "embedding"); }
 
-Tensor Embedding::forward(Context& /*c*/, const Tensor& x) { return embedding(weight_, x, options()); }
+Outputs Embedding::run(Context& c, Inputs inputs) {
+  if (next_ != nullptr) return next_->run_rows(c, inputs, weight_);
+  return one(embedding(weight_, inputs[0], options()));
+}
+bool Embedding::absorb(const Layer& next) {
+  const auto* recurrent = dynamic_cast<const RecurrentBase*>(&next);
+  if (recurrent == nullptr || next_ != nullptr || padding_idx || max_norm || scale_grad_by_freq || sparse) {
+    return false;
+  }
+  next_ = recurrent;
+  return true;
+}
 
 Fields EmbeddingBag::fields() {
   static const std::vector<Field> list = [] {

@@ -2,6 +2,7 @@
 /// \file Tables of vectors looked up by number, and positions.
 
 #include "dlb/nn/layer.h"
+#include "dlb/nn/recurrent.h"
 #include "dlb/ops/embedding.h"
 
 namespace dlb::nn {
@@ -27,7 +28,13 @@ struct EmbeddingBase : Layer {
 struct Embedding : EmbeddingBase {
   static Fields fields();
   void build(Build& b) override;
-  Tensor forward(Context& c, const Tensor& x) override;
+  Outputs run(Context& c, Inputs inputs) override;
+  /// A recurrent layer: it multiplies each row of a small table once, where the options are PyTorch's
+  /// defaults.
+  bool absorb(const Layer& next) override;
+
+ private:
+  const RecurrentBase* next_ = nullptr;
 };
 
 /// Rows of a table summed, averaged or maximised over bags. Shapes: [N, L] -> [N, dim], with weights [N, L]

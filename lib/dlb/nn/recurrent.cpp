@@ -87,11 +87,12 @@ void RecurrentBase::declare(Build& b, std::string_view layer, int64_t gates, int
   }
 }
 
-RecurrentOptions RecurrentBase::options(Context& c, const Tensor& lengths) const {
+RecurrentOptions RecurrentBase::options(Context& c, const Tensor& lengths, const Tensor& table) const {
   RecurrentOptions o;
   o.bidirectional = bidirectional;
   o.batch_first = true;
   o.lengths = lengths;
+  o.table = table;
   if (c.training && dropout > 0 && layers > 1) {
     o.dropout = dropout;
     o.key = c.next_key(RngPurpose::kDropout);
@@ -110,10 +111,10 @@ Fields Rnn::fields() {
   return list;
 }
 std::span<const std::string_view> Rnn::input_names() const { return kXHLengths; }
-Outputs Rnn::run(Context& c, Inputs inputs) {
+Outputs Rnn::run_rows(Context& c, Inputs inputs, const Tensor& table) const {
   const auto f = nonlinearity == "relu" ? &rnn_relu : &rnn_tanh;
   return result(
-      f(inputs[0], state(input_or_none(inputs, 1)), weights_, options(c, input_or_none(inputs, 2))));
+      f(inputs[0], state(input_or_none(inputs, 1)), weights_, options(c, input_or_none(inputs, 2), table)));
 }
 
 Fields Gru::fields() {
@@ -121,9 +122,9 @@ Fields Gru::fields() {
   return list;
 }
 std::span<const std::string_view> Gru::input_names() const { return kXHLengths; }
-Outputs Gru::run(Context& c, Inputs inputs) {
+Outputs Gru::run_rows(Context& c, Inputs inputs, const Tensor& table) const {
   return result(
-      gru(inputs[0], state(input_or_none(inputs, 1)), weights_, options(c, input_or_none(inputs, 2))));
+      gru(inputs[0], state(input_or_none(inputs, 1)), weights_, options(c, input_or_none(inputs, 2), table)));
 }
 
 Fields Lstm::fields() {
@@ -140,9 +141,9 @@ void Lstm::build(Build& b) {
   if (proj && *proj >= size) fail(ErrorKind::kConfig, "lstm.proj must be below size {}, got {}", size, *proj);
   declare(b, "lstm", 4, proj.value_or(0), 2);
 }
-Outputs Lstm::run(Context& c, Inputs inputs) {
+Outputs Lstm::run_rows(Context& c, Inputs inputs, const Tensor& table) const {
   return result(lstm(inputs[0], state(input_or_none(inputs, 1)), state(input_or_none(inputs, 2)), weights_,
-                     options(c, input_or_none(inputs, 3))));
+                     options(c, input_or_none(inputs, 3), table)));
 }
 
 void CellBase::declare(Build& b, std::string_view layer, int64_t gates, size_t states) {

@@ -15,10 +15,13 @@ struct RecurrentBase : Layer {
   bool bidirectional = false;
   double dropout = 0;
   bool bias = true;
+  Outputs run(Context& c, Inputs inputs) override { return run_rows(c, inputs, {}); }
+  /// As run(), of embedding(table, inputs[0]); an undefined table stands for the inputs themselves.
+  virtual Outputs run_rows(Context& c, Inputs inputs, const Tensor& table) const = 0;
 
  protected:
   void declare(Build& b, std::string_view layer, int64_t gates, int64_t proj, size_t states);
-  RecurrentOptions options(Context& c, const Tensor& lengths) const;
+  RecurrentOptions options(Context& c, const Tensor& lengths, const Tensor& table) const;
   /// An initial state with the dimension of layers.
   static Tensor state(const Tensor& s) { return s.defined() && s.rank() == 2 ? unsqueeze_first(s) : s; }
   static Tensor unsqueeze_first(const Tensor& s);
@@ -31,7 +34,7 @@ struct Rnn : RecurrentBase {
   std::span<const std::string_view> input_names() const override;
   std::pair<int, int> inputs_allowed() const override { return {1, 3}; }
   void build(Build& b) override { declare(b, "rnn", 1, 0, 1); }
-  Outputs run(Context& c, Inputs inputs) override;
+  Outputs run_rows(Context& c, Inputs inputs, const Tensor& table) const override;
 };
 
 struct Gru : RecurrentBase {
@@ -39,7 +42,7 @@ struct Gru : RecurrentBase {
   std::span<const std::string_view> input_names() const override;
   std::pair<int, int> inputs_allowed() const override { return {1, 3}; }
   void build(Build& b) override { declare(b, "gru", 3, 0, 1); }
-  Outputs run(Context& c, Inputs inputs) override;
+  Outputs run_rows(Context& c, Inputs inputs, const Tensor& table) const override;
 };
 
 /// Outputs: the sequence, final h, final cells c.
@@ -49,7 +52,7 @@ struct Lstm : RecurrentBase {
   std::span<const std::string_view> input_names() const override;
   std::pair<int, int> inputs_allowed() const override { return {1, 4}; }
   void build(Build& b) override;
-  Outputs run(Context& c, Inputs inputs) override;
+  Outputs run_rows(Context& c, Inputs inputs, const Tensor& table) const override;
 };
 
 /// One step. Shapes: x [N, F], h (and c) [N, size], zeros when not given -> the next h (and c).

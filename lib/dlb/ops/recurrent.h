@@ -41,6 +41,9 @@ struct RecurrentOptions {
   /// [N] of integers: the steps of each sequence, at most T. Beyond them the output is 0, and final states
   /// are those after each sequence's last step. Undefined: all have T.
   Tensor lengths = {};
+  /// [V, I]: x holds numbers of this table's rows, [T, N] (or [T]), and the input is embedding(table, x). Of
+  /// a table with few rows each is multiplied by the weights once, not at each use.
+  Tensor table = {};
 };
 
 struct RecurrentResult {

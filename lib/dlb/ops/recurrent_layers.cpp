@@ -1,6 +1,7 @@
 // Cells and stacks of recurrent layers.
 #include "dlb/ops/binary.h"
 #include "dlb/ops/create.h"
+#include "dlb/ops/embedding.h"
 #include "dlb/ops/matmul.h"
 #include "dlb/ops/recurrent_defs.h"
 #include "dlb/ops/reduce.h"
@@ -21,6 +22,21 @@ int64_t gate_count(Kind kind) { return kind == Kind::kLstm ? 4 : kind == Kind::k
 
 struct Layer {
   Tensor output, h, c;
+};
+
+/// Inputs of a layer: x [T, N, I]; with a table [V, I], x [T, N] are numbers of its rows.
+struct Sequence {
+  Tensor x;
+  Tensor table = {};
+  int64_t steps() const { return x.dim(0); }
+  int64_t batch() const { return x.dim(1); }
+  const Tensor& values() const { return table.defined() ? table : x; }
+  int64_t features() const { return values().dim(-1); }
+  /// W x + b of each input.
+  Tensor product(const Tensor& w, const Tensor& b) const {
+    const Tensor y = linear(values(), w, b);
+    return table.defined() ? embedding(y, x) : y;
+  }
 };
 
 Tensor both(const Tensor& a, const Tensor& b) {
@@ -100,35 +116,35 @@ Layer projected_lstm(const Tensor& gates, Tensor h, Tensor c, const RecurrentWei
           h, c};
 }
 
-/// One layer in one direction; x [T, N, I].
-Layer run_layer(Kind kind, const Tensor& x, const Tensor& h0, const Tensor& c0, const RecurrentWeights& w,
+/// One layer in one direction.
+Layer run_layer(Kind kind, const Sequence& x, const Tensor& h0, const Tensor& c0, const RecurrentWeights& w,
                 const Tensor& lengths, bool reverse) {
-  check_weights(kind, w, x.dim(2), hidden_size(kind, w));
+  check_weights(kind, w, x.features(), hidden_size(kind, w));
   RecurrentAttrs attrs;
   attrs.reverse = reverse;
   attrs.relu = kind == Kind::kRnnRelu;
   if (kind == Kind::kGru) {
-    const Tensor gates = linear(x, w.w_ih, w.b_ih);
+    const Tensor gates = x.product(w.w_ih, w.b_ih);
     const Tensor h = apply(op::gru_sequence(), {gates, h0, w.w_hh, lengths, w.b_hh}, attrs)[0];
-    if (x.dim(0) == 0) return {h, h0, {}};
+    if (x.steps() == 0) return {h, h0, {}};
     return {cut(h, lengths), select(h, 0, reverse ? 0 : -1), {}};
   }
-  const Tensor gates = linear(x, w.w_ih, both(w.b_ih, w.b_hh));
+  const Tensor gates = x.product(w.w_ih, both(w.b_ih, w.b_hh));
   if (kind != Kind::kLstm) {
     const Tensor h = apply(op::rnn_sequence(), {gates, h0, w.w_hh, lengths}, attrs)[0];
-    if (x.dim(0) == 0) return {h, h0, {}};
+    if (x.steps() == 0) return {h, h0, {}};
     return {cut(h, lengths), select(h, 0, reverse ? 0 : -1), {}};
   }
   if (w.w_hr.defined()) return projected_lstm(gates, h0, c0, w, lengths, reverse);
   const Outputs out = apply(op::lstm_sequence(), {gates, h0, w.w_hh, lengths, c0}, attrs);
-  if (x.dim(0) == 0) return {out[0], h0, c0};
+  if (x.steps() == 0) return {out[0], h0, c0};
   return {cut(out[0], lengths), select(out[0], 0, reverse ? 0 : -1), select(out[1], 0, reverse ? 0 : -1)};
 }
 
 /// The n-th initial state, zeros where there is none.
-Tensor initial(Kind kind, const Tensor& states, size_t n, const Tensor& x, int64_t size, size_t count) {
-  const int64_t batch = x.dim(1);
-  if (!states.defined()) return zeros({batch, size}, x.dtype(), x.device());
+Tensor initial(Kind kind, const Tensor& states, size_t n, const Sequence& x, int64_t size, size_t count) {
+  const int64_t batch = x.batch();
+  if (!states.defined()) return zeros({batch, size}, x.values().dtype(), x.values().device());
   const Shape expected{static_cast<int64_t>(count), batch, size};
   if (!(states.shape() == expected)) {
     fail(ErrorKind::kShape, "{} expects initial states {}, got {}", kind_name(kind), shape_text(expected),
@@ -137,20 +153,20 @@ Tensor initial(Kind kind, const Tensor& states, size_t n, const Tensor& x, int64
   return select(states, 0, static_cast<int64_t>(n));
 }
 
-Tensor checked_lengths(Kind kind, const Tensor& lengths, const Tensor& x) {
+Tensor checked_lengths(Kind kind, const Tensor& lengths, const Sequence& x) {
   if (!lengths.defined()) return lengths;
   if (!is_integral(lengths.dtype())) {
     fail(ErrorKind::kDtype, "{} expects integer lengths, got {}", kind_name(kind),
          dtype_name(lengths.dtype()));
   }
-  if (lengths.rank() != 1 || lengths.dim(0) != x.dim(1)) {
-    fail(ErrorKind::kShape, "{} expects {} lengths, got {}", kind_name(kind), x.dim(1),
+  if (lengths.rank() != 1 || lengths.dim(0) != x.batch()) {
+    fail(ErrorKind::kShape, "{} expects {} lengths, got {}", kind_name(kind), x.batch(),
          shape_text(lengths.shape()));
   }
   if (!lengths.is_meta()) {
     for (const int64_t n : lengths.to_vector<int64_t>()) {
-      if (n < 0 || n > x.dim(0)) {
-        fail(ErrorKind::kData, "{} expects lengths from 0 to {}, got {}", kind_name(kind), x.dim(0), n);
+      if (n < 0 || n > x.steps()) {
+        fail(ErrorKind::kData, "{} expects lengths from 0 to {}, got {}", kind_name(kind), x.steps(), n);
       }
     }
   }
@@ -168,12 +184,20 @@ RecurrentResult run(Kind kind, const Tensor& input, const Tensor& h0, const Tens
     fail(ErrorKind::kConfig, "{} expects a dropout probability from 0 to 1, got {}", kind_name(kind),
          o.dropout);
   }
-  const bool single = input.rank() == 2;
-  if (input.rank() != 3 && !single) {
-    fail(ErrorKind::kShape, "{} expects input [T, N, I] or [T, I], got {}", kind_name(kind),
+  const int64_t rank = o.table.defined() ? 2 : 3;
+  const bool single = input.rank() == rank - 1;
+  if (input.rank() != rank && !single) {
+    fail(ErrorKind::kShape, "{} expects input {}, got {}", kind_name(kind),
+         o.table.defined() ? "[T, N] or [T] of a table's rows" : "[T, N, I] or [T, I]",
          shape_text(input.shape()));
   }
-  Tensor x = single ? unsqueeze(input, 1) : o.batch_first ? transpose(input, 0, 1) : input;
+  Sequence x{single ? unsqueeze(input, 1) : o.batch_first ? transpose(input, 0, 1) : input, o.table};
+  if (x.table.defined() && x.table.rank() != 2) {
+    fail(ErrorKind::kShape, "{} expects a table [rows, I], got {}", kind_name(kind),
+         shape_text(x.table.shape()));
+  }
+  // A lookup of the products costs about as much as half a product of as many rows.
+  if (x.table.defined() && 2 * x.table.dim(0) > x.x.numel()) x = {embedding(x.table, x.x)};
   const auto states = [&](const Tensor& s) { return single && s.defined() ? unsqueeze(s, 1) : s; };
   const Tensor h_all = states(h0);
   const Tensor c_all = states(c0);
@@ -184,7 +208,7 @@ RecurrentResult run(Kind kind, const Tensor& input, const Tensor& h0, const Tens
     if (first > 0 && o.dropout > 0) {
       RngKey key = o.key;
       key.index += static_cast<uint32_t>(first / directions - 1);
-      x = dropout(x, o.dropout, key);
+      x = {dropout(x.x, o.dropout, key)};
     }
     std::vector<Tensor> outputs;
     for (size_t n = first; n < first + directions; ++n) {
@@ -199,10 +223,10 @@ RecurrentResult run(Kind kind, const Tensor& input, const Tensor& h0, const Tens
       h.push_back(layer.h);
       if (layer.c.defined()) c.push_back(layer.c);
     }
-    x = directions == 2 ? cat(outputs, 2) : outputs[0];
+    x = {directions == 2 ? cat(outputs, 2) : outputs[0]};
   }
   RecurrentResult result;
-  result.output = single ? squeeze(x, 1) : o.batch_first ? transpose(x, 0, 1) : x;
+  result.output = single ? squeeze(x.x, 1) : o.batch_first ? transpose(x.x, 0, 1) : x.x;
   const auto joined = [&](const std::vector<Tensor>& s) {
     const Tensor all = stack(s, 0);
     return single ? squeeze(all, 1) : all;
