@@ -9,6 +9,8 @@
 #include <map>
 #include <mutex>
 #include <new>
+#include <set>
+#include <utility>
 #include <vector>
 
 #include "dlb/base/error.h"
@@ -19,12 +21,74 @@ namespace dlb {
 namespace {
 
 /// Blocks up to this size are rounded to powers of two and kept in free lists; larger ones are rounded to
-/// whole pages and kept in a map by size. Both keep what a training step frees for the next step, so that
-/// after the first steps no page is ever faulted in again.
+/// whole pages and cut from ranges of mapped memory. Both keep what a training step frees for the next step,
+/// so that after the first steps no page is ever faulted in again.
 constexpr size_t kSmallLimit = size_t{64} << 10;
 constexpr size_t kLargeGrain = size_t{64} << 10;
 constexpr size_t kHugePage = size_t{2} << 20;
+/// Least and most that is mapped ahead of what is asked for: a page that is never touched costs nothing.
+constexpr size_t kLeastMapped = size_t{16} << 20;
+constexpr size_t kMostMapped = size_t{256} << 20;
 constexpr size_t kAlignment = 64;
+
+size_t rounded_up(size_t bytes, size_t grain) { return (bytes + grain - 1) / grain * grain; }
+
+/// Free ranges of mapped memory. Neighbours are joined, wherever they came from, and a block is cut from the
+/// smallest range that holds it, so that blocks of all sizes share one memory.
+class FreeRanges {
+ public:
+  /// Null when no range is long enough.
+  char* take(size_t bytes) {
+    const auto it = by_size_.lower_bound({bytes, nullptr});
+    if (it == by_size_.end()) return nullptr;
+    const auto [size, at] = *it;
+    erase(by_place_.find(at));
+    if (size > bytes) insert(at + bytes, size - bytes);
+    return at;
+  }
+
+  void give(char* at, size_t bytes) {
+    auto after = by_place_.lower_bound(at);
+    if (after != by_place_.begin()) {
+      const auto before = std::prev(after);
+      if (before->first + before->second == at) {
+        at = before->first;
+        bytes += before->second;
+        erase(before);
+      }
+    }
+    if (after != by_place_.end() && at + bytes == after->first) {
+      bytes += after->second;
+      erase(after);
+    }
+    insert(at, bytes);
+  }
+
+  /// Returns all ranges to the system: how many bytes.
+  size_t unmap() {
+    size_t total = 0;
+    for (const auto& [at, bytes] : by_place_) {
+      ::munmap(at, bytes);
+      total += bytes;
+    }
+    by_place_.clear();
+    by_size_.clear();
+    return total;
+  }
+
+ private:
+  using Places = std::map<char*, size_t>;
+  void insert(char* at, size_t bytes) {
+    by_place_.emplace(at, bytes);
+    by_size_.emplace(bytes, at);
+  }
+  void erase(Places::iterator range) {
+    by_size_.erase({range->second, range->first});
+    by_place_.erase(range);
+  }
+  Places by_place_;
+  std::set<std::pair<size_t, char*>> by_size_;
+};
 
 class CpuAllocator {
  public:
@@ -33,7 +97,8 @@ class CpuAllocator {
     ++stats_.allocations;
     if (fail_in_ != 0 && --fail_in_ == 0) out_of_memory(bytes);
     capacity = rounded(bytes);
-    void* block = capacity <= kSmallLimit ? take_small(capacity) : take_large(bytes, capacity);
+    void* block = capacity <= kSmallLimit ? take_small(capacity) : take_large(capacity);
+    if (block == nullptr) out_of_memory(bytes);
     stats_.live_bytes += capacity;
     stats_.peak_bytes = std::max(stats_.peak_bytes, stats_.live_bytes);
     return block;
@@ -45,14 +110,15 @@ class CpuAllocator {
     if (bytes <= kSmallLimit) {
       small_[small_class(bytes)].push_back(block);
     } else {
-      large_.emplace(bytes, block);
+      large_.give(static_cast<char*>(block), bytes);
     }
   }
 
-  /// What a block for `bytes` really takes: the key of the free lists.
+  /// What a block for `bytes` really takes.
   static size_t rounded(size_t bytes) {
     if (bytes <= kSmallLimit) return std::bit_ceil(std::max(bytes, kAlignment));
-    return (bytes + kLargeGrain - 1) / kLargeGrain * kLargeGrain;
+    if (bytes > SIZE_MAX / 2) return bytes;  // mapping it will fail
+    return rounded_up(bytes, kLargeGrain);
   }
 
   AllocatorStats stats() {
@@ -85,13 +151,14 @@ class CpuAllocator {
          static_cast<double>(stats_.reserved_bytes) / 0x1p20);
   }
 
+  /// Null where the system has no more memory.
   void* take_small(size_t bytes) {
     std::vector<void*>& list = small_[small_class(bytes)];
     if (list.empty()) {
       // One slab gives many blocks, so that small tensors cost neither a system call nor a header.
       const size_t slab = std::max<size_t>(bytes, kSmallLimit);
       char* memory = static_cast<char*>(std::aligned_alloc(kAlignment, slab));
-      if (memory == nullptr) out_of_memory(bytes);
+      if (memory == nullptr) return nullptr;
       stats_.reserved_bytes += slab;
       for (size_t at = slab; at >= bytes; at -= bytes) list.push_back(memory + at - bytes);
     }
@@ -100,43 +167,40 @@ class CpuAllocator {
     return block;
   }
 
-  void* take_large(size_t wanted, size_t& bytes) {
-    // A cached block may be up to an eighth larger than asked for: reuse beats exact fit.
-    const auto it = large_.lower_bound(bytes);
-    if (it != large_.end() && it->first <= bytes + bytes / 8) {
-      void* block = it->second;
-      bytes = it->first;
-      large_.erase(it);
-      return block;
-    }
-    void* block = map(bytes);
-    if (block == nullptr) {
+  /// As take_small().
+  void* take_large(size_t bytes) {
+    if (char* const block = large_.take(bytes)) return block;
+    const size_t ahead = std::clamp(stats_.reserved_bytes / 4, kLeastMapped, kMostMapped);
+    if (!map(std::max(bytes, ahead)) && !map(bytes)) {
       trim_locked();
-      block = map(bytes);
+      if (!map(bytes)) return nullptr;
     }
-    if (block == nullptr) out_of_memory(wanted);
+    return large_.take(bytes);
+  }
+
+  /// Adds a range of at least that length, on huge pages where the system gives them.
+  bool map(size_t bytes) {
+    if (bytes > SIZE_MAX / 2) return false;
+    bytes = rounded_up(bytes, kHugePage);
+    const size_t whole = bytes + kHugePage;
+    void* const mapped = ::mmap(nullptr, whole, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (mapped == MAP_FAILED) return false;
+    char* const from = static_cast<char*>(mapped);
+    char* const start =
+        from + (rounded_up(reinterpret_cast<uintptr_t>(from), kHugePage) - reinterpret_cast<uintptr_t>(from));
+    if (start > from) ::munmap(from, static_cast<size_t>(start - from));
+    ::munmap(start + bytes, whole - bytes - static_cast<size_t>(start - from));
+    ::madvise(start, bytes, MADV_HUGEPAGE);
+    large_.give(start, bytes);
     stats_.reserved_bytes += bytes;
-    return block;
+    return true;
   }
 
-  static void* map(size_t bytes) {
-    void* block = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (block == MAP_FAILED) return nullptr;
-    if (bytes >= 2 * kHugePage) ::madvise(block, bytes, MADV_HUGEPAGE);
-    return block;
-  }
-
-  void trim_locked() {
-    for (const auto& [bytes, block] : large_) {
-      ::munmap(block, bytes);
-      stats_.reserved_bytes -= bytes;
-    }
-    large_.clear();
-  }
+  void trim_locked() { stats_.reserved_bytes -= large_.unmap(); }
 
   std::mutex mutex_;
   std::vector<void*> small_[32];  ///< by the binary logarithm of the size
-  std::multimap<size_t, void*> large_;
+  FreeRanges large_;
   AllocatorStats stats_;
   uint64_t fail_in_ = 0;
 };
