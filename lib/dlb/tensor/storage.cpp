@@ -24,7 +24,10 @@ namespace {
 /// whole pages and cut from ranges of mapped memory. Both keep what a training step frees for the next step,
 /// so that after the first steps no page is ever faulted in again.
 constexpr size_t kSmallLimit = size_t{64} << 10;
-constexpr size_t kLargeGrain = size_t{64} << 10;
+constexpr size_t kPage = size_t{4} << 10;
+/// Added to a large block, an odd number of cache lines: blocks of equal size behind each other must not
+/// start in the same set of a cache, where a kernel that walks through several at once has few places.
+constexpr size_t kStagger = 81 * 64;
 constexpr size_t kHugePage = size_t{2} << 20;
 /// Least and most that is mapped ahead of what is asked for: a page that is never touched costs nothing.
 constexpr size_t kLeastMapped = size_t{16} << 20;
@@ -118,7 +121,7 @@ class CpuAllocator {
   static size_t rounded(size_t bytes) {
     if (bytes <= kSmallLimit) return std::bit_ceil(std::max(bytes, kAlignment));
     if (bytes > SIZE_MAX / 2) return bytes;  // mapping it will fail
-    return rounded_up(bytes, kLargeGrain);
+    return rounded_up(bytes, kPage) + kStagger;
   }
 
   AllocatorStats stats() {

@@ -7,6 +7,7 @@
 
 #include "dlb/backend/cpu/philox_block.h"
 #include "dlb/backend/cpu/row_math.h"
+#include "dlb/backend/cpu/scratch.h"
 #include "dlb/backend/cpu/simd.h"
 #include "dlb/backend/cpu/tile_gemm.h"
 #include "dlb/base/threads.h"
@@ -33,17 +34,6 @@ struct Heads {
         head(t.strides()[1]),
         row(t.strides()[2]) {}
   T* at(int64_t b, int64_t h, int64_t i) const { return data + b * batch + h * head + i * row; }
-};
-
-/// Scratch memory of a thread, from the caching allocator.
-template <class T>
-class Scratch {
- public:
-  explicit Scratch(int64_t n) : memory_(Tensor::empty({std::max<int64_t>(n, 1)}, DTypeOf<T>::value)) {}
-  T* data() const { return memory_.data<T>(); }
-
- private:
-  Tensor memory_;
 };
 
 /// Sizes and inputs; T is float or double.

@@ -4,6 +4,7 @@
 #include "dlb/backend/cpu/kernels.h"
 #include "dlb/backend/cpu/layout.h"
 #include "dlb/backend/cpu/norm_support.h"
+#include "dlb/backend/cpu/scratch.h"
 #include "dlb/backend/cpu/stream.h"
 #include "dlb/base/threads.h"
 #include "dlb/ops/norm_defs.h"
@@ -29,7 +30,7 @@ struct Blocks {
     const auto element = static_cast<int64_t>(sizeof(T));
     const bool streamed = past_caches(rows * channels * element) && block_rows * channels <= 65536;
     parallel_for(count, 2, [&](int64_t begin, int64_t end) {
-      std::vector<T> buffer(streamed ? static_cast<size_t>(block_rows * channels) : 0);
+      const Scratch<T> buffer(streamed ? block_rows * channels : 0);
       for (int64_t b = begin; b < end; ++b) {
         const int64_t first = b * block_rows * channels;
         const int64_t n = std::min(block_rows, rows - b * block_rows);

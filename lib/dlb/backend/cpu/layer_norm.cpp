@@ -4,6 +4,7 @@
 #include "dlb/backend/cpu/layout.h"
 #include "dlb/backend/cpu/norm_support.h"
 #include "dlb/backend/cpu/row_math.h"
+#include "dlb/backend/cpu/scratch.h"
 #include "dlb/backend/cpu/stream.h"
 #include "dlb/base/threads.h"
 #include "dlb/ops/norm_defs.h"
@@ -64,7 +65,7 @@ void forward(const KernelArgs& args, const Tensor& x, const NormAttrs& a) {
   const std::vector<A> bias = load_vector<A>(args, 2, r.size, A(0));
   const bool streamed = r.streamed(sizeof(T));
   parallel_for(r.count, kGrain / r.size + 1, [&](int64_t begin, int64_t end) {
-    std::vector<T> buffer(streamed ? static_cast<size_t>(r.size) : 0);
+    const Scratch<T> buffer(streamed ? r.size : 0);
     simd([&, w = weight.data(), b = bias.data(), n = r.size] {
       for (int64_t row = begin; row < end; ++row) {
         const T* const in = x.data<T>() + row * n;
@@ -123,15 +124,15 @@ void backward(const KernelArgs& args, const Tensor& g, const Tensor& x, const No
   const int64_t block_rows =
       std::max({int64_t{16}, (r.count + 63) / 64, kBlock / std::max<int64_t>(r.size, 1)});
   const int64_t blocks = (r.count + block_rows - 1) / block_rows;
-  const size_t width = 2 * static_cast<size_t>(r.size);
-  std::vector<double> sums(static_cast<size_t>(blocks) * width);
+  const int64_t width = 2 * r.size;
+  std::vector<double> sums(static_cast<size_t>(blocks * width));
   const bool streamed = r.streamed(sizeof(T));
   parallel_for(
       blocks, kGrain / (std::max<int64_t>(r.size, 1) * block_rows) + 1, [&](int64_t begin, int64_t end) {
-        std::vector<A> partial(width);
-        std::vector<T> buffer(streamed ? static_cast<size_t>(r.size) : 0);
+        const Scratch<A> partial(width);
+        const Scratch<T> buffer(streamed ? r.size : 0);
         for (int64_t block = begin; block < end; ++block) {
-          std::fill(partial.begin(), partial.end(), A(0));
+          std::fill_n(partial.data(), width, A(0));
           simd([&, n = r.size, dw = partial.data(), w = weight.data()] {
             const T* const gd = g.data<T>();
             const T* const xd = x.data<T>();
@@ -145,12 +146,12 @@ void backward(const KernelArgs& args, const Tensor& g, const Tensor& x, const No
               if (streamed) stream(out, dx, n * static_cast<int64_t>(sizeof(T)));
             }
           });
-          std::copy(partial.begin(), partial.end(), sums.begin() + block * static_cast<int64_t>(width));
+          std::copy_n(partial.data(), width, sums.begin() + block * width);
         }
         if (streamed) end_stream();
       });
   if (width == 0) return;
-  const std::vector<double> total = add_blocks(sums, static_cast<int64_t>(width));
+  const std::vector<double> total = add_blocks(sums, width);
   store_vector(args.out(1), total.data());
   store_vector(args.out(2), total.data() + r.size);
 }

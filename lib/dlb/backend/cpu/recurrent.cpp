@@ -2,6 +2,7 @@
 // and the gates' functions, in place.
 #include "dlb/backend/cpu/kernels.h"
 #include "dlb/backend/cpu/recurrent_steps.h"
+#include "dlb/backend/cpu/scratch.h"
 
 namespace dlb::backend::cpu {
 namespace {
@@ -137,7 +138,7 @@ void run_gru(const KernelArgs& args, std::span<Tensor> out, const RecurrentAttrs
   const PackedMatrix<T> weights = packed_transpose<T>(w);
   each_rows(s, [&](int64_t begin, int64_t end) {
     const T* before = h0.data<T>() + begin * s.hidden;
-    std::vector<T> products(static_cast<size_t>((end - begin) * width));
+    const Scratch<T> products((end - begin) * width);
     for (int64_t k = 0; k < s.steps; ++k) {
       const int64_t t = s.time(k);
       T* const h = out[0].data<T>() + s.at(t, begin, s.hidden);

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <vector>
 
+#include "dlb/backend/cpu/scratch.h"
 #include "dlb/base/threads.h"
 
 namespace dlb::backend::cpu {
@@ -72,7 +72,7 @@ class PackedMatrix {
 
   /// Element (i, j) is data[i * row + j * col]. Several threads pack it.
   PackedMatrix(int64_t k, int64_t n, const T* data, int64_t row, int64_t col)
-      : k_(k), n_(n), panels_(static_cast<size_t>(panel_count() * kPanel * k)) {
+      : k_(k), n_(n), panels_(panel_count() * kPanel * k) {
     parallel_for(panel_count(), 1 + 65536 / std::max<int64_t>(k * kPanel, 1),
                  [&](int64_t first, int64_t last) {
                    for (int64_t p = first; p < last; ++p) pack(p, data + p * kPanel * col, row, col);
@@ -102,7 +102,7 @@ class PackedMatrix {
   }
 
   int64_t k_, n_;
-  std::vector<T> panels_;
+  Scratch<T> panels_;
 };
 
 }  // namespace dlb::backend::cpu
