@@ -75,15 +75,20 @@ void row_tile(const Problem<T>& p, int64_t b, int64_t h, int64_t i, const Heads<
   for (int64_t tile = 0; tile < p.visible_tiles(i); ++tile) {
     const int64_t j = tile * p.position_tile;
     const Place at = place(p, b, h, i, j);
-    tile_gemm(rows, padded(at.positions), p.width, {q, p.width, 1}, s.keys + tile * p.width * p.stride,
-              p.stride, s.scores, p.stride, false);
+    row_pieces(p, at, [&](int64_t r, int64_t n, int64_t positions) {
+      tile_gemm(n, padded(positions), p.width, {q + r * p.width, p.width, 1},
+                s.keys + tile * p.width * p.stride, p.stride, s.scores + r * p.stride, p.stride, false);
+    });
     simd([&] {
       if (p.prepares()) prepare_scores(p, at, s.scores);
       online_softmax(p, at, s);
     });
     if (p.attrs.dropout > 0) drop(p, at, s.scores, static_cast<T*>(nullptr));
-    tile_gemm(rows, p.value_width, at.positions, {s.scores, p.stride, 1}, s.values + j * p.value_width,
-              p.value_width, s.sums, p.value_width, tile > 0);
+    row_pieces(p, at, [&](int64_t r, int64_t n, int64_t positions) {
+      tile_gemm(n, p.value_width, positions, {s.scores + r * p.stride, p.stride, 1},
+                s.values + j * p.value_width, p.value_width, s.sums + r * p.value_width, p.value_width,
+                tile > 0);
+    });
   }
   simd([&] {
     for (int64_t r = 0; r < rows; ++r) {

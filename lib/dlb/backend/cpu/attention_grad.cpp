@@ -74,10 +74,14 @@ const T* tile_slopes(const Backward<T>& w, const Place& at, State<T>& s) {
   const Problem<T>& p = w.p;
   const int64_t tile = at.j / std::max<int64_t>(p.position_tile, 1);
   const int64_t columns = padded(at.positions);
-  tile_gemm(at.rows, columns, p.width, {s.q, p.width, 1}, s.keys + tile * p.width * p.stride, p.stride,
-            s.weights, p.stride, false);
-  tile_gemm(at.rows, columns, p.value_width, {s.g, p.value_width, 1},
-            s.values + tile * p.value_width * p.stride, p.stride, s.slopes, p.stride, false);
+  if (visible(p, at, 0) < at.positions)
+    std::fill(s.slopes, s.slopes + at.rows * p.stride, T(0));  // what no product writes
+  row_pieces(p, at, [&](int64_t r, int64_t n, int64_t positions) {
+    tile_gemm(n, padded(positions), p.width, {s.q + r * p.width, p.width, 1},
+              s.keys + tile * p.width * p.stride, p.stride, s.weights + r * p.stride, p.stride, false);
+    tile_gemm(n, padded(positions), p.value_width, {s.g + r * p.value_width, p.value_width, 1},
+              s.values + tile * p.value_width * p.stride, p.stride, s.slopes + r * p.stride, p.stride, false);
+  });
   const T* const log_sum = w.log_sum + w.row(at.b, at.h, at.i);
   const T factor = p.factor();
   const T scale = static_cast<T>(p.attrs.scale);
@@ -113,8 +117,10 @@ const T* tile_slopes(const Backward<T>& w, const Place& at, State<T>& s) {
 template <class T>
 void add_query_grad(const Backward<T>& w, const Place& at, const State<T>& s) {
   const Problem<T>& p = w.p;
-  tile_gemm(at.rows, p.width, at.positions, {s.slopes, p.stride, 1}, s.k + at.j * p.width, p.width,
-            w.dq.at(at.b, at.h, at.i), w.dq.row, at.j > 0);
+  row_pieces(p, at, [&](int64_t r, int64_t n, int64_t positions) {
+    tile_gemm(n, p.width, positions, {s.slopes + r * p.stride, p.stride, 1}, s.k + at.j * p.width, p.width,
+              w.dq.at(at.b, at.h, at.i + r), w.dq.row, at.j > 0);
+  });
 }
 
 template <class T>
@@ -135,10 +141,12 @@ void position_tile(const Backward<T>& w, int64_t b, int64_t group, int64_t j, bo
       if (at.positions <= 0) continue;
       s.load_rows(w, b, h, i);
       const T* const weights = tile_slopes(w, at, s);
-      tile_gemm(at.positions, p.value_width, at.rows, {weights, 1, p.stride}, s.g, p.value_width,
-                w.dv.at(b, group, j), w.dv.row, true);
-      tile_gemm(at.positions, p.width, at.rows, {s.slopes, 1, p.stride}, s.q, p.width, w.dk.at(b, group, j),
-                w.dk.row, true);
+      position_pieces(p, at, [&](int64_t c, int64_t n, int64_t r) {
+        tile_gemm(n, p.value_width, at.rows - r, {weights + r * p.stride + c, 1, p.stride},
+                  s.g + r * p.value_width, p.value_width, w.dv.at(b, group, j + c), w.dv.row, true);
+        tile_gemm(n, p.width, at.rows - r, {s.slopes + r * p.stride + c, 1, p.stride}, s.q + r * p.width,
+                  p.width, w.dk.at(b, group, j + c), w.dk.row, true);
+      });
       if (queries) add_query_grad(w, at, s);
     }
   }

@@ -46,8 +46,7 @@ struct Problem {
   const T* mask = nullptr;
   Strides mask_strides;
   // Rows of queries and positions of keys in a tile; its scores stay in the first two caches. All tiles are
-  // about equal, so that one row more than a tile holds does not cost a tile. Rows are few with `causal`,
-  // where a tile also computes what its first rows do not see.
+  // about equal, so that one row more than a tile holds does not cost a tile.
   int64_t row_tile, row_tiles, position_tile, position_tiles, stride;
 
   Problem(const Tensor& query, const Tensor& key, const Tensor& value, const Tensor& added,
@@ -63,7 +62,7 @@ struct Problem {
         q(query),
         k(key),
         v(value) {
-    row_tiles = count(rows, a.causal ? 48 : 80);
+    row_tiles = count(rows, 80);
     row_tile = row_tiles > 0 ? count(rows, row_tiles) : 0;
     row_tiles = row_tile > 0 ? count(rows, row_tile) : 0;
     position_tiles = count(positions, 128);
@@ -111,6 +110,29 @@ template <class T>
 DLB_INLINE int64_t visible(const Problem<T>& p, const Place& at, int64_t r) {
   if (!p.attrs.causal) return at.positions;
   return std::clamp<int64_t>(at.i + r + 1 - at.j, 0, at.positions);
+}
+
+/// Rows or positions of a piece of a tile that `causal` cuts through: as many as a product does at a time.
+inline constexpr int64_t kPiece = 12;
+
+/// Calls f(first row, rows, positions) for pieces of a tile: of its positions, the piece's last row sees so
+/// many, and the others none beyond.
+template <class T, class F>
+void row_pieces(const Problem<T>& p, const Place& at, const F& f) {
+  if (visible(p, at, 0) == at.positions) return f(int64_t{0}, at.rows, at.positions);
+  for (int64_t r = 0; r < at.rows; r += kPiece) {
+    const int64_t rows = std::min(kPiece, at.rows - r);
+    if (const int64_t n = visible(p, at, r + rows - 1); n > 0) f(r, rows, n);
+  }
+}
+
+/// Calls f(first position, positions, first row) for pieces of a tile: no row before that sees any of them.
+template <class T, class F>
+void position_pieces(const Problem<T>& p, const Place& at, const F& f) {
+  const int64_t whole = visible(p, at, 0);
+  if (whole > 0) f(int64_t{0}, whole, int64_t{0});
+  for (int64_t c = whole; c < at.positions; c += kPiece)
+    f(c, std::min(kPiece, at.positions - c), at.j + c - at.i);
 }
 
 /// [rows, width] with a row stride, dense: where it is, or as a copy in `buffer`.
