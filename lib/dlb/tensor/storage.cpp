@@ -35,6 +35,11 @@ constexpr size_t kMostMapped = size_t{256} << 20;
 constexpr size_t kAlignment = 64;
 
 size_t rounded_up(size_t bytes, size_t grain) { return (bytes + grain - 1) / grain * grain; }
+/// Bytes from there to the next multiple of the grain.
+size_t up_to(const char* at, size_t grain) {
+  const auto address = reinterpret_cast<uintptr_t>(at);
+  return rounded_up(address, grain) - address;
+}
 
 /// Free ranges of mapped memory. Neighbours are joined, wherever they came from, and a block is cut from the
 /// smallest range that holds it, so that blocks of all sizes share one memory.
@@ -67,15 +72,21 @@ class FreeRanges {
     insert(at, bytes);
   }
 
-  /// Returns all ranges to the system: how many bytes.
+  /// Returns the whole pages of all ranges to the system: how many bytes. What a page shares with a block in
+  /// use stays.
   size_t unmap() {
     size_t total = 0;
-    for (const auto& [at, bytes] : by_place_) {
-      ::munmap(at, bytes);
-      total += bytes;
-    }
-    by_place_.clear();
+    Places ranges;
+    ranges.swap(by_place_);
     by_size_.clear();
+    for (const auto& [at, bytes] : ranges) {
+      const size_t head = std::min(bytes, up_to(at, kPage));
+      const size_t whole = (bytes - head) / kPage * kPage;
+      if (whole > 0) ::munmap(at + head, whole);
+      if (head > 0) insert(at, head);
+      if (const size_t tail = bytes - head - whole; tail > 0) insert(at + head + whole, tail);
+      total += whole;
+    }
     return total;
   }
 
