@@ -19,11 +19,6 @@ using nlohmann::ordered_json;
 
 ordered_json number(double value) { return std::isfinite(value) ? ordered_json(value) : ordered_json(); }
 
-std::string host() {
-  char name[256] = {};
-  return ::gethostname(name, sizeof name - 1) == 0 ? name : "";
-}
-
 /// Linux' own figure: what getrusage() gives may be that of the program that started this one.
 double peak_rss_mb() {
   std::ifstream status("/proc/self/status");
@@ -76,6 +71,11 @@ bool RunResult::as_expected() const {
   return std::all_of(expect.begin(), expect.end(), [](const Expectation& e) { return e.met(); });
 }
 
+std::string host_name() {
+  char name[256] = {};
+  return ::gethostname(name, sizeof name - 1) == 0 ? name : "";
+}
+
 std::string utc_now() {
   const std::time_t now = std::time(nullptr);
   std::tm parts = {};
@@ -104,7 +104,7 @@ void write_run_record(const std::string& path, const RunRecord& r) {
                     {"build", build_description()},
                     {"command", r.command},
                     {"config", r.config},
-                    {"host", host()},
+                    {"host", host_name()},
                     {"device", r.device},
                     {"threads", r.threads},
                     {"seed", r.seed},

@@ -36,6 +36,9 @@ void write_run_record(const std::string& path, const RunRecord& record);
 /// Reads what write_run_record() wrote; nothing when there is no file. Errors: data when it is damaged.
 std::optional<RunRecord> read_run_record(const std::string& path);
 
+/// Of this machine, "" when it has none.
+std::string host_name();
+
 /// The time now, as "2026-01-31T12:00:00Z".
 std::string utc_now();
 

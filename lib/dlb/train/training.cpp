@@ -108,9 +108,19 @@ void Training::record_update(const UpdateResult& done) {
   if (done.measured) {
     for (const NamedMetric& m : experiment_.metrics) record.values[m.name] = m.metric->value();
   }
-  metrics_log_->write(record);
+  write_measured(record);
   last_training_ = std::move(record.values);
   state_.window = {};
+}
+
+void Training::write_measured(const Record& record) {
+  metrics_log_->write(record);
+  event_log_->write(record);
+}
+
+void Training::sync_measured() {
+  metrics_log_->sync();
+  event_log_->sync();
 }
 
 bool Training::evaluation_due() const {
@@ -129,7 +139,7 @@ bool Training::evaluate() {
   unsaved_ = true;
   state_.evaluated = state_.step;
   state_.monitored = values;
-  metrics_log_->write({state_.step, epochs_done(), experiment_.monitor_split, values, {}, {}, {}});
+  write_measured({state_.step, epochs_done(), experiment_.monitor_split, values, {}, {}, {}});
   judge(values);
   // A second of tiny epochs must not fill the screen; metrics.jsonl has them all.
   if (lines_ < kFreeLines + seconds() - seconds_before_ || finished()) {
@@ -198,7 +208,7 @@ RunResult Training::finish() {
   const auto add = [&](const std::string& split, Batches& batches) {
     final_metrics_[split] = measure(experiment_, batches, &SignalScope::stop_requested);
     if (final_metrics_[split].empty()) return false;
-    metrics_log_->write({state_.step, epochs_done(), split, final_metrics_[split], {}, {}, {}});
+    write_measured({state_.step, epochs_done(), split, final_metrics_[split], {}, {}, {}});
     return true;
   };
   progress_->clear();
@@ -208,7 +218,7 @@ RunResult Training::finish() {
   if (complete && test_batches_) complete = add("test", *test_batches_);
   if (!complete) final_metrics_.clear();
   progress_.reset();
-  metrics_log_->sync();
+  sync_measured();
   if (complete && finished()) judge_run();
   write_record(complete ? "done" : "interrupted");
   return record_.result;

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "dlb/train/checkpoint.h"
+#include "dlb/train/event_log.h"
 #include "dlb/train/experiment.h"
 #include "dlb/train/metrics_log.h"
 #include "dlb/train/progress.h"
@@ -38,6 +39,8 @@ class Training {
   std::vector<io::NamedTensor> optimizer_tensors();
   void add_window(const UpdateResult& done);
   void record_update(const UpdateResult& done);
+  void write_measured(const Record& record);
+  void sync_measured();
 
   RunResult loop();
   RunResult interrupted();
@@ -65,6 +68,7 @@ class Training {
   RunState state_;
   std::optional<Batches> train_batches_, monitor_batches_, test_batches_;
   std::optional<MetricsLog> metrics_log_;
+  std::optional<EventLog> event_log_;
   std::unique_ptr<Progress> progress_;
   int64_t eval_every_ = 1;
   int64_t checkpoint_every_ = 1;

@@ -48,6 +48,7 @@ void Training::prepare() {
   eval_every_ = std::max<int64_t>(1, experiment_.train.eval_every.steps(per_epoch));
   checkpoint_every_ = std::max<int64_t>(1, experiment_.train.checkpoint.every.steps(per_epoch));
   metrics_log_.emplace(folder_.metrics(), state_.metrics_bytes);
+  event_log_.emplace(folder_.path(), state_.step);
 }
 
 void Training::open_data() {
@@ -107,7 +108,7 @@ std::vector<io::NamedTensor> Training::optimizer_tensors() {
 
 void Training::save() {
   progress_->pause();
-  metrics_log_->sync();
+  sync_measured();
   state_.metrics_bytes = metrics_log_->bytes();
   state_.seconds = seconds();
   state_.phases.clear();
