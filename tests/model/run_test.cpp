@@ -146,7 +146,12 @@ TEST_CASE("a recurrent layer behind a table of few rows gives the same values an
     CHECK_FALSE(model("count: 3, dim: 4, max_norm: 1", "")->report()[1].fused);
     CHECK_FALSE(model("count: 3, dim: 4, scale_grad_by_freq: true", "")->report()[1].fused);
     nn::Context context;
+    std::vector<std::string> names;
+    fused->set_layer_hook(
+        [&](const std::string& name, const std::string&, const Outputs&) { names.push_back(name); });
     const Tensor y = relu(fused->forward(context, x));
+    CHECK(names == std::vector<std::string>{"embedding_1 + " + layer + "_1"});
+    fused->set_layer_hook({});
     const Tensor z = apart->forward(context, x);
     check_close(y, z);
     backward(sum(y));

@@ -27,7 +27,7 @@ struct LayerReport {
   size_t program = 0;           ///< what first runs it
 };
 
-/// Called after each layer with its name, place and outputs.
+/// Called after each layer with its name (of fused ones all, "conv2d_1 + relu_1"), place and outputs.
 using LayerHook =
     std::function<void(const std::string& name, const std::string& where, const Outputs& outputs)>;
 

@@ -62,7 +62,7 @@ Outputs Program::run(nn::Context& context, std::span<Tensor> own, Inputs shared)
       if (!step.transposes.empty()) refresh(step.transposes);
       Outputs outputs = step.layer->run_owned(context, {args.data(), args.size()});
       DLB_CHECK(outputs.size() == step.outs.size());
-      if (trace_->hook) trace_->hook(trace_->report[step.row].name, trace_->report[step.row].where, outputs);
+      if (trace_->hook) trace_->hook(step.name, trace_->report[step.row].where, outputs);
       for (size_t i = 0; i < outputs.size(); ++i) {
         if (step.outs[i] >= 0) slots[static_cast<size_t>(step.outs[i])] = std::move(outputs[i]);
       }
@@ -88,6 +88,7 @@ void Program::finish(std::vector<Step> steps, size_t values, const std::vector<i
   for (const int slot : outputs) ++uses[static_cast<size_t>(slot)];
 
   for (Step& step : steps) {
+    step.name = report[step.row].name;
     // Inputs by name that are left out are there without a slot.
     const auto given =
         std::count_if(step.args.begin(), step.args.end(), [](const Step::Arg& a) { return a.slot >= 0; });
@@ -96,6 +97,7 @@ void Program::finish(std::vector<Step> steps, size_t values, const std::vector<i
                          uses[static_cast<size_t>(step.args[0].slot)] == 1;
     if (chained && steps_.back().layer->absorb(*step.layer)) {
       steps_.back().outs = std::move(step.outs);
+      steps_.back().name += " + " + step.name;
       report[step.row].fused = true;
     } else {
       steps_.push_back(std::move(step));

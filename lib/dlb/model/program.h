@@ -25,6 +25,7 @@ struct Step {
   InlineVector<Arg, 2> args;
   InlineVector<int, 2> outs;  ///< -1: the output is not used
   size_t row = 0;             ///< in the report
+  std::string name;           ///< of the layer, and of those it has absorbed: "conv2d_1 + relu_1"
   std::string place;          ///< "file:line:col"
   std::vector<std::string>
       frames;  ///< context lines of an error: "in model[3]", then the uses of blocks around it
