@@ -93,7 +93,7 @@ void Program::finish(std::vector<Step> steps, size_t values, const std::vector<i
     const auto given =
         std::count_if(step.args.begin(), step.args.end(), [](const Step::Arg& a) { return a.slot >= 0; });
     const bool chained = !steps_.empty() && given == 1 && steps_.back().outs.size() == 1 &&
-                         steps_.back().outs[0] == step.args[0].slot &&
+                         steps_.back().outs[0] >= 0 && steps_.back().outs[0] == step.args[0].slot &&
                          uses[static_cast<size_t>(step.args[0].slot)] == 1;
     if (chained && steps_.back().layer->absorb(*step.layer)) {
       steps_.back().outs = std::move(step.outs);

@@ -110,6 +110,7 @@ class CpuAllocator {
     const std::lock_guard lock(mutex_);
     ++stats_.allocations;
     if (fail_in_ != 0 && --fail_in_ == 0) out_of_memory(bytes);
+    if (bytes > SIZE_MAX / 2) out_of_memory(bytes);  // what follows adds to it
     capacity = rounded(bytes);
     void* block = capacity <= kSmallLimit ? take_small(capacity) : take_large(capacity);
     if (block == nullptr) out_of_memory(bytes);
@@ -131,7 +132,6 @@ class CpuAllocator {
   /// What a block for `bytes` really takes.
   static size_t rounded(size_t bytes) {
     if (bytes <= kSmallLimit) return std::bit_ceil(std::max(bytes, kAlignment));
-    if (bytes > SIZE_MAX / 2) return bytes;  // mapping it will fail
     return rounded_up(bytes, kPage) + kStagger;
   }
 
@@ -194,16 +194,15 @@ class CpuAllocator {
 
   /// Adds a range of at least that length, on huge pages where the system gives them.
   bool map(size_t bytes) {
-    if (bytes > SIZE_MAX / 2) return false;
     bytes = rounded_up(bytes, kHugePage);
     const size_t whole = bytes + kHugePage;
     void* const mapped = ::mmap(nullptr, whole, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (mapped == MAP_FAILED) return false;
     char* const from = static_cast<char*>(mapped);
-    char* const start =
-        from + (rounded_up(reinterpret_cast<uintptr_t>(from), kHugePage) - reinterpret_cast<uintptr_t>(from));
-    if (start > from) ::munmap(from, static_cast<size_t>(start - from));
-    ::munmap(start + bytes, whole - bytes - static_cast<size_t>(start - from));
+    const size_t head = up_to(from, kHugePage);
+    char* const start = from + head;
+    if (head > 0) ::munmap(from, head);
+    ::munmap(start + bytes, whole - bytes - head);
     ::madvise(start, bytes, MADV_HUGEPAGE);
     large_.give(start, bytes);
     stats_.reserved_bytes += bytes;

@@ -8,7 +8,6 @@
 #include <bit>
 #include <charconv>
 #include <chrono>
-#include <vector>
 
 #include "dlb/train/run_record.h"
 
@@ -18,50 +17,44 @@ namespace {
 constexpr std::string_view kPrefix = "events.out.tfevents.";
 
 /// The numbers of the fields in event.proto and summary.proto that are written here.
-enum class Event : uint32_t { kWallTime = 1, kStep = 2, kFileVersion = 3, kSummary = 5, kSessionLog = 7 };
-enum class Summary : uint32_t { kValue = 1 };
-enum class Value : uint32_t { kTag = 1, kSimpleValue = 2 };
-enum class SessionLog : uint32_t { kStatus = 1 };
+enum EventField : uint32_t { kWallTime = 1, kStep = 2, kFileVersion = 3, kSummary = 5, kSessionLog = 7 };
+enum SummaryField : uint32_t { kValue = 1 };
+enum ValueField : uint32_t { kTag = 1, kSimpleValue = 2 };
+enum SessionLogField : uint32_t { kStatus = 1 };
 constexpr uint64_t kSessionStart = 1;
+
+void append_little_endian(std::string& to, uint64_t value, int size) {
+  for (int i = 0; i < size; ++i) to += static_cast<char>(value >> (8 * i) & 0xff);
+}
 
 /// Writes fields of a protocol buffer.
 class Message {
  public:
-  template <class Field>
-  Message& number(Field field, uint64_t value) {
+  Message& number(uint32_t field, uint64_t value) {
     key(field, 0);
     varint(value);
     return *this;
   }
-  template <class Field>
-  Message& real(Field field, double value) {
+  Message& real(uint32_t field, double value) {
     key(field, 1);
-    little_endian(std::bit_cast<uint64_t>(value), 8);
+    append_little_endian(bytes_, std::bit_cast<uint64_t>(value), 8);
     return *this;
   }
-  template <class Field>
-  Message& real(Field field, float value) {
+  Message& real(uint32_t field, float value) {
     key(field, 5);
-    little_endian(std::bit_cast<uint32_t>(value), 4);
+    append_little_endian(bytes_, std::bit_cast<uint32_t>(value), 4);
     return *this;
   }
-  template <class Field>
-  Message& text(Field field, std::string_view value) {
+  Message& text(uint32_t field, std::string_view value) {
     key(field, 2);
     varint(value.size());
     bytes_ += value;
     return *this;
   }
-  void little_endian(uint64_t value, int size) {
-    for (int i = 0; i < size; ++i) bytes_ += static_cast<char>(value >> (8 * i) & 0xff);
-  }
   const std::string& bytes() const { return bytes_; }
 
  private:
-  template <class Field>
-  void key(Field field, uint32_t wire) {
-    varint(static_cast<uint32_t>(field) << 3 | wire);
-  }
+  void key(uint32_t field, uint32_t wire) { varint(field << 3 | wire); }
   void varint(uint64_t value) {
     for (; value >= 0x80; value >>= 7) bytes_ += static_cast<char>(value | 0x80);
     bytes_ += static_cast<char>(value);
@@ -92,7 +85,7 @@ double now() {
 
 Message event(int64_t step) {
   Message e;
-  e.real(Event::kWallTime, now()).number(Event::kStep, static_cast<uint64_t>(step));
+  e.real(kWallTime, now()).number(kStep, static_cast<uint64_t>(step));
   return e;
 }
 
@@ -115,38 +108,37 @@ std::string new_path(const std::string& folder) {
 }  // namespace
 
 std::string event_record(std::string_view message) {
-  Message length;
-  length.little_endian(message.size(), 8);
-  Message record = length;
-  record.little_endian(masked_crc(length.bytes()), 4);
-  Message end;
-  end.little_endian(masked_crc(message), 4);
-  return record.bytes() + std::string(message) + end.bytes();
+  std::string record;
+  append_little_endian(record, message.size(), 8);
+  append_little_endian(record, masked_crc(record), 4);
+  record += message;
+  append_little_endian(record, masked_crc(message), 4);
+  return record;
 }
 
 EventLog::EventLog(const std::string& folder, int64_t checkpoint_step) : out_(new_path(folder)) {
   Message version;
-  version.real(Event::kWallTime, now()).text(Event::kFileVersion, "brain.Event:2");
+  version.real(kWallTime, now()).text(kFileVersion, "brain.Event:2");
   out_.write(event_record(version.bytes()));
   Message session;
-  session.number(SessionLog::kStatus, kSessionStart);
+  session.number(kStatus, kSessionStart);
   Message start = event(checkpoint_step + 1);
-  out_.write(event_record(start.text(Event::kSessionLog, session.bytes()).bytes()));
+  out_.write(event_record(start.text(kSessionLog, session.bytes()).bytes()));
 }
 
 void EventLog::write(const Record& record) {
   Message summary;
   const auto scalar = [&](const std::string& tag, double value) {
     Message v;
-    v.text(Value::kTag, tag).real(Value::kSimpleValue, static_cast<float>(value));
-    summary.text(Summary::kValue, v.bytes());
+    v.text(kTag, tag).real(kSimpleValue, static_cast<float>(value));
+    summary.text(kValue, v.bytes());
   };
   for (const auto& [name, value] : record.values) scalar(name + "/" + record.split, value);
   if (record.lr) scalar("lr", *record.lr);
   if (record.grad_norm) scalar("grad_norm", *record.grad_norm);
   if (record.samples_per_s) scalar("samples_per_s", *record.samples_per_s);
   Message e = event(record.step);
-  out_.write(event_record(e.text(Event::kSummary, summary.bytes()).bytes()));
+  out_.write(event_record(e.text(kSummary, summary.bytes()).bytes()));
 }
 
 }  // namespace dlb::train

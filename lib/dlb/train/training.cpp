@@ -118,11 +118,6 @@ void Training::write_measured(const Record& record) {
   event_log_->write(record);
 }
 
-void Training::sync_measured() {
-  metrics_log_->sync();
-  event_log_->sync();
-}
-
 bool Training::evaluation_due() const {
   return monitor_batches_ && state_.step > 0 && state_.evaluated != state_.step &&
          (state_.step % eval_every_ == 0 || state_.step >= experiment_.totals.steps);
@@ -218,7 +213,8 @@ RunResult Training::finish() {
   if (complete && test_batches_) complete = add("test", *test_batches_);
   if (!complete) final_metrics_.clear();
   progress_.reset();
-  sync_measured();
+  metrics_log_->sync();
+  event_log_->sync();
   if (complete && finished()) judge_run();
   write_record(complete ? "done" : "interrupted");
   return record_.result;

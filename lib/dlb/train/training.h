@@ -40,7 +40,6 @@ class Training {
   void add_window(const UpdateResult& done);
   void record_update(const UpdateResult& done);
   void write_measured(const Record& record);
-  void sync_measured();
 
   RunResult loop();
   RunResult interrupted();

@@ -108,7 +108,7 @@ std::vector<io::NamedTensor> Training::optimizer_tensors() {
 
 void Training::save() {
   progress_->pause();
-  sync_measured();
+  metrics_log_->sync();
   state_.metrics_bytes = metrics_log_->bytes();
   state_.seconds = seconds();
   state_.phases.clear();

@@ -74,8 +74,7 @@ const T* tile_slopes(const Backward<T>& w, const Place& at, State<T>& s) {
   const Problem<T>& p = w.p;
   const int64_t tile = at.j / std::max<int64_t>(p.position_tile, 1);
   const int64_t columns = padded(at.positions);
-  if (visible(p, at, 0) < at.positions)
-    std::fill(s.slopes, s.slopes + at.rows * p.stride, T(0));  // what no product writes
+  if (cut(p, at)) std::fill(s.slopes, s.slopes + at.rows * p.stride, T(0));  // what no product writes
   row_pieces(p, at, [&](int64_t r, int64_t n, int64_t positions) {
     tile_gemm(n, padded(positions), p.width, {s.q + r * p.width, p.width, 1},
               s.keys + tile * p.width * p.stride, p.stride, s.weights + r * p.stride, p.stride, false);

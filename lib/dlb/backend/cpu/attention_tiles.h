@@ -112,6 +112,12 @@ DLB_INLINE int64_t visible(const Problem<T>& p, const Place& at, int64_t r) {
   return std::clamp<int64_t>(at.i + r + 1 - at.j, 0, at.positions);
 }
 
+/// Whether some of the tile's rows see less of it than others.
+template <class T>
+bool cut(const Problem<T>& p, const Place& at) {
+  return visible(p, at, 0) < at.positions;
+}
+
 /// Rows or positions of a piece of a tile that `causal` cuts through: as many as a product does at a time.
 inline constexpr int64_t kPiece = 12;
 
@@ -119,7 +125,7 @@ inline constexpr int64_t kPiece = 12;
 /// many, and the others none beyond.
 template <class T, class F>
 void row_pieces(const Problem<T>& p, const Place& at, const F& f) {
-  if (visible(p, at, 0) == at.positions) return f(int64_t{0}, at.rows, at.positions);
+  if (!cut(p, at)) return f(int64_t{0}, at.rows, at.positions);
   for (int64_t r = 0; r < at.rows; r += kPiece) {
     const int64_t rows = std::min(kPiece, at.rows - r);
     if (const int64_t n = visible(p, at, r + rows - 1); n > 0) f(r, rows, n);
