@@ -1,5 +1,6 @@
 # Writes a C++ file that holds files as byte arrays, so that the one binary needs nothing beside it.
-#   cmake -DOUTPUT=out.cpp -DROOT=datasets "-DFILES=a.yaml|digits/b.gz" -P embed.cmake
+#   cmake -DOUTPUT=out.cpp -DROOT=datasets "-DFILES=a.yaml|digits/b.gz" -DFOLDER=data -P embed.cmake
+# The header dlb/FOLDER/embedded.h declares the struct EmbeddedFile and embedded_files() in the folder's namespace.
 string(REPLACE "|" ";" files "${FILES}")
 set(arrays "")
 set(table "")
@@ -15,9 +16,9 @@ foreach(file IN LISTS files)
   string(APPEND table "    {\"${file}\", {reinterpret_cast<const char*>(kFile${number}), sizeof kFile${number}}},\n")
   math(EXPR number "${number} + 1")
 endforeach()
-file(WRITE "${OUTPUT}" "#include \"dlb/data/embedded.h\"
+file(WRITE "${OUTPUT}" "#include \"dlb/${FOLDER}/embedded.h\"
 
-namespace dlb::data {
+namespace dlb::${FOLDER} {
 namespace {
 ${arrays}
 const EmbeddedFile kFiles[] = {
@@ -26,5 +27,5 @@ ${table}};
 
 std::span<const EmbeddedFile> embedded_files() { return kFiles; }
 
-}  // namespace dlb::data
+}  // namespace dlb::${FOLDER}
 ")

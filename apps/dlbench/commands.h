@@ -19,13 +19,20 @@ void add_output_flags(CLI::App& command, Globals& globals);
 
 void add_train(CLI::App& app, Globals& globals);
 void add_eval(CLI::App& app, Globals& globals);
+void add_export(CLI::App& app, Globals& globals);
+void add_run(CLI::App& app, Globals& globals);
+void add_profile(CLI::App& app, Globals& globals);
 void add_check(CLI::App& app, Globals& globals);
 void add_new(CLI::App& app, Globals& globals);
 void add_help(CLI::App& app, Globals& globals);
 void add_ops(CLI::App& app, Globals& globals);
 void add_schema(CLI::App& app, Globals& globals);
 void add_data(CLI::App& app, Globals& globals);
+void add_regress(CLI::App& app, Globals& globals);
 void add_doctor(CLI::App& app, Globals& globals);
+void add_report(CLI::App& app, Globals& globals);
+void add_runs(CLI::App& app, Globals& globals);
+void add_compare(CLI::App& app, Globals& globals);
 
 /// What dlbench is and can do, on one screen.
 std::string overview();

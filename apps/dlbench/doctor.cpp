@@ -7,11 +7,15 @@
 
 #include "commands.h"
 #include "dlb/backend/cpu/info.h"
+#include "dlb/backend/cpu/install.h"
 #include "dlb/base/error_list.h"
+#include "dlb/base/log.h"
 #include "dlb/base/threads.h"
 #include "dlb/base/version.h"
 #include "dlb/data/dataset.h"
 #include "dlb/data/manifest.h"
+#include "dlb/profile/peaks.h"
+#include "options.h"
 #include "output.h"
 
 namespace dlb::app {
@@ -84,16 +88,63 @@ void print_report(const nlohmann::ordered_json& report) {
   }
 }
 
+/// The number of threads asked for; else 1, 2, 4, ... and all.
+std::vector<int> thread_counts(int asked) {
+  if (asked > 0) return {asked};
+  std::vector<int> counts;
+  for (int n = 1; n < available_processors(); n *= 2) counts.push_back(n);
+  counts.push_back(available_processors());
+  return counts;
+}
+
+/// Measures this machine's peaks and keeps them for `profile`.
+nlohmann::ordered_json measure_peaks(int asked) {
+  backend::cpu::install();
+  nlohmann::ordered_json peaks = nlohmann::ordered_json::array();
+  const std::string file = profile::peak_cache_file();
+  std::string problem;
+  for (const int count : thread_counts(asked)) {
+    set_threads(count);
+    const profile::Peaks p = profile::measure_peaks();
+    problem = profile::store_peaks(file, profile::peak_key(), p);
+    peaks.push_back({{"threads", count}, {"gflops", p.gflops}, {"gb_per_s", p.gb_per_s}});
+  }
+  if (!problem.empty()) log::warning("the peaks are not kept: {}", problem);
+  return {{"peaks", peaks}, {"file", problem.empty() ? file : ""}};
+}
+
+void print_peaks(const nlohmann::ordered_json& measured) {
+  print("{:>7}  {:>9}  {:>7}\n", "threads", "GFLOP/s", "GB/s");
+  for (const auto& p : measured["peaks"]) {
+    print("{:>7}  {:>9.1f}  {:>7.1f}\n", p["threads"].get<int>(), p["gflops"].get<double>(),
+          p["gb_per_s"].get<double>());
+  }
+  if (const auto file = measured["file"].get<std::string>(); !file.empty()) print("kept in {}\n", file);
+}
+
 }  // namespace
 
 void add_doctor(CLI::App& app, Globals& globals) {
   CLI::App* command =
       app.add_subcommand("doctor", "Show what this machine offers: processor, libraries, data sets");
+  struct Options {
+    bool peaks = false;
+    int threads = 0;
+  };
+  auto options = std::make_shared<Options>();
+  CLI::Option* peaks = command->add_flag(
+      "--peaks", options->peaks, "measure FLOP/s and memory bandwidth at most, and keep them for `profile`");
+  command->add_option("--threads", options->threads, "of the measurement (default: 1, 2, 4, ... and all)")
+      ->type_name("N")
+      ->check(whole_number(1, 1024))
+      ->needs(peaks);
   add_output_flags(*command, globals);
-  command->callback([&globals] {
-    const nlohmann::ordered_json report = examine();
+  command->callback([options, &globals] {
+    const nlohmann::ordered_json report = options->peaks ? measure_peaks(options->threads) : examine();
     if (globals.json) {
       out_json(report);
+    } else if (options->peaks) {
+      print_peaks(report);
     } else {
       print_report(report);
     }

@@ -15,7 +15,9 @@ void add_eval(CLI::App& app, Globals& globals) {
       ->required()
       ->type_name("");
   add_set_option(*command, options->overrides);
-  command->add_option("--weights", options->weights, "a safetensors file or a checkpoint folder")
+  command->add_option("--weights", options->weights, "a safetensors or ONNX file, or a checkpoint folder")
+      ->type_name("FILE");
+  command->add_option("--onnx", options->onnx, "an ONNX file that is measured in place of the model")
       ->type_name("FILE");
   command->add_option("--split", options->split, "val, test or train (default: test, else val)")
       ->type_name("SPLIT")
@@ -25,7 +27,8 @@ void add_eval(CLI::App& app, Globals& globals) {
   command->footer(
       "Examples:\n"
       "  dlbench eval runs/mnist-1                            # its newest checkpoint on the test split\n"
-      "  dlbench eval mnist.yaml --weights model.safetensors --split val\n");
+      "  dlbench eval mnist.yaml --weights model.safetensors --split val\n"
+      "  dlbench eval mnist.yaml --onnx mnist.onnx            # an exported model on the config's data\n");
   command->callback([options, &globals] {
     const train::RunResult result = train::evaluate(*options);
     out(globals.json ? train::to_json(result) + "\n" : run_text(result));

@@ -1,6 +1,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
@@ -82,13 +83,20 @@ int run(int argc, char** argv) {
   add_output_flags(app, globals);
   add_train(app, globals);
   add_eval(app, globals);
+  add_export(app, globals);
+  add_run(app, globals);
+  add_profile(app, globals);
   add_check(app, globals);
   add_new(app, globals);
   add_help(app, globals);
   add_ops(app, globals);
   add_schema(app, globals);
   add_data(app, globals);
+  add_regress(app, globals);
   add_doctor(app, globals);
+  add_report(app, globals);
+  add_runs(app, globals);
+  add_compare(app, globals);
   try {
     app.parse(argc, argv);
     return globals.exit_code;
@@ -125,7 +133,8 @@ void occupy_standard_streams() {
 /// pay for a second start.
 void start_with_short_spins(int argc, char** argv) {
   const std::string_view command = argc > 1 ? argv[1] : "";
-  if (command != "train" && command != "eval") return;
+  constexpr std::string_view kComputing[] = {"train", "eval", "profile", "export", "run", "regress"};
+  if (std::find(std::begin(kComputing), std::end(kComputing), command) == std::end(kComputing)) return;
   if (std::getenv("GOMP_SPINCOUNT") != nullptr || std::getenv("OMP_WAIT_POLICY") != nullptr) return;
   std::error_code error;
   const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);

@@ -1,6 +1,7 @@
 #include "commands.h"
 #include "dlb/base/error.h"
 #include "dlb/base/files.h"
+#include "dlb/report/report.h"
 #include "dlb/train/run_folder.h"
 #include "dlb/train/trainer.h"
 #include "options.h"
@@ -66,6 +67,7 @@ void add_train(CLI::App& app, Globals& globals) {
   command->callback([options, resume, &globals] {
     options->resume = resume->count() > 0;
     options->command = globals.command;
+    options->on_run = [](const std::string& run) { report::write_report(run); };
     settle_paths(*options);
     const train::RunResult result = train::train(*options);
     out(globals.json ? train::to_json(result) + "\n" : run_text(result));

@@ -13,9 +13,10 @@
 #include "dlb/base/error.h"
 #include "dlb/base/log.h"
 #include "dlb/base/threads.h"
+#include "dlb/profile/peaks.h"
+#include "dlb/profile/tally.h"
 #include "dlb/train/experiment.h"
 #include "dlb/train/trainer.h"
-#include "workloads/shares.h"
 
 namespace {
 
@@ -87,7 +88,8 @@ struct Steps {
 };
 
 /// From one update to the next: reading the batch, forward, backward, update and records.
-Steps train(const Options& o, const std::function<void()>& warm) {
+/// `warm` is called after the warm-up, `last` after the last step, before the model goes.
+Steps train(const Options& o, const std::function<void()>& warm, const std::function<void()>& last_step) {
   const RunFolder folder;
   Steps steps;
   const Clock::time_point start = Clock::now();
@@ -107,10 +109,24 @@ Steps train(const Options& o, const std::function<void()>& warm) {
       steps.warm_up_s = milliseconds(now - start) / 1e3;
       if (warm) warm();
     }
+    if (step == o.steps + kWarmUp && last_step) last_step();
     last = Clock::now();
   };
   dlb::train::train(t);
   return steps;
+}
+
+/// {"NAME": {"ms": per step, "calls": per step, "gflop": per step, "product": whether it is a matrix product
+/// or convolution at heart}, ...}
+std::string operators(const dlb::profile::Tally& tally, int steps) {
+  std::string text;
+  for (const dlb::profile::Row& row : grouped(tally.rows(), dlb::profile::GroupBy::kOperator)) {
+    if (!row.is_operator) continue;
+    text += fmt::format("{}\"{}\": {{\"ms\": {:.4f}, \"calls\": {:.1f}, \"gflop\": {:.6f}, \"product\": {}}}",
+                        text.empty() ? "" : ", ", row.name, row.ms / steps, row.calls / steps,
+                        row.flops * 1e-9 / steps, dlb::profile::is_product(row.name));
+  }
+  return "{" + text + "}";
 }
 
 int run(const Options& o) {
@@ -119,10 +135,10 @@ int run(const Options& o) {
     dlb::backend::cpu::install();
     dlb::set_threads(o.threads);
     std::cout << fmt::format("{{\"threads\": {}, \"peak_gflops\": {:.1f}}}\n", o.threads,
-                             dlb::bench::peak_gflops());
+                             dlb::profile::measure_compute_peak());
     return 0;
   }
-  Steps steps = train(o, {});
+  Steps steps = train(o, {}, {});
   rusage usage = {};
   getrusage(RUSAGE_SELF, &usage);
   std::vector<double> sorted = steps.ms;
@@ -140,10 +156,19 @@ int run(const Options& o) {
       steps.losses.back());
   if (o.losses) line += fmt::format(", \"losses\": [{:.8g}]", fmt::join(steps.losses, ", "));
   if (o.shares) {
-    dlb::bench::OperatorTimes times;
-    train(o, [&] { times.start(); });
-    times.stop();
-    line += fmt::format(", \"operators\": {}", times.json(o.steps));
+    dlb::profile::StepRecorder recorder;
+    int64_t begin = 0;
+    const auto start = [&] {
+      recorder.start();
+      begin = dlb::profile::now_ns();
+    };
+    const auto stop = [&] {
+      recorder.stop();
+      dlb::profile::Tally tally;
+      tally.add(recorder.records(), begin, dlb::profile::now_ns());
+      line += fmt::format(", \"operators\": {}", operators(tally, o.steps));
+    };
+    train(o, start, stop);
   }
   std::cout << line << "}\n";
   return 0;

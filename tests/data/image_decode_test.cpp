@@ -144,3 +144,28 @@ TEST_CASE("a small file that claims to be a large image is refused") {
   set(18, 0);
   CHECK_THAT(decode_report(bmp), Contains("0 x 8000 pixels"));
 }
+
+TEST_CASE("a JPEG whose Huffman table has too many codes is refused, also before its size is known") {
+  std::string jpeg("\xff\xd8\xff\xc4\x00\x13\x00", 7);
+  jpeg += std::string(16, '\xff') + golden_image("grey.jpg").substr(2);
+  const std::string expected = "a Huffman table of its JPEG data has 4080 codes";
+  CHECK_THAT(decode_report(jpeg), Contains(expected));
+  CHECK_THAT(report_of([&] { data::image_info(jpeg, "x.jpg"); }), Contains(expected));
+}
+
+TEST_CASE("a JPEG without the tables that it uses is the same each time") {
+  for (const std::string name : {"grey.jpg", "progressive.jpg", "colours_420.jpg"}) {
+    std::string jpeg = golden_image(name);
+    // Huffman tables become application data, which decoders pass over.
+    for (size_t at = 0; (at = jpeg.find("\xff\xc4", at)) != std::string::npos;) jpeg[at + 1] = '\xec';
+    const auto outcome = [&] {
+      try {
+        return pixels_of(data::decode_image(jpeg, name, 3));
+      } catch (const Error& e) {
+        CHECK(e.kind == ErrorKind::kData);
+        return std::vector<int>{};
+      }
+    };
+    CHECK(outcome() == outcome());
+  }
+}

@@ -16,7 +16,7 @@ class Scripts(ToolTest):
         self.write(name, "#!/bin/bash\n" + body + "\n", 0o755)
 
     def test_syntax_and_usage(self):
-        for name in ("setup", "build", "test", "bench", "format", "tidy", "quickstart"):
+        for name in ("setup", "build", "test", "bench", "format", "fuzz", "tidy", "quickstart"):
             with self.subTest(name):
                 self.assertEqual(self.run_tool("bash", "-n", ROOT / "tools" / name)[0], 0)
                 status, output = self.run_tool(ROOT / "tools" / name, "--help")
@@ -64,16 +64,19 @@ class Scripts(ToolTest):
         for preset in ("release", "asan"):
             self.fake(f"build/{preset}/bin/op_sweep", "echo '4 passed, 0 failed'")
         self.fake("tests/cli/run.py", cli)
+        self.fake("tests/report/run.py", "echo 'report: 7 passed, 0 failed'")
+        self.fake("tests/onnx/run.py", "echo 'onnx: 8 passed, 0 failed'")
         self.fake("tests/reliability/kill_resume.py", "echo 'reliability: 2 passed, 0 failed'")
         self.fake("tests/families/run.py", "echo 'families: 6 passed, 0 failed, 1 skipped'")
+        self.fake("tests/recipes/run.py", "echo 'recipes: 3 passed, 0 failed'")
         status, output = self.run_tool(self.folder / "tools/test", *suites)
         return status, output, output.splitlines()[-1]
 
     def test_suites_add_up(self):
         unit = 'echo "${@: -1}: 5 passed, 0 failed, 2 skipped"'
         status, output, last = self.run_suites(unit, "echo 'cli: 3 passed, 0 failed'")
-        self.assertEqual((status, last), (0, "21 passed, 0 failed, 3 skipped"), output)
-        self.assertIn("setup --test\nbuild release all op_sweep dlbench dlbench dlbench\n", output)
+        self.assertEqual((status, last), (0, "39 passed, 0 failed, 3 skipped"), output)
+        self.assertIn("setup --test\nbuild release all op_sweep dlbench dlbench dlbench dlbench dlbench dlbench\n", output)
         self.assertIn("\nops: 4 passed, 0 failed\n", output)
         status, output, last = self.run_suites(unit, "", "ops")
         self.assertEqual((status, last), (0, "4 passed, 0 failed"), output)
@@ -94,22 +97,23 @@ class Scripts(ToolTest):
         self.assertEqual(self.run_suites("echo 'unit: 5 passed, 0 failed'; exit 3", "", "unit")[0], 1)
         self.assertEqual(self.run_suites("echo 'unit: 0 passed, 0 failed, 3 skipped'", "", "unit")[0], 1)
 
-    def run_ci(self, test, check="exit 0"):
+    def run_ci(self, test, check="exit 0", fuzz="echo 'fuzz: 2 passed, 0 failed'"):
         self.install(".ci/run")
         self.fake("tools/test", test)
         self.fake("tools/format", check)
         self.fake("tools/check_layers", "exit 0")
+        self.fake("tools/fuzz", fuzz)
         status, output = self.run_tool(self.folder / ".ci/run")
         return status, output, output.splitlines()[-1]
 
     def test_ci_adds_up_each_suite_once(self):
         status, output, last = self.run_ci("echo 'unit: 5 passed, 0 failed, 1 skipped'; echo 'cli: 2 passed, 0 failed'; echo '7 passed, 0 failed'")
-        self.assertEqual((status, last), (0, "21 passed, 0 failed, 3 skipped"), output)
+        self.assertEqual((status, last), (0, "23 passed, 0 failed, 3 skipped"), output)
 
     def test_ci_fails_with_any_step(self):
         status, output, last = self.run_ci("echo 'unit: 5 passed, 0 failed'", "echo bad; exit 1")
-        self.assertEqual((status, last), (1, "15 passed, 0 failed"), output)
+        self.assertEqual((status, last), (1, "17 passed, 0 failed"), output)
         self.assertIn("not passed: format\n", output)
         status, output, last = self.run_ci("echo 'unit: 5 passed, 1 failed'; exit 1")
-        self.assertEqual((status, last), (1, "15 passed, 3 failed"), output)
-        self.assertEqual(self.run_ci("exit 0")[0], 1)
+        self.assertEqual((status, last), (1, "17 passed, 3 failed"), output)
+        self.assertEqual(self.run_ci("exit 0", fuzz="exit 0")[0], 1)

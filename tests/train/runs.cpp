@@ -58,8 +58,8 @@ TEST_CASE("a run leaves what the contract lists") {
   const auto names = files::list(o.out);
   std::set<std::string> found(names.begin(), names.end());
   CHECK(std::erase_if(found, [](const auto& name) { return name.starts_with("events.out.tfevents."); }) == 1);
-  CHECK(found ==
-        std::set<std::string>{".lock", "checkpoints", "config.yaml", "log.txt", "metrics.jsonl", "run.json"});
+  CHECK(found == std::set<std::string>{".lock", "checkpoints", "config.yaml", "log.txt", "metrics.jsonl",
+                                       "predictions.json", "run.json"});
   CHECK(files::list(tmp.file("run/checkpoints")) == std::vector<std::string>{"step-24"});
   CHECK(files::list(tmp.file("run/checkpoints/step-24")) ==
         std::vector<std::string>{"model.safetensors", "optimizer.safetensors", "state.json"});

@@ -5,6 +5,7 @@
 #include "dlb/ops/binary.h"
 #include "dlb/ops/create.h"
 #include "dlb/ops/op.h"
+#include "dlb/ops/work_observer.h"
 #include "dlb/tensor/row_sparse.h"
 
 namespace dlb {
@@ -38,10 +39,12 @@ class Pass {
 
   void run() {
     const GradMode mode(create_graph_);
+    WorkObserver* const observer = work_observer();
     while (!heap_.empty()) {
       std::pop_heap(heap_.begin(), heap_.end(), before);
       const Ref<GradNode> node = std::move(heap_.back());
       heap_.pop_back();
+      const WorkScope scope(observer, as_op(node).sequence);
       run_node(node);
     }
   }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -110,6 +111,10 @@ namespace {
 
 /// Whether `value` unquoted reads back as the same string, in block and in flow context.
 bool plain_is_safe(const std::string& value) {
+  // Unquoted, an expression without its closing parenthesis is taken for one that was cut off.
+  if (value.starts_with("$(") &&
+      std::count(value.begin(), value.end(), '(') > std::count(value.begin(), value.end(), ')'))
+    return false;
   const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };
   if (value.empty() || value.size() > 200) return false;
   if (!letter(value[0]) && !is_digit(value[0]) &&

@@ -52,6 +52,9 @@ struct AudioFolderSource final : Source {
   int64_t size(const std::string& split) override;
   std::shared_ptr<const Dataset> open(const std::string& split) override;
   std::map<std::string, std::string> checksums() const override;
+  std::string name_of(std::string_view column, int64_t number) const override {
+    return column == "label" ? label_among(names_, number) : "";
+  }
 
  private:
   struct Sample {

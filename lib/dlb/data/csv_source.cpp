@@ -92,4 +92,8 @@ std::map<std::string, std::string> CsvSource::checksums() const {
   return table_ ? table_->checksums() : std::map<std::string, std::string>();
 }
 
+std::string CsvSource::name_of(std::string_view column, int64_t number) const {
+  return column == "label" && table_ ? label_among(table_->label_values(), number) : "";
+}
+
 }  // namespace dlb::data

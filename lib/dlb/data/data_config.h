@@ -83,6 +83,10 @@ class DataModule {
   std::unique_ptr<Loader> loader(const std::string& split, bool training, uint64_t seed) const;
   /// What run.json records: path -> checksum of the files that open() has read.
   std::map<std::string, std::string> checksums() const { return source_->checksums(); }
+  /// What a number of that column stands for, "" where it has no name; see Source::name_of().
+  std::string name_of(std::string_view column, int64_t number) const {
+    return source_->name_of(column, number);
+  }
   /// Sets what the source says ($vocab, $users, ...), $classes (of a classification), $channels, $height,
   /// $width (of images), $length (the largest one of samples that are padded), $target_length (that of a
   /// second input), $features (values of a sample, of one row where lengths differ) and $train_size.

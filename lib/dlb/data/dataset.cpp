@@ -31,6 +31,12 @@ void Dataset::draw(int64_t index, RandomStream& /*random*/, void* const* columns
   read(index, columns);
 }
 
+std::string Source::name_of(std::string_view /*column*/, int64_t /*number*/) const { return {}; }
+
+std::string label_among(const std::vector<std::string>& names, int64_t number) {
+  return number >= 0 && number < std::ssize(names) ? names[static_cast<size_t>(number)] : "";
+}
+
 Error field_error(const SourceOptions& options, std::string_view key, const std::string& message,
                   const std::string& hint) {
   const config::Node* node = options.body.is_map() ? options.body.find(key) : nullptr;

@@ -105,7 +105,12 @@ class Source {
   virtual std::shared_ptr<const Dataset> open(const std::string& split) = 0;
   /// What run.json records: file path -> checksum, for the files that open() has read.
   virtual std::map<std::string, std::string> checksums() const { return {}; }
+  /// What a number of that column stands for, once open() has been called: the name of a class, the text of a
+  /// token; "" where it has no name.
+  virtual std::string name_of(std::string_view column, int64_t number) const;
 };
+/// The name of that number, "" outside the list.
+std::string label_among(const std::vector<std::string>& names, int64_t number);
 using SourceType = TypeInfo<Source>;
 /// Inline sources: idx, synthetic.
 std::span<const SourceType> source_types();

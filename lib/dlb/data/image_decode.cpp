@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cstdlib>
 #include <cstring>
 
 #define STBI_ONLY_JPEG
@@ -13,6 +14,10 @@
 #define STBI_NO_LINEAR
 #define STBI_NO_HDR
 #define STBI_MAX_DIMENSIONS 65535
+// The decoder reads tables that a file uses without giving them: zeros are harmless, and the same each time.
+#define STBI_MALLOC(bytes) std::calloc(1, bytes)
+#define STBI_REALLOC(block, bytes) std::realloc(block, bytes)
+#define STBI_FREE(block) std::free(block)
 #define STB_IMAGE_STATIC
 #define STB_IMAGE_IMPLEMENTATION
 #pragma GCC diagnostic push
@@ -193,6 +198,7 @@ bool is_image_name(std::string_view name) {
 
 ImageShape image_info(std::string_view bytes, const std::string& name) {
   const std::string_view format = check_format(bytes, name);
+  if (format == "JPEG") check_jpeg(bytes, name);  // tables may stand before the size
   Input input{bytes};
   int width = 0, height = 0, channels = 0;
   if (stbi_info_from_callbacks(&kCallbacks, &input, &width, &height, &channels) == 0)
@@ -206,7 +212,6 @@ RawImage decode_image(std::string_view bytes, const std::string& name, int64_t c
   DLB_CHECK(channels == 1 || channels == 3);
   const std::string_view format = check_format(bytes, name);
   if (format == "PNG") check_png(bytes, name);
-  if (format == "JPEG") check_jpeg(bytes, name);
   image_info(bytes, name);
 
   Input input{bytes};

@@ -256,4 +256,9 @@ const Tokenizer& ItemSource::tokens() {
   return *tokenizer_;
 }
 
+std::string ItemSource::name_of(std::string_view column, int64_t number) const {
+  const bool text = column == "tokens" || column == "source" || column.starts_with("target");
+  return text && tokenizer_ ? token_label(*tokenizer_, number) : "";
+}
+
 }  // namespace dlb::data

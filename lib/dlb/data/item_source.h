@@ -52,6 +52,7 @@ struct ItemSource : Source {
   int64_t size(const std::string& name) override;
   std::shared_ptr<const Dataset> open(const std::string& name) override;
   std::map<std::string, std::string> checksums() const override { return checksums_; }
+  std::string name_of(std::string_view column, int64_t number) const override;
   const Tokenizer& tokens();
 
  protected:

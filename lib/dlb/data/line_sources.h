@@ -38,6 +38,9 @@ struct LabelledLinesSource final : ItemSource {
   static Fields fields();
   const std::vector<std::string>& classes() const { return classes_; }
   void bind(const SourceOptions& options) override;
+  std::string name_of(std::string_view column, int64_t number) const override {
+    return column == "label" ? label_among(classes_, number) : ItemSource::name_of(column, number);
+  }
 
  protected:
   std::string_view name() const override { return "labelled_lines"; }

@@ -70,6 +70,7 @@ class ManifestSource final : public Source {
   int64_t size(const std::string& split) override { return files().size(split); }
   std::shared_ptr<const Dataset> open(const std::string& split) override { return files().open(split); }
   std::map<std::string, std::string> checksums() const override;
+  std::string name_of(std::string_view column, int64_t number) const override;
 
  private:
   IdxSplits& files();

@@ -121,4 +121,8 @@ std::map<std::string, std::string> ManifestSource::checksums() const {
   return files_ ? files_->checksums() : std::map<std::string, std::string>();
 }
 
+std::string ManifestSource::name_of(std::string_view column, int64_t number) const {
+  return column == "label" ? label_among(manifest_.classes, number) : "";
+}
+
 }  // namespace dlb::data

@@ -195,4 +195,8 @@ std::shared_ptr<const Dataset> SetSource::open(const std::string& split) {
 
 std::map<std::string, std::string> SetSource::checksums() const { return checksums_; }
 
+std::string SetSource::name_of(std::string_view column, int64_t number) const {
+  return inner().name_of(column, number);
+}
+
 }  // namespace dlb::data

@@ -65,6 +65,7 @@ class SetSource final : public Source {
   /// Compares the checksums of the files once.
   std::shared_ptr<const Dataset> open(const std::string& split) override;
   std::map<std::string, std::string> checksums() const override;
+  std::string name_of(std::string_view column, int64_t number) const override;
 
  private:
   Source& inner() const;

@@ -246,6 +246,10 @@ std::shared_ptr<const Dataset> TextSource::open(const std::string& split) {
   return splits_.at(split);
 }
 
+std::string TextSource::name_of(std::string_view /*column*/, int64_t number) const {
+  return tokenizer_ ? token_label(*tokenizer_, number) : "";
+}
+
 const Tokenizer& TextSource::tokens() {
   load();
   return *tokenizer_;

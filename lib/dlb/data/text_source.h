@@ -47,6 +47,7 @@ struct TextSource final : Source {
   int64_t size(const std::string& split) override;
   std::shared_ptr<const Dataset> open(const std::string& split) override;
   std::map<std::string, std::string> checksums() const override { return checksums_; }
+  std::string name_of(std::string_view column, int64_t number) const override;
   const Tokenizer& tokens();
 
  private:

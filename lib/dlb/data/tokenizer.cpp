@@ -112,4 +112,13 @@ void check_special_tokens(const std::vector<std::string>& tokens) {
   }
 }
 
+std::string token_label(const Tokenizer& tokenizer, int64_t id) {
+  if (id < 0 || id >= tokenizer.size()) return {};
+  const std::string& text = tokenizer.token(static_cast<int32_t>(id));
+  if (find_invalid_utf8(text) == std::string::npos) return text;
+  std::string bytes;
+  for (const char c : text) bytes += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+  return bytes;
+}
+
 }  // namespace dlb::data

@@ -104,6 +104,10 @@ class Tokenizer {
   TextForm form_;
 };
 
+/// The text of a token for people to read, "" outside the vocabulary; a part of a character is written by its
+/// bytes, as \xe2.
+std::string token_label(const Tokenizer& tokenizer, int64_t id);
+
 /// Hands pieces of the training text to a function, in order; may be called several times. Pieces end where
 /// no rule joins characters: before white space, or at the end of an item.
 using TextFeed = std::function<void(const std::function<void(std::string_view)>&)>;

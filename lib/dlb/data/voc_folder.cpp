@@ -69,11 +69,11 @@ class Masks final : public Dataset {
     std::fill_n(mask, form.height * form.width, int64_t{0});
     const double sx = static_cast<double>(form.width) / item.annotation.width;
     const double sy = static_cast<double>(form.height) / item.annotation.height;
-    for (const VocBox& box : item.annotation.boxes) draw(box, sx, sy, mask);
+    for (const VocBox& box : item.annotation.boxes) paint(box, sx, sy, mask);
   }
 
  private:
-  void draw(const VocBox& box, double sx, double sy, int64_t* mask) const {
+  void paint(const VocBox& box, double sx, double sy, int64_t* mask) const {
     const ImageForm& form = images_->form();
     const double cx = (box.left + box.right) / 2 * sx, cy = (box.top + box.bottom) / 2 * sy;
     const double rx = (box.right - box.left) / 2 * sx, ry = (box.bottom - box.top) / 2 * sy;

@@ -2,6 +2,7 @@
 
 #include "dlb/functional/define.h"
 #include "dlb/ops/create.h"
+#include "dlb/ops/recording.h"
 #include "dlb/ops/shape_ops.h"
 #include "dlb/ops/softmax.h"
 #include "dlb/ops/unary.h"
@@ -18,7 +19,7 @@ constexpr Traits kOfFloating{.dtypes = DTypes::kFloating, .differentiable = fals
 template <class F>
 Tensor like(const Tensor& x, std::optional<DType> dtype, const F& draw) {
   const DType wanted = dtype.value_or(x.dtype());
-  if (x.is_meta()) {
+  if (x.is_meta() && !recording()) {
     static_cast<void>(draw(Shape{0}, wanted));  // refuses the same dtypes
     return Tensor::empty(x.shape(), wanted, kMeta);
   }

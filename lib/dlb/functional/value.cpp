@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+#include "dlb/ops/recording.h"
+
 namespace dlb::functional {
 
 std::string type_text(const Value& value) {
@@ -58,7 +60,7 @@ DType Scalar::dtype() const {
 }
 
 Tensor Scalar::tensor(DType dtype, Device device) const {
-  if (device.kind == DeviceKind::kMeta) return Tensor::empty({}, dtype, device);
+  if (device.kind == DeviceKind::kMeta && !recording()) return Tensor::empty({}, dtype, device);
   if (kind == Kind::kInt && dtype == DType::kInt64) return Tensor::from<int64_t>({integer}, {});
   return Tensor::scalar(value, dtype);
 }

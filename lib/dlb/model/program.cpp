@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "dlb/ops/shape_ops.h"
+#include "dlb/ops/work_observer.h"
 
 namespace dlb::model {
 namespace {
@@ -41,6 +42,7 @@ Outputs Program::run(nn::Context& context, std::span<Tensor> own, Inputs shared)
     if (owned) own[i] = {};
   }
   const Step* current = nullptr;
+  WorkObserver* const observer = work_observer();
   try {
     InlineVector<Tensor, 4> args;
     for (const Step& step : steps_) {
@@ -59,6 +61,7 @@ Outputs Program::run(nn::Context& context, std::span<Tensor> own, Inputs shared)
           args.push_back(value);
         }
       }
+      const WorkScope scope(observer, step.name, trace_->report[step.row].where);
       if (!step.transposes.empty()) refresh(step.transposes);
       Outputs outputs = step.layer->run_owned(context, {args.data(), args.size()});
       DLB_CHECK(outputs.size() == step.outs.size());

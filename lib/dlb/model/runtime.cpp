@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "dlb/base/log.h"
+#include "dlb/model/control_flow.h"
 #include "dlb/ops/binary.h"
 #include "dlb/ops/join.h"
 #include "dlb/ops/view.h"
@@ -65,6 +66,13 @@ std::string summary(const Tensor& x) {
 }
 
 }  // namespace
+
+namespace {
+thread_local ControlFlow* active_control_flow = nullptr;
+}
+
+ControlFlow* set_control_flow(ControlFlow* control) { return std::exchange(active_control_flow, control); }
+ControlFlow* control_flow() { return active_control_flow; }
 
 bool same_form(const TensorSpec& a, const TensorSpec& b) { return a.dtype == b.dtype && a.shape == b.shape; }
 
@@ -127,6 +135,18 @@ Outputs LoopLayer::run_owned(nn::Context& c, std::span<Tensor> inputs) {
   for (Tensor& input : inputs) input = {};
   const std::span<Tensor> own(values.data(), count);
   const Inputs shared(values.data() + count, values.size() - count);
+  if (ControlFlow* control = control_flow()) {
+    ControlFlow::Loop loop{name_, Outputs(own.begin(), own.end()), {}, most_, {}};
+    if (condition_) {
+      loop.condition = [&](Inputs carries) {
+        Tensors8 all(carries.begin(), carries.end());
+        for (const Tensor& t : shared) all.push_back(t);
+        return condition_->tensors(c, {all.data(), all.size()})[0];
+      };
+    }
+    loop.body = [&](std::span<Tensor> carries) { return body_.program.run(c, carries, shared); };
+    return control->loop(loop);
+  }
   InlineVector<TensorSpec, 4> specs;
   for (const Tensor& t : own) specs.push_back(t.spec());
   for (int64_t i = 0; i < most_; ++i) {
@@ -158,6 +178,13 @@ Outputs ScanLayer::run(nn::Context& c, Inputs inputs) {
   for (size_t i = 0; i < count; ++i) {
     Outputs start = start_[i].tensors(c, inputs);
     values[i] = std::move(start[0]);
+  }
+  if (ControlFlow* control = control_flow()) {
+    const Inputs shared(values.data() + count + sequences_, values.size() - count - sequences_);
+    return control->scan({name_, Outputs(values.begin(), values.begin() + count),
+                          Outputs(inputs.begin(), inputs.begin() + static_cast<ptrdiff_t>(sequences_)), axis_,
+                          reverse_,
+                          [&](std::span<Tensor> parts) { return body_.program.run(c, parts, shared); }});
   }
   std::vector<std::vector<Tensor>> slices;
   for (size_t s = 0; s < sequences_; ++s) {
@@ -209,12 +236,16 @@ Outputs ScanLayer::run(nn::Context& c, Inputs inputs) {
 }
 
 Outputs IfLayer::run(nn::Context& c, Inputs inputs) {
-  const std::optional<bool> holds = condition_.holds(c, inputs);
   const auto branch = [&](const Inner& inner) {
     Tensors8 own;
     if (own_) own.push_back(inputs[*own_]);
     return inner.run(c, {own.data(), own.size()}, inputs);
   };
+  if (ControlFlow* control = control_flow()) {
+    return control->branch(
+        {condition_.tensors(c, inputs)[0], [&] { return branch(then_); }, [&] { return branch(else_); }});
+  }
+  const std::optional<bool> holds = condition_.holds(c, inputs);
   if (holds) return branch(*holds ? then_ : else_);
   // Only shapes are known: whichever it will be, they must agree.
   Outputs a = branch(then_);
@@ -258,6 +289,8 @@ Outputs CallLayer::run(nn::Context& c, Inputs inputs) {
     const Pop pop{instance.checked};
     return inside(c, inputs);
   }
+  if (control_flow() != nullptr && instance.depth > 0)
+    fail(ErrorKind::kUnsupported, "{} calls itself, which cannot be exported", instance.what);
   if (most_ && instance.depth >= *most_) {
     throw Error(ErrorKind::kNumeric,
                 fmt::format("{} calls itself more than max: {} deep", instance.what, *most_));

@@ -11,6 +11,7 @@
 #include "dlb/ops/create.h"
 #include "dlb/ops/join.h"
 #include "dlb/ops/matmul.h"
+#include "dlb/ops/recording.h"
 #include "dlb/ops/unary.h"
 #include "dlb/ops/view.h"
 
@@ -172,19 +173,18 @@ void Attention::build(Build& b) {
 Tensor Attention::rotated(const Tensor& x) {
   const int64_t length = x.dim(1);
   const int64_t half = x.dim(3) / 2;
-  if (!cos_.defined() || cos_.dim(0) != length || cos_.is_meta() != x.is_meta()) {
-    if (x.is_meta()) {
+  // A table that is kept would hide from a recorder how it follows from the length.
+  if (recording() || !cos_.defined() || cos_.dim(0) != length || cos_.is_meta() != x.is_meta()) {
+    if (x.is_meta() && !recording()) {
       cos_ = sin_ = Tensor::empty({length, 1, half}, x.dtype(), kMeta);
     } else {
-      std::vector<double> angles;
-      for (int64_t t = 0; t < length; ++t) {
-        for (int64_t i = 0; i < half; ++i) {
-          angles.push_back(static_cast<double>(t) *
-                           std::pow(rotary_base, -static_cast<double>(i) / static_cast<double>(half)));
-        }
-      }
+      std::vector<double> frequencies;
+      for (int64_t i = 0; i < half; ++i)
+        frequencies.push_back(std::pow(rotary_base, -static_cast<double>(i) / static_cast<double>(half)));
       const NoGrad no_grad;
-      const Tensor all = Tensor::from(angles, {length, 1, half});
+      const Tensor times =
+          reshape(arange(0, static_cast<double>(length), 1, DType::kFloat64), {length, 1, 1});
+      const Tensor all = mul(times, Tensor::from(frequencies, {half}));
       cos_ = cast(cos(all), x.dtype());
       sin_ = cast(sin(all), x.dtype());
     }

@@ -6,7 +6,9 @@
 #include "dlb/nn/named_inputs.h"
 #include "dlb/ops/arrange.h"
 #include "dlb/ops/binary.h"
+#include "dlb/ops/create.h"
 #include "dlb/ops/join.h"
+#include "dlb/ops/recording.h"
 #include "dlb/ops/reduce.h"
 #include "dlb/ops/unary.h"
 #include "dlb/ops/view.h"
@@ -150,6 +152,11 @@ void EmbeddingTables::build(Build& b) {
 /// Rows of the joined table; a number beyond its own table would otherwise read the next one.
 Tensor EmbeddingTables::rows(const Tensor& x) const {
   const auto tables = static_cast<size_t>(x.dim(1));
+  if (x.is_meta()) {
+    if (!recording()) return x;
+    const Tensor first = Tensor::from(std::vector<int64_t>(first_.begin(), first_.end() - 1), {x.dim(1)});
+    return add(cast(x, DType::kInt64), x.rank() == 3 ? unsqueeze(first, 1) : first);
+  }
   const Tensor from = contiguous(x.dtype() == DType::kInt64 ? x : cast(x, DType::kInt64));
   Tensor to = Tensor::empty(from.shape(), DType::kInt64);
   const int64_t* in = from.data<int64_t>();
@@ -177,7 +184,7 @@ Tensor EmbeddingTables::forward(Context& /*c*/, const Tensor& x) {
   }
   EmbeddingOptions o;
   o.sparse = sparse;
-  const Tensor y = embedding(weight_, x.is_meta() ? x : rows(x), o);
+  const Tensor y = embedding(weight_, rows(x), o);
   if (y.rank() == 3) return y;
   return mode == "mean" ? mean(y, {2}) : sum(y, {2});
 }
@@ -202,7 +209,7 @@ Tensor PositionEmbedding::forward(Context& /*c*/, const Tensor& x) {
     fail(ErrorKind::kShape, "position_embedding of {} positions got {}: input {}", count, length,
          shape_text(x.shape()));
   }
-  return length == count ? weight_ : narrow(weight_, 0, 0, length);
+  return length == count && !recording() ? weight_ : narrow(weight_, 0, 0, length);
 }
 
 Fields SinusoidalPositions::fields() {
@@ -223,19 +230,16 @@ void SinusoidalPositions::build(Build& b) {
 
 Tensor SinusoidalPositions::forward(Context& /*c*/, const Tensor& x) {
   const int64_t length = x.dim(1);
-  if (x.is_meta()) return Tensor::empty({length, size_}, dtype_, kMeta);
-  if (table_.defined() && table_.dim(0) == length) return table_;
-  std::vector<double> values;
-  values.reserve(static_cast<size_t>(length * size_));
-  for (int64_t t = 0; t < length; ++t) {
-    for (int64_t i = 0; i < size_; i += 2) {
-      const double angle =
-          static_cast<double>(t) * std::pow(base, -static_cast<double>(i) / static_cast<double>(size_));
-      values.push_back(std::sin(angle));
-      values.push_back(std::cos(angle));
-    }
-  }
-  table_ = cast(Tensor::from(values, {length, size_}), dtype_);
+  if (x.is_meta() && !recording()) return Tensor::empty({length, size_}, dtype_, kMeta);
+  // A table that is kept would hide from a recorder how it follows from the length.
+  if (!recording() && table_.defined() && table_.dim(0) == length) return table_;
+  std::vector<double> frequencies;
+  for (int64_t i = 0; i < size_; i += 2)
+    frequencies.push_back(std::pow(base, -static_cast<double>(i) / static_cast<double>(size_)));
+  const NoGrad no_grad;
+  const Tensor times = unsqueeze(arange(0, static_cast<double>(length), 1, DType::kFloat64), 1);
+  const Tensor angles = mul(times, Tensor::from(frequencies, {size_ / 2}));
+  table_ = cast(reshape(stack({sin(angles), cos(angles)}, 2), {length, size_}), dtype_);
   return table_;
 }
 

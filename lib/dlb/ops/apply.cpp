@@ -2,6 +2,8 @@
 
 #include "dlb/base/object_pool.h"
 #include "dlb/ops/op.h"
+#include "dlb/ops/recording.h"
+#include "dlb/ops/work_observer.h"
 
 namespace dlb {
 
@@ -11,6 +13,7 @@ struct ThreadState {
   bool grad_enabled = true;
   Recorder* recorder = nullptr;
   Observer* observer = nullptr;
+  WorkObserver* work_observer = nullptr;
 };
 thread_local ThreadState state;
 
@@ -124,8 +127,8 @@ Outputs apply(const OpDef& op, Inputs inputs, const void* attrs) try {
     out = state.recorder->record(op, inputs, attrs, {specs.data(), specs.size()});
   } else {
     const bool meta = any_meta(inputs);
-    out = make_outputs(inputs, {specs.data(), specs.size()}, meta);
     if (state.observer != nullptr) state.observer->before(op, inputs, attrs);
+    out = make_outputs(inputs, {specs.data(), specs.size()}, meta);
     const bool view = !specs.empty() && specs[0].offset >= 0;
     if (!out.empty() && !out[0].is_meta() && !view) run_kernel(op, inputs, out, out[0].device(), attrs);
     if (state.observer != nullptr) state.observer->after(op, inputs, {out.data(), out.size()}, attrs);
@@ -148,7 +151,18 @@ Outputs apply(const OpDef& op, Inputs inputs, const void* attrs) try {
 RecordScope::RecordScope(Recorder& recorder) : previous_(std::exchange(state.recorder, &recorder)) {}
 RecordScope::~RecordScope() { state.recorder = previous_; }
 
+bool recording() { return state.recorder != nullptr; }
+
+EagerScope::EagerScope() : previous_(std::exchange(state.recorder, nullptr)) {}
+EagerScope::~EagerScope() { state.recorder = previous_; }
+
 Observer* set_observer(Observer* observer) { return std::exchange(state.observer, observer); }
+
+WorkObserver* work_observer() { return state.work_observer; }
+WorkObserver* set_work_observer(WorkObserver* observer) {
+  return std::exchange(state.work_observer, observer);
+}
+uint64_t next_operator_number() { return next_sequence.load(std::memory_order_relaxed); }
 
 bool grad_enabled() { return state.grad_enabled; }
 GradMode::GradMode(bool enabled) : previous_(std::exchange(state.grad_enabled, enabled)) {}

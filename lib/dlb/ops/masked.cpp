@@ -89,7 +89,7 @@ Tensor masked_scatter(const Tensor& x, const Tensor& mask, const Tensor& source)
   const Tensor base = expand(x, shape);
   const Tensor where_to = expand(mask, shape);
   const int64_t n = numel(shape);
-  if (source.numel() == 0 && (n == 0 || mask.is_meta() || !any(mask).item())) return base;
+  if (source.numel() == 0 && (n == 0 || mask.is_meta() || any(mask).item() == 0)) return base;
   // Elements outside of the mask take the first of the source, which `where` then drops.
   const Tensor rank = apply1<NoAttrs>(op::mask_rank(), {where_to});
   const Tensor taken = index_select(reshape(source, {source.numel()}), 0, reshape(rank, {n}));

@@ -15,6 +15,7 @@
 
 #include "dlb/base/error.h"
 #include "dlb/base/object_pool.h"
+#include "dlb/tensor/allocation_watch.h"
 
 namespace dlb {
 
@@ -116,12 +117,14 @@ class CpuAllocator {
     if (block == nullptr) out_of_memory(bytes);
     stats_.live_bytes += capacity;
     stats_.peak_bytes = std::max(stats_.peak_bytes, stats_.live_bytes);
+    if (watch_ != nullptr) watch_->allocated(block, capacity);
     return block;
   }
 
   void release(void* block, size_t bytes) {
     const std::lock_guard lock(mutex_);
     stats_.live_bytes -= bytes;
+    if (watch_ != nullptr) watch_->released(block, bytes);
     if (bytes <= kSmallLimit) {
       small_[small_class(bytes)].push_back(block);
     } else {
@@ -146,6 +149,10 @@ class CpuAllocator {
   void fail_in(uint64_t n) {
     const std::lock_guard lock(mutex_);
     fail_in_ = n;
+  }
+  AllocationWatch* watch(AllocationWatch* watch) {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(watch_, watch);
   }
   void trim() {
     const std::lock_guard lock(mutex_);
@@ -216,6 +223,7 @@ class CpuAllocator {
   FreeRanges large_;
   AllocatorStats stats_;
   uint64_t fail_in_ = 0;
+  AllocationWatch* watch_ = nullptr;
 };
 
 /// Never destroyed: storages in static objects may be released after it would have been.
@@ -252,5 +260,6 @@ AllocatorStats cpu_allocator_stats() { return cpu_allocator().stats(); }
 void reset_cpu_allocator_peak() { cpu_allocator().reset_peak(); }
 void trim_cpu_allocator() { cpu_allocator().trim(); }
 void fail_cpu_allocation(uint64_t n) { cpu_allocator().fail_in(n); }
+AllocationWatch* watch_cpu_allocations(AllocationWatch* watch) { return cpu_allocator().watch(watch); }
 
 }  // namespace dlb

@@ -201,6 +201,8 @@ std::string Tensor::text() const {
 }
 
 Tensor Tensor::detach() const {
+  if (is_meta() && !requires_grad())
+    return *this;  // nothing to leave behind: to a recorder it is the same value
   auto copy = make_ref<TensorImpl>();
   copy->spec = spec();
   copy->storage = impl_->storage;

@@ -6,15 +6,17 @@ namespace {
 /// The passes of one batch: each program runs once, when the first that needs it asks.
 class Passes {
  public:
-  Passes(Experiment& experiment, const data::Batch& batch)
-      : experiment_(experiment), inputs_(experiment.inputs_of(batch)) {
+  Passes(Experiment& experiment, const data::Batch& batch, const ExportedModel* exported)
+      : experiment_(experiment), exported_(exported), inputs_(experiment.inputs_of(batch)) {
     outputs_.resize(experiment.model->programs());
     done_.resize(outputs_.size(), false);
   }
   const Outputs& of(size_t program) {
     if (!done_[program]) {
       nn::Context context{false, experiment_.seed, 0};
-      outputs_[program] = experiment_.model->forward(context, inputs_, program);
+      outputs_[program] = exported_ != nullptr && program == 0
+                              ? exported_->forward(inputs_)
+                              : experiment_.model->forward(context, inputs_, program);
       done_[program] = true;
     }
     return outputs_[program];
@@ -22,6 +24,7 @@ class Passes {
 
  private:
   Experiment& experiment_;
+  const ExportedModel* exported_;
   std::vector<Tensor> inputs_;
   std::vector<Outputs> outputs_;
   std::vector<bool> done_;
@@ -35,7 +38,8 @@ void update_metric(NamedMetric& m, Inputs outputs, Inputs columns) {
   m.metric->update(in[0], target[0]);
 }
 
-MetricValues measure(Experiment& experiment, Batches& batches, const std::function<bool()>& stop) {
+MetricValues measure(Experiment& experiment, Batches& batches, const std::function<bool()>& stop,
+                     Predictions* predictions, const ExportedModel* exported) {
   const NoGrad no_grad;
   for (NamedMetric& m : experiment.metrics) m.metric->reset();
   std::vector<TermSums> sums(experiment.evaluated.size());
@@ -43,7 +47,7 @@ MetricValues measure(Experiment& experiment, Batches& batches, const std::functi
   batches.start(0);
   while (const std::optional<data::Batch> batch = batches.next()) {
     if (stop && stop()) return {};
-    Passes passes(experiment, *batch);
+    Passes passes(experiment, *batch, exported);
     for (size_t i = 0; i < sums.size(); ++i) {
       const Objective& objective = *experiment.evaluated[i].objective;
       TermSums terms;
@@ -52,6 +56,8 @@ MetricValues measure(Experiment& experiment, Batches& batches, const std::functi
       Objective::add(sums[i], terms);
     }
     for (NamedMetric& m : experiment.metrics) update_metric(m, passes.of(0), batch->columns);
+    if (predictions != nullptr && predictions->program() >= 0)
+      predictions->add(*batch, passes.of(static_cast<size_t>(predictions->program())));
     if (experiment.plays()) {
       const TermSum more = episode_rewards(*batch);
       reward = {reward.sum + more.sum, reward.count + more.count};

@@ -33,6 +33,7 @@ struct Phase {
   std::string name;  ///< "" without `train.phases`
   std::shared_ptr<Objective> objective;
   std::unique_ptr<optim::Optimizer> optimizer;  ///< has the parameters that the phase updates
+  std::string optimizer_where;                  ///< "file:line"
   std::unique_ptr<optim::Schedule> schedule;    ///< prepared
   std::vector<std::string> update;              ///< patterns of the parameters; empty: all
   int64_t every = 1;
@@ -81,6 +82,7 @@ class Experiment {
   std::vector<std::string> freeze;  ///< patterns
 
   std::unique_ptr<data::DataModule> data;
+  std::string data_where;  ///< "file:line" of the section
   std::unique_ptr<model::Model> model;
   std::vector<Phase> phases;  ///< at least one
   /// What evaluations measure as the loss: that of the config, of the model's outputs; where there is none,

@@ -97,6 +97,7 @@ void Loading::read_data() {
     if (!needs(sections_.data, "data")) return;
     // The module resolves relative paths from a config in this folder.
     const std::string config_file = files::join(e_.base, files::base_name(e_.file));
+    e_.data_where = line_of(sections_.data);
     guarded(sections_.data, [&] { e_.data = data::DataModule::plan(reader_, sections_.data, config_file); });
   }
   if (!e_.data) return;

@@ -4,6 +4,7 @@
 
 #include "dlb/base/files.h"
 #include "dlb/base/log.h"
+#include "dlb/io/weights.h"
 #include "dlb/nn/initializer.h"
 #include "dlb/train/loading.h"
 #include "dlb/train/patterns.h"
@@ -84,7 +85,7 @@ void load_initial_weights(Experiment& e) {
   std::string paths;
   for (const WeightsSettings& w : e.weights) {
     const std::string path = files::join(e.base, w.from);
-    contents.push_back(io::read_safetensors(path));
+    contents.push_back(io::read_weights(path));
     model::WeightsFile file;
     file.name = path;
     file.options.strict = w.strict;

@@ -85,6 +85,7 @@ void Loading::read_phase(const PhaseSettings& settings, const Node& at) {
   const Node schedule =
       source.schedule.is_null() ? Node::string("constant", source.schedule.mark()) : source.schedule;
   phase.schedule = reader_.make(schedule, optim::schedule_types(), "schedule");
+  phase.optimizer_where = line_of(source.optimizer);
   phases_.push_back(std::move(source));
   e_.phases.push_back(std::move(phase));
 }

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "dlb/ops/create.h"
+#include "dlb/ops/work_observer.h"
 
 namespace dlb::train {
 namespace {
@@ -91,6 +92,12 @@ const Node* modifier(const Node& outer, const Node& body, std::string_view key) 
     if (const Node* found = outer.find(key)) return found;
   }
   return body.is_map() ? body.find(key) : nullptr;
+}
+
+std::string line_of(const Node& node) {
+  const config::Mark& mark = node.mark();
+  if (mark.source == nullptr) return {};
+  return mark.line > 0 ? fmt::format("{}:{}", *mark.source, mark.line) : *mark.source;
 }
 
 bool read_uses(config::Reader& reader, const Node& outer, const Node& body, const data::SampleSpec* data,
@@ -264,6 +271,8 @@ bool Objective::read_term(config::Reader& reader, const Node& node, const data::
     const std::string name = n == 1 ? term.type : fmt::format("{}_{}", term.type, n);
     if (!taken(name)) term.name = name;
   }
+  term.label = "loss." + term.name;
+  term.where = line_of(node);
   term.loss = reader.make(*choice, nn::loss_types(), "loss", modifiers());
   good = good && term.loss != nullptr;
   terms_.push_back(std::move(term));
@@ -364,7 +373,9 @@ void Objective::add(TermSums& sums, const TermSums& more) {
 std::vector<LossSum> Objective::evaluate(Inputs outputs, Inputs columns) const {
   std::vector<LossSum> sums;
   sums.reserve(terms_.size());
+  WorkObserver* const observer = work_observer();
   for (const LossTerm& term : terms_) {
+    const WorkScope scope(observer, term.label, term.where);
     const std::vector<Tensor> in = gather_values(term.uses.in, outputs, columns, nullptr);
     const std::vector<Tensor> target =
         gather_values(term.uses.target, outputs, columns, in.empty() ? nullptr : in.data());

@@ -71,7 +71,11 @@ struct LossTerm {
   std::unique_ptr<nn::Loss> loss;
   ValueUses uses;
   config::Node at;
+  std::string label, where;  ///< what observers are told: "loss.NAME", "file:line"
 };
+
+/// "file:line" of a node, "" where it has no place.
+std::string line_of(const config::Node& node);
 
 /// What is minimised: sum over terms of weight * mean of the loss.
 class Objective {

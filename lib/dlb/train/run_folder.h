@@ -26,6 +26,7 @@ class RunFolder {
   std::string config() const { return file("config.yaml"); }
   std::string record() const { return file("run.json"); }
   std::string metrics() const { return file("metrics.jsonl"); }
+  std::string predictions() const { return file("predictions.json"); }
   std::string log() const { return file("log.txt"); }
   std::string checkpoints() const { return file("checkpoints"); }
 

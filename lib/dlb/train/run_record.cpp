@@ -118,7 +118,8 @@ void write_run_record(const std::string& path, const RunRecord& r) {
                     {"seconds", number(r.result.seconds)},
                     {"peak_rss_mb", std::round(peak_rss_mb() * 10) / 10},
                     {"metrics", metrics_json(r.result)},
-                    {"params_hash", r.result.params_hash}};
+                    {"params_hash", r.result.params_hash},
+                    {"higher_is_better", r.higher_is_better}};
   if (r.best)
     j["best"] = {{"metric", r.best_metric}, {"value", number(r.best->value)}, {"step", r.best->step}};
   if (!r.result.expect.empty()) j["expect"] = expect_json(r.result);

@@ -24,8 +24,9 @@ struct RunRecord {
   std::vector<std::string> resumed;         ///< when the run was taken up again
   std::map<std::string, std::string> data;  ///< file -> checksum
   int64_t params = 0;
-  std::string error;        ///< of a failed run
-  std::string best_metric;  ///< with `best`
+  std::vector<std::string> higher_is_better;  ///< metrics of which more is better; of the rest less is
+  std::string error;                          ///< of a failed run
+  std::string best_metric;                    ///< with `best`
   std::optional<RunState::Best> best;
   RunResult result;
 };

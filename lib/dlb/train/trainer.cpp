@@ -10,6 +10,7 @@
 #include "dlb/base/version.h"
 #include "dlb/train/device_choice.h"
 #include "dlb/train/resume.h"
+#include "dlb/train/run_hook.h"
 #include "dlb/train/training.h"
 
 namespace dlb::train {
@@ -172,9 +173,13 @@ RunResult train(const TrainOptions& o) {
               threads() == 1 ? "" : "s");
     if (opened.checkpoint) log::info("going on after step {}", opened.checkpoint->state.step);
     RunRecord record = new_record(o, *experiment, device, opened);
-    return Training(*experiment, opened.folder, o, std::move(record), std::move(opened.checkpoint)).run();
+    RunResult result =
+        Training(*experiment, opened.folder, o, std::move(record), std::move(opened.checkpoint)).run();
+    RunHook(o.on_run, opened.folder.path()).now();
+    return result;
   } catch (const std::exception& e) {
     log_file.write(e.what());
+    RunHook(o.on_run, opened.folder.path()).now();
     throw;
   }
 }

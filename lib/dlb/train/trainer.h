@@ -27,12 +27,17 @@ struct TrainOptions {
   std::string runs = "runs";  ///< where unnamed run folders go
   /// Called after each update with its number (from 1) and mean loss.
   std::function<void(int64_t step, double loss)> on_update;
+  /// Called with the run's folder to renew what is made of its files (a report): now and then after an
+  /// evaluation, so seldom that it costs below a hundredth of the time, and at the end of the run, however
+  /// that comes. What it raises becomes a warning.
+  std::function<void(const std::string& run)> on_run;
 };
 
 struct EvalOptions {
   std::string target;  ///< a config, a run folder (its newest checkpoint) or a checkpoint folder
   std::vector<std::string> overrides;  ///< for a config
   std::string weights;                 ///< a safetensors file or a checkpoint folder, instead of the target's
+  std::string onnx;                    ///< an ONNX file that is measured in place of the model, "" for none
   std::string split;                   ///< "val", "test", "train"; "" = test, else val
   std::string device = "cpu";
   int threads = 0;

@@ -21,7 +21,9 @@ Training::Training(Experiment& experiment, RunFolder& folder, const TrainOptions
       options_(options),
       record_(std::move(record)),
       from_(std::move(from)),
-      start_(std::chrono::steady_clock::now()) {}
+      start_(std::chrono::steady_clock::now()),
+      predictions_(experiment),
+      hook_(options.on_run, folder.path()) {}
 
 RunResult Training::run() {
   try {
@@ -129,7 +131,10 @@ bool Training::evaluate() {
   trim_cpu_allocator();
   const AverageScope average(updater_->average());
   const double train_loss = progress_->smoothed_loss();
-  const MetricValues values = measure(experiment_, *monitor_batches_, &SignalScope::stop_requested);
+  // Where there is a test split, that of the last evaluation is what a report shows.
+  Predictions* const seen = test_batches_ ? nullptr : &predictions_;
+  if (seen != nullptr) seen->start(experiment_.monitor_split);
+  const MetricValues values = measure(experiment_, *monitor_batches_, &SignalScope::stop_requested, seen);
   if (values.empty()) return false;
   unsaved_ = true;
   state_.evaluated = state_.step;
@@ -149,6 +154,7 @@ bool Training::evaluate() {
               state_.early.value, state_.early.step);
   }
   trim_cpu_allocator();
+  hook_.now_and_then();
   progress_->resume();
   return true;
 }
@@ -201,7 +207,9 @@ RunResult Training::finish() {
   trim_cpu_allocator();
   const AverageScope average(updater_->average());
   const auto add = [&](const std::string& split, Batches& batches) {
-    final_metrics_[split] = measure(experiment_, batches, &SignalScope::stop_requested);
+    Predictions* const seen = test_batches_ && split != "test" ? nullptr : &predictions_;
+    if (seen != nullptr) seen->start(split);
+    final_metrics_[split] = measure(experiment_, batches, &SignalScope::stop_requested, seen);
     if (final_metrics_[split].empty()) return false;
     write_measured({state_.step, epochs_done(), split, final_metrics_[split], {}, {}, {}});
     return true;
@@ -216,6 +224,7 @@ RunResult Training::finish() {
   metrics_log_->sync();
   event_log_->sync();
   if (complete && finished()) judge_run();
+  if (complete) write_predictions();
   write_record(complete ? "done" : "interrupted");
   return record_.result;
 }

@@ -11,8 +11,10 @@
 #include "dlb/train/event_log.h"
 #include "dlb/train/experiment.h"
 #include "dlb/train/metrics_log.h"
+#include "dlb/train/predictions.h"
 #include "dlb/train/progress.h"
 #include "dlb/train/run_folder.h"
+#include "dlb/train/run_hook.h"
 #include "dlb/train/run_record.h"
 #include "dlb/train/updater.h"
 
@@ -54,6 +56,7 @@ class Training {
   bool finished() const { return state_.stopped || state_.step >= experiment_.totals.steps; }
 
   void write_record(const std::string& status);
+  void write_predictions();
   double seconds() const;
   double epochs_done() const;
   std::string watched_metric() const;
@@ -78,6 +81,8 @@ class Training {
   double seconds_before_ = 0;   ///< spent before this process took the run up
   std::chrono::steady_clock::time_point start_;
   std::map<std::string, MetricValues> final_metrics_;
+  Predictions predictions_;  ///< of the last evaluation on the test split, else on the monitored one
+  RunHook hook_;
   MetricValues last_training_;  ///< of the last record of training
 };
 

@@ -144,9 +144,23 @@ void Training::write_record(const std::string& status) {
   if (state_.evaluated > 0 && state_.evaluated == state_.step)
     r.metrics[experiment_.monitor_split] = state_.monitored;
   if (status == "done" || status == "interrupted") r.params_hash = model::params_hash(*experiment_.model);
+  record_.higher_is_better.clear();
+  for (const std::string& name : experiment_.metric_names()) {
+    if (experiment_.higher_is_better(name)) record_.higher_is_better.push_back(name);
+  }
   record_.best_metric = experiment_.train.checkpoint.keep.best;
   if (state_.best.step > 0) record_.best = state_.best;
   write_run_record(folder_.record(), record_);
+}
+
+void Training::write_predictions() {
+  // They are for reports alone: what the run came to stands without them.
+  try {
+    const std::string text = predictions_.to_json(state_.step);
+    if (!text.empty()) files::write_atomic(folder_.predictions(), text);
+  } catch (const Error& e) {
+    log::warning("{}", e.what());
+  }
 }
 
 }  // namespace dlb::train

@@ -5,6 +5,7 @@
 #include "dlb/autograd/autograd.h"
 #include "dlb/base/log.h"
 #include "dlb/ops/binary.h"
+#include "dlb/ops/work_observer.h"
 #include "dlb/tensor/row_sparse.h"
 #include "dlb/train/evaluator.h"
 #include "dlb/train/nonfinite.h"
@@ -53,6 +54,7 @@ class Updater::OnlyThese {
 };
 
 Updater::Updater(Experiment& experiment) : experiment_(experiment), params_(trainable(*experiment.model)) {
+  data_place_.where = experiment.data_where;
   for (Phase& phase : experiment_.phases) {
     std::vector<optim::Param> own;
     std::vector<Tensor> others;
@@ -65,6 +67,8 @@ Updater::Updater(Experiment& experiment) : experiment_(experiment), params_(trai
     }
     phase.optimizer->attach(std::move(own));
     others_.push_back(std::move(others));
+    optimizer_places_.push_back({"optimizer", phase.optimizer_where});
+    if (!phase.name.empty()) optimizer_places_.back().name += "." + phase.name;
   }
   for (const nn::Variable& v : experiment_.model->variables()) {
     if (!v.buffer || !any_covers(experiment_.freeze, v.name)) continue;
@@ -79,6 +83,12 @@ Updater::Updater(Experiment& experiment) : experiment_(experiment), params_(trai
   }
 }
 
+std::optional<data::Batch> Updater::next_batch(Batches& source) {
+  const WorkScope part(WorkPart::kData);
+  const WorkScope place(work_observer(), data_place_.name, data_place_.where);
+  return source.next();
+}
+
 std::optional<UpdateResult> Updater::update(Batches& source, const Position& at, bool measure) {
   std::vector<Phase>& phases = experiment_.phases;
   const auto limit = static_cast<size_t>(experiment_.train.accumulate);
@@ -90,7 +100,7 @@ std::optional<UpdateResult> Updater::update(Batches& source, const Position& at,
   window.reserve(holds ? limit : 1);
   const Next take = [&]() -> const data::Batch* {
     if (static_cast<size_t>(result.batches) == limit) return nullptr;
-    std::optional<data::Batch> batch = source.next();
+    std::optional<data::Batch> batch = next_batch(source);
     if (!batch) return nullptr;
     if (!holds) window.clear();
     window.push_back(std::move(*batch));
@@ -129,6 +139,8 @@ std::optional<UpdateResult> Updater::update(Batches& source, const Position& at,
       const double lr = phase.schedule->lr(optimizer.steps());
       if (first) result.lr = lr;
       first = false;
+      const WorkScope part(WorkPart::kOptimizer);
+      const WorkScope place(work_observer(), optimizer_places_[i].name, optimizer_places_[i].where);
       optimizer.step(lr, clipped(phase, gradient, result), [&] {
         next = 0;
         return clipped(phase, evaluate(phase, held, at, pass, false), result);
@@ -139,7 +151,11 @@ std::optional<UpdateResult> Updater::update(Batches& source, const Position& at,
     if (turn) result.loss += phase.objective->value(result.sums[i]);
   }
   for (const auto& [value, kept] : frozen_) value.assign(kept);
-  if (average_) average_->update();
+  if (average_) {
+    const WorkScope part(WorkPart::kOptimizer);
+    const WorkScope place(work_observer(), average_place_.name, average_place_.where);
+    average_->update();
+  }
   return result;
 }
 
@@ -162,10 +178,15 @@ Updater::Gradient Updater::evaluate(const Phase& phase, const Next& next, const 
     TermSums sums;
     const std::vector<Tensor> inputs = experiment_.inputs_of(*batch);
     {
-      const Outputs outputs = experiment_.model->forward(context, inputs, phase.program());
-      losses = phase.objective->evaluate(outputs, batch->columns);
-      for (const LossSum& loss : losses) sums.push_back({loss.sum.item(), loss.count.item()});
+      Outputs outputs;
+      {
+        const WorkScope part(WorkPart::kForward);
+        outputs = experiment_.model->forward(context, inputs, phase.program());
+        losses = phase.objective->evaluate(outputs, batch->columns);
+        for (const LossSum& loss : losses) sums.push_back({loss.sum.item(), loss.count.item()});
+      }
       if (measure) {
+        const WorkScope part(WorkPart::kOther);
         const NoGrad no_grad;
         Outputs values;
         for (const Tensor& out : outputs) values.push_back(out.detach());
@@ -190,6 +211,7 @@ Updater::Gradient Updater::evaluate(const Phase& phase, const Next& next, const 
 /// its own part.
 void Updater::differentiate(const Phase& phase, const std::vector<LossSum>& losses, const TermSums& sums,
                             Parts* parts) {
+  const WorkScope scope(WorkPart::kBackward);
   const std::vector<LossTerm>& terms = phase.objective->terms();
   const std::vector<optim::Param>& params = phase.optimizer->params();
   bool any = false;
@@ -229,6 +251,7 @@ void Updater::differentiate(const Phase& phase, const std::vector<LossSum>& loss
 
 /// Gives each parameter the gradient of the terms' weighted means.
 void Updater::join(const Phase& phase, const TermSums& sums, const Parts& parts) {
+  const WorkScope scope(WorkPart::kBackward);
   const NoGrad no_grad;
   const std::vector<LossTerm>& terms = phase.objective->terms();
   const std::vector<optim::Param>& params = phase.optimizer->params();
@@ -251,6 +274,8 @@ void Updater::join(const Phase& phase, const TermSums& sums, const Parts& parts)
 
 void Updater::check_finite(const Phase& phase, const TermSums& sums, const nn::Context& context,
                            Inputs inputs) {
+  const WorkScope part(WorkPart::kOther);
+  const WorkScope place(work_observer(), check_place_.name, check_place_.where);
   const std::vector<optim::Param>& params = phase.optimizer->params();
   const TermSum* bad = nullptr;
   for (const TermSum& s : sums) {

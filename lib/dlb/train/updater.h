@@ -61,6 +61,7 @@ class Updater {
   using Parts = std::vector<std::vector<Tensor>>;
   class OnlyThese;
 
+  std::optional<data::Batch> next_batch(Batches& source);
   Gradient evaluate(const Phase& phase, const Next& next, const Position& at, uint32_t pass, bool measure);
   void differentiate(const Phase& phase, const std::vector<LossSum>& losses, const TermSums& sums,
                      Parts* parts);
@@ -74,6 +75,13 @@ class Updater {
   std::vector<std::vector<Tensor>> others_;        ///< by phase: trainable parameters that it does not update
   std::vector<std::pair<Tensor, Tensor>> frozen_;  ///< running statistics that stay, and their values
   std::unique_ptr<optim::ParameterAverage> average_;
+  /// What observers are told of.
+  struct Place {
+    std::string name, where;
+  };
+  Place data_place_{"data", {}}, average_place_{"average of the weights", {}},
+      check_place_{"check for finite numbers", {}};
+  std::vector<Place> optimizer_places_;  ///< by phase
   bool warned_ = false;
 };
 

@@ -13,9 +13,10 @@
 namespace {
 
 constexpr const char* kUsage =
-    "usage: op_sweep [--filter TEXT] [--all]\n"
+    "usage: op_sweep [--filter TEXT] [--all] [--every N]\n"
     "Runs the reference vectors of the folder DLB_REFERENCE (default: those of the build folder).\n"
     "  --filter TEXT  only variants whose name contains TEXT\n"
+    "  --every N      only each N-th case of a variant, from the first (default: DLB_OPS_EVERY, else 1)\n"
     "  --all          all failures of a variant, not only the first three\n";
 
 void add_row(std::vector<std::string>& table, const std::string& name, size_t cases, size_t failed) {
@@ -30,13 +31,20 @@ int main(int argc, char** argv) {
   using namespace dlb::testing;
   std::string filter;
   size_t shown = 3;
+  const char* wanted = std::getenv("DLB_OPS_EVERY");
+  size_t every = wanted != nullptr ? std::strtoul(wanted, nullptr, 10) : 1;
   for (int i = 1; i < argc; ++i) {
     const std::string arg = argv[i];
     if (arg == "--filter" && i + 1 < argc) {
       filter = argv[++i];
     } else if (arg == "--all") {
       shown = SIZE_MAX;
+    } else if (arg == "--every" && i + 1 < argc) {
+      every = std::strtoul(argv[++i], nullptr, 10);
     } else {
+      every = 0;
+    }
+    if (every == 0) {
       std::fputs(kUsage, stderr);
       return 2;
     }
@@ -55,7 +63,10 @@ int main(int argc, char** argv) {
     size_t passed_in_all = 0;
     size_t failed_in_all = 0;
     std::vector<std::string> table;
-    for (const Variant& variant : variants) {
+    for (Variant& variant : variants) {
+      std::vector<Case> chosen;
+      for (size_t i = 0; i < variant.cases.size(); i += every) chosen.push_back(std::move(variant.cases[i]));
+      variant.cases = std::move(chosen);
       size_t failed = 0;
       size_t lines = 0;
       bool first = true;

@@ -1,0 +1,108 @@
+#include "dlb/deploy/export.h"
+
+#include <nlohmann/json.hpp>
+
+#include "commands.h"
+#include "dlb/base/log.h"
+#include "dlb/base/threads.h"
+#include "options.h"
+#include "output.h"
+
+namespace dlb::app {
+
+namespace {
+
+nlohmann::ordered_json as_json(const deploy::ExportResult& r) {
+  using Json = nlohmann::ordered_json;
+  const auto list = [](const std::vector<graph::Declared>& values) {
+    Json items = Json::array();
+    for (const graph::Declared& d : values) items.push_back({{"name", d.name}, {"type", describe(d)}});
+    return items;
+  };
+  Json compared = Json::array();
+  for (const deploy::OutputCheck& c : r.compared)
+    compared.push_back({{"name", c.name}, {"largest_difference", c.largest}, {"relative", c.relative}});
+  Json j = {{"file", r.file}, {"bytes", r.bytes}, {"trained", r.trained}, {"compared", compared}};
+  if (r.tensors > 0) j["tensors"] = r.tensors;
+  if (r.nodes > 0) {
+    j["opset"] = r.opset;
+    j["nodes"] = r.nodes;
+    j["inputs"] = list(r.inputs);
+    j["outputs"] = list(r.outputs);
+    j["batches"] = r.batches;
+  }
+  return j;
+}
+
+void print_result(const deploy::ExportResult& r) {
+  if (r.tensors > 0) {
+    print("{}: {} tensors, {:.1f} MB, read again and equal\n", r.file, r.tensors,
+          static_cast<double>(r.bytes) / 1e6);
+    return;
+  }
+  print("{}: opset {}, {} nodes, {:.1f} MB\n", r.file, r.opset, r.nodes, static_cast<double>(r.bytes) / 1e6);
+  for (const graph::Declared& d : r.inputs) print("input   {}: {}\n", d.name, describe(d));
+  for (size_t i = 0; i < r.outputs.size(); ++i) {
+    print(
+        "output  {}: {}; differs from the model's by at most {:.3g} ({:.3g} of its largest value) over {} "
+        "batches\n",
+        r.outputs[i].name, describe(r.outputs[i]), r.compared[i].largest, r.compared[i].relative, r.batches);
+  }
+}
+
+}  // namespace
+
+void add_export(CLI::App& app, Globals& globals) {
+  CLI::App* command =
+      app.add_subcommand("export", "Write a trained model as ONNX or safetensors, and compare");
+  auto options = std::make_shared<deploy::ExportOptions>();
+  command->add_option("RUN|CONFIG", options->target, "a run folder, a checkpoint folder, or a config")
+      ->required()
+      ->type_name("");
+  add_set_option(*command, options->overrides);
+  command->add_option("--to", options->to, "onnx or safetensors")
+      ->required()
+      ->type_name("FORMAT")
+      ->check(name_among({"onnx", "safetensors"}));
+  command
+      ->add_option("--out", options->out,
+                   "the file to write (default: NAME.FORMAT, in the run folder of a run)")
+      ->type_name("FILE");
+  command->add_option("--weights", options->weights, "a safetensors or ONNX file, or a checkpoint folder")
+      ->type_name("FILE");
+  command->add_option("--split", options->split, "split whose batches are compared (default: test, else val)")
+      ->type_name("SPLIT")
+      ->check(name_among({"val", "test", "train"}));
+  command->add_option("--batches", options->batches, "batches that are compared (default: 3)")
+      ->type_name("N")
+      ->check(whole_number(1, 1'000'000));
+  command
+      ->add_option("--rtol", options->rtol,
+                   "largest difference that is allowed, as part of an output's largest value (default: 1e-5)")
+      ->type_name("R")
+      ->check(CLI::NonNegativeNumber);
+  command
+      ->add_option("--threads", options->threads,
+                   fmt::format("threads (default: all that may be used, here {})", available_processors()))
+      ->type_name("N")
+      ->check(whole_number(1, 1024));
+  add_output_flags(*command, globals);
+  command->footer(
+      "Examples:\n"
+      "  dlbench export runs/mnist-1 --to onnx --out mnist.onnx\n"
+      "  dlbench run mnist.onnx --random 0 --size batch=32\n"
+      "What is exported is run again and compared with the model on real batches; the file appears only if "
+      "they agree.");
+  command->callback([options, &globals] {
+    const deploy::ExportResult result = deploy::export_model(*options);
+    if (!result.trained)
+      log::warning("'{}' has no trained weights: the initial ones were exported", options->target);
+    if (globals.json) {
+      out_json(as_json(result));
+    } else {
+      print_result(result);
+    }
+  });
+}
+
+}  // namespace dlb::app

@@ -1,0 +1,400 @@
+// Products, convolutions, pooling, normalisation, attention and recurrent layers in ONNX.
+#include <cmath>
+#include <limits>
+
+#include "dlb/deploy/emit.h"
+#include "dlb/ops/attention_defs.h"
+#include "dlb/ops/conv_defs.h"
+#include "dlb/ops/create.h"
+#include "dlb/ops/grid_sample_defs.h"
+#include "dlb/ops/interpolate_defs.h"
+#include "dlb/ops/norm_defs.h"
+#include "dlb/ops/pool_defs.h"
+#include "dlb/ops/recurrent_defs.h"
+#include "dlb/ops/softmax_defs.h"
+
+namespace dlb::deploy {
+
+namespace {
+
+std::vector<int64_t> listed(const Dims& dims) { return {dims.begin(), dims.end()}; }
+
+void matmul(Emit& e) { e.output(e.add("MatMul", {e.in(0), e.in(1)})); }
+
+void linear(Emit& e) {
+  if (e.spec(0).rank() == 2) {
+    return e.output(e.add("Gemm", {e.in(0), e.in(1), e.in(2)}, {attribute("transB", int64_t{1})}));
+  }
+  const std::string weight = e.add("Transpose", {e.in(1)}, {attribute("perm", std::vector<int64_t>{1, 0})});
+  std::string y = e.add("MatMul", {e.in(0), weight});
+  if (e.has(2)) y = e.add("Add", {y, e.in(2)});
+  e.output(y);
+}
+
+std::vector<graph::Attribute> conv_attributes(const ConvAttrs& a) {
+  std::vector<int64_t> pads = listed(a.padding);
+  pads.insert(pads.end(), a.padding_after.begin(), a.padding_after.end());
+  return {attribute("strides", listed(a.stride)), attribute("pads", pads),
+          attribute("dilations", listed(a.dilation)), attribute("group", a.groups)};
+}
+
+std::vector<int64_t> kernel_of(const Emit& e) {
+  const Shape& weight = e.spec(1).shape;
+  return {weight.begin() + 2, weight.end()};
+}
+
+void conv(Emit& e) {
+  const auto& a = e.attrs<ConvAttrs>();
+  std::vector<graph::Attribute> attributes = conv_attributes(a);
+  attributes.push_back(attribute("kernel_shape", kernel_of(e)));
+  std::string y = e.add("Conv", {e.in(0), e.in(1), e.in(2)}, std::move(attributes));
+  if (a.relu || e.node().op->name == "conv_relu") y = e.add("Relu", {y});
+  e.output(y);
+}
+
+void conv_input_grad(Emit& e) {
+  const ConvAttrs& a = e.attrs<ConvGradAttrs>().conv;
+  std::vector<graph::Attribute> attributes = conv_attributes(a);
+  attributes.push_back(attribute("kernel_shape", kernel_of(e)));
+  std::vector<int64_t> more;  // what the convolution's rounding has lost
+  for (int64_t d = 0; d < static_cast<int64_t>(a.stride.size()); ++d) {
+    const size_t i = static_cast<size_t>(d);
+    const int64_t least = (e.spec(0).dim(d + 2) - 1) * a.stride[i] +
+                          a.dilation[i] * (e.spec(1).dim(d + 2) - 1) + 1 - a.padding[i] - a.padding_after[i];
+    more.push_back(e.out_spec().dim(d + 2) - least);
+  }
+  attributes.push_back(attribute("output_padding", more));
+  e.output(e.add("ConvTranspose", {e.in(0), e.in(1)}, std::move(attributes)));
+}
+
+std::vector<graph::Attribute> pool_attributes(const PoolAttrs& a) {
+  std::vector<int64_t> pads = listed(a.padding);
+  pads.insert(pads.end(), a.padding.begin(), a.padding.end());
+  return {attribute("kernel_shape", listed(a.kernel)), attribute("strides", listed(a.stride)),
+          attribute("pads", pads), attribute("ceil_mode", int64_t{a.ceil_mode ? 1 : 0})};
+}
+
+void max_pool(Emit& e) {
+  const PoolAttrs& a = e.attrs<PoolOpAttrs>().window;
+  std::vector<graph::Attribute> attributes = pool_attributes(a);
+  attributes.push_back(attribute("dilations", listed(a.dilation)));
+  e.output(e.add("MaxPool", {e.in(0)}, std::move(attributes)));
+}
+
+void avg_pool(Emit& e) {
+  const PoolAttrs& a = e.attrs<PoolOpAttrs>().window;
+  if (a.divisor != 0) e.unsupported("average pooling with a divisor of its own");
+  std::vector<graph::Attribute> attributes = pool_attributes(a);
+  attributes.push_back(attribute("count_include_pad", int64_t{a.count_include_pad ? 1 : 0}));
+  e.output(e.add("AveragePool", {e.in(0)}, std::move(attributes)));
+}
+
+void adaptive_pool(Emit& e) {
+  const bool max = e.node().op->name == "adaptive_max_pool";
+  const Dims& out = e.attrs<PoolOpAttrs>().adaptive;
+  bool global = true;
+  std::vector<int64_t> kernel;
+  for (size_t i = 0; i < out.size(); ++i) {
+    const Size in = e.dim(0, static_cast<int64_t>(i) + 2);
+    global = global && out[i] == 1;
+    if (!global && (!is_constant(in) || in[0] % out[i] != 0))
+      e.unsupported("adaptive pooling of {} to {}, whose windows differ in size", in[0], out[i]);
+    kernel.push_back(in[0] / out[i]);
+  }
+  if (global) return e.output(e.add(max ? "GlobalMaxPool" : "GlobalAveragePool", {e.in(0)}));
+  e.output(e.add(max ? "MaxPool" : "AveragePool", {e.in(0)},
+                 {attribute("kernel_shape", kernel), attribute("strides", kernel)}));
+}
+
+/// Input i, or a vector of ones or zeros where it is left out.
+std::string vector_or(Emit& e, size_t i, int64_t length, double value, DType dtype) {
+  return e.has(i) ? e.in_as(i, dtype) : e.constant(full(Shape{length}, value, dtype));
+}
+
+void batch_norm_eval(Emit& e) {
+  const DType t = e.out_spec().dtype;
+  const int64_t channels = e.spec(0).dim(1);
+  e.output(e.add("BatchNormalization",
+                 {e.in(0), vector_or(e, 3, channels, 1, t), vector_or(e, 4, channels, 0, t), e.in_as(1, t),
+                  e.in_as(2, t)},
+                 {attribute("epsilon", e.attrs<NormAttrs>().eps)}));
+}
+
+void layer_norm(Emit& e) {
+  const auto& a = e.attrs<NormAttrs>();
+  const DType t = e.out_spec().dtype;
+  const Shape& shape = e.spec(0).shape;
+  Shape normalized(shape.end() - a.dims, shape.end());
+  const std::string weight = e.has(1) ? e.in_as(1, t) : e.constant(ones(normalized, t));
+  e.output(e.add("LayerNormalization", {e.in(0), weight, e.has(2) ? e.in_as(2, t) : ""},
+                 {attribute("axis", -a.dims), attribute("epsilon", a.eps)}));
+}
+
+/// Each group of a sample as one channel of an instance normalisation.
+void group_norm(Emit& e) {
+  const auto& a = e.attrs<NormAttrs>();
+  const DType t = e.out_spec().dtype;
+  const int64_t rank = e.spec(0).rank(), channels = e.spec(0).dim(1);
+  const std::string groups = e.add("Reshape", {e.in(0), e.ints({0, a.groups, -1})});
+  std::string y = e.add("InstanceNormalization",
+                        {groups, e.constant(ones(Shape{a.groups}, t)), e.constant(zeros(Shape{a.groups}, t))},
+                        {attribute("epsilon", a.eps)});
+  y = e.add("Reshape", {y, e.add("Shape", {e.in(0)})});
+  std::vector<int64_t> around(static_cast<size_t>(rank) - 1, 1);
+  around[0] = channels;
+  if (e.has(1)) y = e.add("Mul", {y, e.add("Reshape", {e.in_as(1, t), e.ints(around)})});
+  if (e.has(2)) y = e.add("Add", {y, e.add("Reshape", {e.in_as(2, t), e.ints(around)})});
+  e.output(y);
+}
+
+void softmax(Emit& e) {
+  e.output(e.add(std::string(e.node().op->onnx.type), {e.in(0)},
+                 {attribute("axis", e.attrs<SoftmaxAttrs>().dim)}));
+}
+
+/// softmax(scale q k^T + mask) v of [B, H, L, E], [B, G, S, E] and [B, G, S, Ev].
+std::string attention_of(Emit& e, const std::string& q, std::string k, std::string v, int64_t heads,
+                         int64_t kv_heads, const AttentionAttrs& a, const std::string& mask, DType mask_type,
+                         DType t) {
+  if (heads != kv_heads) {  // each head of keys and values stands for several
+    const int64_t each = heads / kv_heads;
+    const auto repeated = [&](const std::string& x) {
+      const std::string wide = e.add("Unsqueeze", {x, e.ints({2})});
+      const std::string tiled = e.add("Tile", {wide, e.ints({1, 1, each, 1, 1})});
+      const std::string shape =
+          e.add("Concat",
+                {e.add("Shape", {x}, {attribute("start", int64_t{0}), attribute("end", int64_t{1})}),
+                 e.ints({heads}), e.add("Shape", {x}, {attribute("start", int64_t{2})})},
+                {attribute("axis", int64_t{0})});
+      return e.add("Reshape", {tiled, shape});
+    };
+    k = repeated(k);
+    v = repeated(v);
+  }
+  const std::string keys = e.add("Transpose", {k}, {attribute("perm", std::vector<int64_t>{0, 1, 3, 2})});
+  std::string scores = e.add("MatMul", {e.add("Mul", {q, e.number(a.scale, t)}), keys});
+  const std::string minus_infinity = e.number(-std::numeric_limits<double>::infinity(), t);
+  bool may_see_nothing = false;
+  if (a.causal) {
+    const std::string shape =
+        e.add("Shape", {scores}, {attribute("start", int64_t{2}), attribute("end", int64_t{4})});
+    const std::string seen =
+        e.add("Trilu", {e.add("Expand", {e.number(1, t), shape})}, {attribute("upper", int64_t{0})});
+    scores = e.add("Where", {e.cast(seen, DType::kBool), scores, minus_infinity});
+  }
+  if (!mask.empty() && mask_type == DType::kBool) {
+    scores = e.add("Where", {mask, scores, minus_infinity});
+    may_see_nothing = true;
+  } else if (!mask.empty()) {
+    scores = e.add("Add", {scores, mask});
+    may_see_nothing = true;  // the mask may hold infinities
+  }
+  std::string weights = e.add("Softmax", {scores}, {attribute("axis", int64_t{-1})});
+  if (may_see_nothing)  // rows that see nothing give zeros
+    weights = e.add("Where", {e.add("IsNaN", {weights}), e.number(0, t), weights});
+  return e.add("MatMul", {weights, v});
+}
+
+void attention(Emit& e) {
+  const auto& a = e.attrs<AttentionAttrs>();
+  const std::string mask = e.has(3) ? e.in(3) : "";
+  e.output(attention_of(e, e.in(0), e.in(1), e.in(2), e.spec(0).dim(1), e.spec(1).dim(1), a, mask,
+                        e.has(3) ? e.spec(3).dtype : DType::kFloat32, e.out_spec().dtype));
+}
+
+/// qkv [B, T, heads + 2 kv_heads, E] -> [B, T, heads, E].
+void packed_attention(Emit& e) {
+  const auto& a = e.attrs<PackedAttentionAttrs>();
+  const std::string by_head =
+      e.add("Transpose", {e.in(0)}, {attribute("perm", std::vector<int64_t>{0, 2, 1, 3})});
+  const std::vector<std::string> parts = e.add_many(
+      "Split", {by_head, e.ints({a.heads, a.kv_heads, a.kv_heads})}, 3, {attribute("axis", int64_t{1})});
+  const std::string y = attention_of(e, parts[0], parts[1], parts[2], a.heads, a.kv_heads, a.form, "",
+                                     DType::kFloat32, e.out_spec().dtype);
+  e.output(e.add("Transpose", {y}, {attribute("perm", std::vector<int64_t>{0, 2, 1, 3})}));
+}
+
+/// A recurrent layer as a Scan over the steps: the inputs' part of the gates is there already.
+class Recurrence {
+ public:
+  Recurrence(Emit& e, size_t states)
+      : e_(e), states_(states), type_(e.out_spec().dtype), hidden_(e.spec(1).dim(1)) {}
+
+  /// `step` makes the new states from the gates' inputs and the old states, while nodes go to the body.
+  template <class F>
+  void run(bool has_lengths, F&& step) {
+    const bool reverse = e_.attrs<RecurrentAttrs>().reverse;
+    auto body = std::make_shared<graph::Graph>();
+    body->name = e_.builder().fresh("step");
+    std::vector<std::string> outputs;
+    {
+      const OnnxBuilder::Into into(e_.builder(), *body);
+      std::vector<std::string> state;
+      for (size_t i = 0; i < states_; ++i) state.push_back(input(*body, "state", type_, 2));
+      const std::string x = input(*body, "x", type_, 2);
+      std::vector<std::string> next = step(x, state);
+      if (has_lengths) {
+        // Beyond a sequence's length its states stay as they are.
+        const std::string time = input(*body, "time", DType::kInt64, 0);
+        const std::string runs =
+            e_.add("Unsqueeze", {e_.add("Less", {time, e_.in_as(3, DType::kInt64)}), e_.ints({1})});
+        for (size_t i = 0; i < states_; ++i) next[i] = e_.add("Where", {runs, next[i], state[i]});
+      }
+      for (size_t round = 0; round < 2; ++round) {  // as states, then as what the step gives
+        for (const std::string& name : next) output(*body, e_.add("Identity", {name}));
+      }
+    }
+    std::vector<std::string> inputs;
+    inputs.push_back(e_.in(1));
+    if (states_ == 2) inputs.push_back(e_.in(4));
+    inputs.push_back(e_.in(0));
+    int64_t scanned = 1;
+    if (has_lengths) {
+      inputs.push_back(e_.add(
+          "Range", {e_.number(0, DType::kInt64), e_.size_scalar(e_.dim(0, 0)), e_.number(1, DType::kInt64)}));
+      scanned = 2;
+    }
+    const std::vector<int64_t> directions(static_cast<size_t>(scanned), reverse ? 1 : 0);
+    const std::vector<int64_t> out_directions(states_, reverse ? 1 : 0);
+    const std::vector<std::string> results =
+        e_.add_many("Scan", inputs, 2 * states_,
+                    {attribute("body", std::move(body)), attribute("num_scan_inputs", scanned),
+                     attribute("scan_input_directions", directions),
+                     attribute("scan_output_directions", out_directions)});
+    for (size_t i = 0; i < states_; ++i) e_.output(results[states_ + i], i);
+  }
+
+  std::string gate(const std::string& all, int64_t i) {
+    return e_.add("Slice", {all, e_.ints({i * hidden_}), e_.ints({(i + 1) * hidden_}), e_.ints({1})});
+  }
+  std::string recurrent(const std::string& h) {
+    const std::string w = e_.add("Transpose", {e_.in(2)}, {attribute("perm", std::vector<int64_t>{1, 0})});
+    return e_.add("MatMul", {h, w});
+  }
+
+ private:
+  std::string input(graph::Graph& body, const char* stem, DType dtype, size_t rank) {
+    graph::Declared d;
+    d.name = e_.builder().fresh(stem);
+    d.element = graph::element_of(dtype);
+    d.shape.emplace(rank);
+    body.inputs.push_back(d);
+    return d.name;
+  }
+  void output(graph::Graph& body, const std::string& name) {
+    graph::Declared d;
+    d.name = name;
+    d.element = graph::element_of(type_);
+    d.shape.emplace(2);
+    body.outputs.push_back(std::move(d));
+  }
+
+  Emit& e_;
+  size_t states_;
+  DType type_;
+  int64_t hidden_;
+};
+
+void rnn_sequence(Emit& e) {
+  Recurrence r(e, 1);
+  const char* activation = e.attrs<RecurrentAttrs>().relu ? "Relu" : "Tanh";
+  r.run(e.has(3), [&](const std::string& x, const std::vector<std::string>& state) {
+    return std::vector<std::string>{e.add(activation, {e.add("Add", {x, r.recurrent(state[0])})})};
+  });
+}
+
+void lstm_sequence(Emit& e) {
+  Recurrence r(e, 2);
+  r.run(e.has(3), [&](const std::string& x, const std::vector<std::string>& state) {
+    const std::string all = e.add("Add", {x, r.recurrent(state[0])});
+    const std::string in = e.add("Sigmoid", {r.gate(all, 0)}), forget = e.add("Sigmoid", {r.gate(all, 1)});
+    const std::string cell = e.add("Tanh", {r.gate(all, 2)}), out = e.add("Sigmoid", {r.gate(all, 3)});
+    const std::string c = e.add("Add", {e.add("Mul", {forget, state[1]}), e.add("Mul", {in, cell})});
+    return std::vector<std::string>{e.add("Mul", {out, e.add("Tanh", {c})}), c};
+  });
+}
+
+void gru_sequence(Emit& e) {
+  Recurrence r(e, 1);
+  r.run(e.has(3), [&](const std::string& x, const std::vector<std::string>& state) {
+    std::string m = r.recurrent(state[0]);
+    if (e.has(4)) m = e.add("Add", {m, e.in(4)});
+    const std::string reset = e.add("Sigmoid", {e.add("Add", {r.gate(x, 0), r.gate(m, 0)})});
+    const std::string update = e.add("Sigmoid", {e.add("Add", {r.gate(x, 1), r.gate(m, 1)})});
+    const std::string fresh =
+        e.add("Tanh", {e.add("Add", {r.gate(x, 2), e.add("Mul", {reset, r.gate(m, 2)})})});
+    const std::string kept = e.add("Mul", {update, e.add("Sub", {state[0], fresh})});
+    return std::vector<std::string>{e.add("Add", {fresh, kept})};
+  });
+}
+
+void resample(Emit& e) {
+  const auto& a = e.attrs<ResampleAttrs>();
+  if (a.antialias || a.transposed) e.unsupported("resizing with antialiasing");
+  std::vector<graph::Attribute> attributes;
+  const bool nearest = a.mode.starts_with("nearest");
+  attributes.push_back(attribute("mode", nearest ? "nearest" : a.mode == "linear" ? "linear" : "cubic"));
+  if (a.mode == "nearest") {
+    attributes.push_back(attribute("coordinate_transformation_mode", "asymmetric"));
+    attributes.push_back(attribute("nearest_mode", "floor"));
+  } else if (nearest) {
+    attributes.push_back(attribute("coordinate_transformation_mode", "half_pixel"));
+    attributes.push_back(attribute("nearest_mode", "round_prefer_ceil"));
+  } else {
+    attributes.push_back(attribute("coordinate_transformation_mode",
+                                   a.align_corners ? "align_corners" : "pytorch_half_pixel"));
+    attributes.push_back(attribute("cubic_coeff_a", -0.75));
+  }
+  const int64_t rank = e.spec(0).rank();
+  const Size out = e.out_dim(0, a.dim), in = e.dim(0, a.dim);
+  const bool exact =
+      a.scale_factor == 0 || static_cast<double>(in[0]) * a.scale_factor == static_cast<double>(out[0]);
+  if (!exact) {
+    std::vector<float> scales(static_cast<size_t>(rank), 1);
+    scales[static_cast<size_t>(a.dim)] = static_cast<float>(a.scale_factor);
+    return e.output(e.add("Resize", {e.in(0), "", e.constant(Tensor::from(scales, {rank}))}, attributes));
+  }
+  std::vector<Size> sizes;
+  for (int64_t d = 0; d < rank; ++d) sizes.push_back(d == a.dim ? out : e.dim(0, d));
+  e.output(e.add("Resize", {e.in(0), "", "", e.sizes(sizes)}, attributes));
+}
+
+void grid_sample(Emit& e) {
+  const auto& a = e.attrs<GridSampleAttrs>();
+  constexpr const char* kModes[] = {"bilinear", "nearest", "bicubic"};
+  constexpr const char* kPaddings[] = {"zeros", "border", "reflection"};
+  if (e.spec(0).rank() != 4) e.unsupported("sampling of volumes");
+  e.output(e.add("GridSample", {e.in(0), e.in(1)},
+                 {attribute("mode", kModes[a.mode]), attribute("padding_mode", kPaddings[a.padding_mode]),
+                  attribute("align_corners", int64_t{a.align_corners ? 1 : 0})}));
+}
+
+constexpr EmitterRow kRows[] = {
+    {"matmul", &matmul},
+    {"linear", &linear},
+    {"conv", &conv},
+    {"conv_relu", &conv},
+    {"conv_input_grad", &conv_input_grad},
+    {"max_pool", &max_pool},
+    {"avg_pool", &avg_pool},
+    {"adaptive_avg_pool", &adaptive_pool},
+    {"adaptive_max_pool", &adaptive_pool},
+    {"batch_norm_eval", &batch_norm_eval},
+    {"layer_norm", &layer_norm},
+    {"group_norm", &group_norm},
+    {"softmax", &softmax},
+    {"log_softmax", &softmax},
+    {"attention", &attention},
+    {"packed_attention", &packed_attention},
+    {"rnn_sequence", &rnn_sequence},
+    {"lstm_sequence", &lstm_sequence},
+    {"gru_sequence", &gru_sequence},
+    {"resample", &resample},
+    {"grid_sample", &grid_sample},
+};
+
+}  // namespace
+
+std::span<const EmitterRow> neural_emitters() { return kRows; }
+
+}  // namespace dlb::deploy

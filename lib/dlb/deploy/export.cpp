@@ -1,0 +1,157 @@
+#include "dlb/deploy/export.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "dlb/backend/cpu/install.h"
+#include "dlb/base/error.h"
+#include "dlb/base/files.h"
+#include "dlb/base/threads.h"
+#include "dlb/graph/session.h"
+#include "dlb/io/onnx.h"
+#include "dlb/io/safetensors.h"
+#include "dlb/ops/shape_ops.h"
+#include "dlb/train/batches.h"
+#include "dlb/train/trained.h"
+
+namespace dlb::deploy {
+
+namespace {
+
+std::string split_of(const ExportOptions& options, const train::Experiment& experiment) {
+  if (!options.split.empty()) {
+    if (!experiment.data->has(options.split))
+      fail(ErrorKind::kConfig, "the data of '{}' has no {} split", experiment.file, options.split);
+    return options.split;
+  }
+  return experiment.data->has("test") ? "test" : experiment.data->has("val") ? "val" : "train";
+}
+
+/// The inputs of the first batches, and where all inputs have one open first size, of a single sample.
+std::vector<std::vector<Tensor>> real_inputs(train::Experiment& experiment, const ExportOptions& options,
+                                             const std::vector<graph::Declared>& declared) {
+  experiment.data->open();
+  train::Batches batches(experiment, split_of(options, experiment), false);
+  batches.start(0);
+  std::vector<std::vector<Tensor>> all;
+  while (static_cast<int64_t>(all.size()) < options.batches) {
+    const std::optional<data::Batch> batch = batches.next();
+    if (!batch) break;
+    all.push_back(experiment.inputs_of(*batch));
+  }
+  if (all.empty()) fail(ErrorKind::kData, "the data of '{}' has no batch to compare on", experiment.file);
+  const auto open = [&](const graph::Declared& d) {
+    return d.shape && !d.shape->empty() && !d.shape->front().size && d.shape->front().name == "batch";
+  };
+  if (std::all_of(declared.begin(), declared.end(), open)) {
+    std::vector<Tensor> single;
+    for (const Tensor& t : all[0]) single.push_back(narrow(t, 0, 0, std::min<int64_t>(t.dim(0), 1)));
+    all.push_back(std::move(single));
+  }
+  return all;
+}
+
+/// Largest difference, and largest value of the expected one.
+void widen(OutputCheck& check, double& scale, const Tensor& found, const Tensor& expected) {
+  if (found.shape() != expected.shape() || found.dtype() != expected.dtype()) {
+    fail(ErrorKind::kNumeric, "the exported model gives '{}' as {}, the model itself as {}", check.name,
+         spec_text(found.spec()), spec_text(expected.spec()));
+  }
+  const std::vector<double> a = found.to_vector<double>(), b = expected.to_vector<double>();
+  for (size_t i = 0; i < a.size(); ++i) {
+    if (a[i] == b[i] || (std::isnan(a[i]) && std::isnan(b[i]))) continue;
+    const double gap = std::abs(a[i] - b[i]);
+    check.largest = std::isnan(gap) ? INFINITY : std::max(check.largest, gap);
+  }
+  for (const double v : b) {
+    if (std::isfinite(v)) scale = std::max(scale, std::abs(v));
+  }
+}
+
+void compare(const graph::Session& session, train::Experiment& experiment, const ExportOptions& options,
+             ExportResult& result) {
+  const NoGrad no_grad;
+  const std::vector<graph::Declared>& inputs = session.model().graph.inputs;
+  std::vector<double> scales(result.outputs.size(), 0);
+  for (const graph::Declared& d : result.outputs) result.compared.push_back({d.name, 0, 0});
+  for (const std::vector<Tensor>& batch : real_inputs(experiment, options, inputs)) {
+    std::map<std::string, graph::Value> values;
+    for (size_t i = 0; i < inputs.size(); ++i) values[inputs[i].name] = graph::Value(batch[i]);
+    const std::vector<graph::Value> found = session.run(values);
+    nn::Context context;
+    const Outputs own = experiment.model->forward(context, batch);
+    for (size_t i = 0; i < found.size(); ++i) widen(result.compared[i], scales[i], found[i].tensor, own[i]);
+    ++result.batches;
+  }
+  for (size_t i = 0; i < scales.size(); ++i) {
+    OutputCheck& check = result.compared[i];
+    check.relative = check.largest == 0 ? 0 : check.largest / scales[i];
+    if (check.relative <= options.rtol) continue;
+    fail(ErrorKind::kNumeric,
+         "output '{}' of the exported model differs from the model's by {:.3g}, {:.3g} of its largest value; "
+         "at "
+         "most {:.3g} is allowed",
+         check.name, check.largest, check.relative, options.rtol);
+  }
+}
+
+std::string default_name(const train::Experiment& experiment, const train::Trained& trained,
+                         const char* suffix) {
+  const std::string name = experiment.name + suffix;
+  return trained.run.empty() ? name : files::join(trained.run, name);
+}
+
+void export_onnx(train::Experiment& experiment, const ExportOptions& options, ExportResult& result) {
+  const graph::Model model = to_graph(*experiment.model, experiment.name);
+  const std::string bytes = io::to_onnx(model);
+  result.opset = model.opsets.at("");
+  result.nodes = static_cast<int64_t>(model.graph.nodes.size());
+  result.inputs = model.graph.inputs;
+  result.outputs = model.graph.outputs;
+  // What is compared is what was written, read again.
+  const graph::Session session(io::parse_onnx(bytes, result.file));
+  compare(session, experiment, options, result);
+  files::write_atomic(result.file, bytes);
+  result.bytes = static_cast<int64_t>(bytes.size());
+}
+
+void export_safetensors(train::Experiment& experiment, ExportResult& result) {
+  std::vector<io::NamedTensor> tensors;
+  for (const nn::Variable& v : experiment.model->variables()) tensors.push_back({v.name, v.value});
+  const std::string bytes = io::to_safetensors(tensors, {{"format", "pt"}});
+  const io::Safetensors again = io::parse_safetensors(bytes, result.file);
+  for (const io::NamedTensor& t : tensors) {
+    const Tensor* found = again.find(t.name);
+    if (found == nullptr || found->to_vector<double>() != t.value.to_vector<double>())
+      fail(ErrorKind::kNumeric, "tensor '{}' does not come back from the file as it was written", t.name);
+    result.compared.push_back({t.name, 0, 0});
+  }
+  files::write_atomic(result.file, bytes);
+  result.tensors = static_cast<int64_t>(tensors.size());
+  result.bytes = static_cast<int64_t>(bytes.size());
+}
+
+}  // namespace
+
+ExportResult export_model(const ExportOptions& options) {
+  backend::cpu::install();
+  set_threads(options.threads);
+  const train::Trained trained = train::open_trained({.target = options.target,
+                                                      .overrides = options.overrides,
+                                                      .weights = options.weights,
+                                                      .initial_allowed = true});
+  train::Experiment& experiment = *trained.experiment;
+  ExportResult result;
+  result.trained = train::load_trained_weights(trained);
+  const char* suffix = options.to == "onnx" ? ".onnx" : ".safetensors";
+  result.file = options.out.empty() ? default_name(experiment, trained, suffix) : options.out;
+  if (options.to == "onnx") {
+    export_onnx(experiment, options, result);
+  } else {
+    export_safetensors(experiment, result);
+  }
+  return result;
+}
+
+}  // namespace dlb::deploy

@@ -1,0 +1,14 @@
+#pragma once
+/// \file Weights from files of several formats.
+
+#include <string>
+
+#include "dlb/io/safetensors.h"
+
+namespace dlb::io {
+
+/// The tensors of a safetensors file, or of a file that ends in .onnx its initializers and constants, by
+/// name. Errors: io, data, unsupported.
+Safetensors read_weights(const std::string& path);
+
+}  // namespace dlb::io

@@ -1,0 +1,241 @@
+// Every layer is exported and compared, or refused by name.
+#include <catch2/catch.hpp>
+#include <set>
+
+#include "../model/support.h"
+#include "dlb/deploy/export.h"
+#include "dlb/graph/session.h"
+#include "dlb/io/onnx.h"
+#include "dlb/ops/random.h"
+
+namespace dlb {
+
+namespace {
+
+struct Example {
+  const char* layer;
+  const char* yaml;  ///< steps, or {inputs, steps, outputs}
+  std::vector<Shape> inputs;
+  bool whole = false;  ///< inputs are whole numbers 0 to 4
+};
+
+const std::vector<Example>& examples() {
+  static const std::vector<Example> list = {
+      {"linear", "[linear: 5]", {{4, 3}}},
+      {"linear", "[linear: {out: 5, bias: false}]", {{4, 7, 3}}},
+      {"conv1d", "[conv1d: {out: 6, kernel: 3, stride: 2, padding: 1}]", {{4, 3, 20}}},
+      {"conv2d", "[conv2d: {out: 6, kernel: 3, padding: same, groups: 3}, relu]", {{4, 3, 8, 8}}},
+      {"conv3d", "[conv3d: {out: 4, kernel: 2}]", {{2, 2, 5, 5, 5}}},
+      {"conv_transpose1d", "[conv_transpose1d: {out: 3, kernel: 3, stride: 2}]", {{4, 2, 9}}},
+      {"conv_transpose2d",
+       "[conv_transpose2d: {out: 3, kernel: 3, stride: 2, padding: 1, output_padding: 1}]",
+       {{4, 2, 5, 5}}},
+      {"conv_transpose3d", "[conv_transpose3d: {out: 3, kernel: 2}]", {{2, 2, 3, 3, 3}}},
+      {"patch_embedding", "[patch_embedding: {dim: 6, patch: 4}]", {{4, 3, 8, 8}}},
+      {"max_pool1d", "[max_pool1d: 2]", {{4, 3, 9}}},
+      {"max_pool2d", "[max_pool2d: {kernel: 3, stride: 2, padding: 1}]", {{4, 3, 9, 9}}},
+      {"max_pool3d", "[max_pool3d: 2]", {{2, 3, 4, 4, 4}}},
+      {"avg_pool1d", "[avg_pool1d: 2]", {{4, 3, 8}}},
+      {"avg_pool2d", "[avg_pool2d: {kernel: 3, stride: 2, padding: 1}]", {{4, 3, 9, 9}}},
+      {"avg_pool3d", "[avg_pool3d: 2]", {{2, 3, 4, 4, 4}}},
+      {"adaptive_avg_pool1d", "[adaptive_avg_pool1d: 4]", {{4, 3, 8}}},
+      {"adaptive_avg_pool2d", "[adaptive_avg_pool2d: 1]", {{4, 3, 8, 8}}},
+      {"adaptive_avg_pool3d", "[adaptive_avg_pool3d: 2]", {{2, 3, 4, 4, 4}}},
+      {"adaptive_max_pool1d", "[adaptive_max_pool1d: 4]", {{4, 3, 8}}},
+      {"adaptive_max_pool2d", "[adaptive_max_pool2d: 2]", {{4, 3, 8, 8}}},
+      {"adaptive_max_pool3d", "[adaptive_max_pool3d: 2]", {{2, 3, 4, 4, 4}}},
+      {"global_avg_pool", "[global_avg_pool]", {{4, 3, 8, 8}}},
+      {"global_max_pool", "[global_max_pool]", {{4, 3, 8, 8}}},
+      {"batch_norm", "[batch_norm]", {{4, 3, 8, 8}}},
+      {"layer_norm", "[layer_norm]", {{4, 7, 6}}},
+      {"group_norm", "[group_norm: {groups: 2}]", {{4, 6, 5, 5}}},
+      {"instance_norm", "[instance_norm]", {{4, 6, 5, 5}}},
+      {"rms_norm", "[rms_norm]", {{4, 7, 6}}},
+      {"local_response_norm", "[local_response_norm: 3]", {{4, 6, 5, 5}}},
+      {"dropout", "[dropout: 0.5]", {{4, 6}}},
+      {"dropout1d", "[dropout1d: 0.5]", {{4, 6, 5}}},
+      {"dropout2d", "[dropout2d: 0.5]", {{4, 6, 5, 5}}},
+      {"dropout3d", "[dropout3d: 0.5]", {{2, 6, 3, 3, 3}}},
+      {"feature_dropout", "[feature_dropout: 0.5]", {{4, 6, 5}}},
+      {"alpha_dropout", "[alpha_dropout: 0.5]", {{4, 6}}},
+      {"feature_alpha_dropout", "[feature_alpha_dropout: 0.5]", {{4, 6, 5}}},
+      {"drop_path", "[drop_path: 0.5]", {{4, 6}}},
+      {"gaussian_noise", "[gaussian_noise: 0.5]", {{4, 6}}},
+      {"relu", "[relu]", {{4, 6}}},
+      {"relu6", "[relu6]", {{4, 6}}},
+      {"leaky_relu", "[leaky_relu]", {{4, 6}}},
+      {"elu", "[elu]", {{4, 6}}},
+      {"selu", "[selu]", {{4, 6}}},
+      {"celu", "[celu]", {{4, 6}}},
+      {"gelu", "[gelu]", {{4, 6}}},
+      {"gelu", "[{gelu: {approximate: tanh}}, {linear: 3}]", {{4, 6}}},
+      {"silu", "[silu]", {{4, 6}}},
+      {"mish", "[mish]", {{4, 6}}},
+      {"tanh", "[tanh]", {{4, 6}}},
+      {"sigmoid", "[sigmoid]", {{4, 6}}},
+      {"logsigmoid", "[logsigmoid]", {{4, 6}}},
+      {"softplus", "[softplus: {beta: 2}]", {{4, 6}}},
+      {"softsign", "[softsign]", {{4, 6}}},
+      {"hardtanh", "[hardtanh]", {{4, 6}}},
+      {"threshold", "[threshold: {threshold: 0.1, value: 2}]", {{4, 6}}},
+      {"hardshrink", "[hardshrink]", {{4, 6}}},
+      {"softshrink", "[softshrink]", {{4, 6}}},
+      {"tanhshrink", "[tanhshrink]", {{4, 6}}},
+      {"prelu", "[prelu]", {{4, 6}}},
+      {"rrelu", "[rrelu]", {{4, 6}}},
+      {"glu", "[glu]", {{4, 6}}},
+      {"swiglu", "[swiglu]", {{4, 6}}},
+      {"geglu", "[geglu]", {{4, 6}}},
+      {"reglu", "[reglu]", {{4, 6}}},
+      {"hardswish", "[hardswish]", {{4, 6}}},
+      {"hardsigmoid", "[hardsigmoid]", {{4, 6}}},
+      {"softmax", "[softmax]", {{4, 6}}},
+      {"log_softmax", "[log_softmax]", {{4, 6}}},
+      {"softmin", "[softmin]", {{4, 6}}},
+      {"softmax2d", "[softmax2d]", {{4, 6, 3, 3}}},
+      {"straight_through", "[straight_through]", {{4, 6}}},
+      {"identity", "[identity]", {{4, 6}}},
+      {"flatten", "[flatten]", {{4, 6, 2}}},
+      {"reshape", "[reshape: [3, 4]]", {{4, 12}}},
+      {"unflatten", "[unflatten: {dim: 1, sizes: [3, 4]}]", {{4, 12}}},
+      {"permute", "[permute: [0, 2, 1]]", {{4, 6, 2}}},
+      {"squeeze", "[squeeze: 1]", {{4, 1, 2}}},
+      {"unsqueeze", "[unsqueeze: 1]", {{4, 6}}},
+      {"transpose", "[transpose: {dim0: 1, dim1: 2}]", {{4, 6, 2}}},
+      {"select", "[select: {dim: 1, index: 2}]", {{4, 6, 2}}},
+      {"slice", "[slice: {dim: 1, start: 1, end: -1}]", {{4, 6, 2}}},
+      {"split", "{steps: [{split: {sizes: [2, 4], as: [a, b]}}, {concat: {in: [b, a]}}]}", {{4, 6}}},
+      {"chunk", "{steps: [{chunk: {count: 2, as: [a, b]}}, {add: {in: [b, a]}}]}", {{4, 6}}},
+      {"topk", "[topk: {k: 2}]", {{4, 6}}},
+      {"expand", "[expand: [-1, 5, 6]]", {{4, 1, 6}}},
+      {"tile", "[tile: [1, 2]]", {{4, 3}}},
+      {"flip", "[flip: {dims: [1]}]", {{4, 3}}},
+      {"roll", "[roll: {shifts: [1], dims: [1]}]", {{4, 3}}},
+      {"class_token", "[class_token]", {{4, 3, 6}}},
+      {"center_crop", "[center_crop: 4]", {{4, 3, 8, 8}}},
+      {"pad", "[pad: {padding: [1, 2]}]", {{4, 3, 8}}},
+      {"upsample", "[upsample: {scale: 2, mode: bilinear}]", {{4, 3, 5, 5}}},
+      {"upsample", "[upsample: {scale: 2}]", {{4, 3, 5, 5}}},
+      {"pixel_shuffle", "[pixel_shuffle: 2]", {{4, 8, 3, 3}}},
+      {"pixel_unshuffle", "[pixel_unshuffle: 2]", {{4, 2, 6, 6}}},
+      {"channel_shuffle", "[channel_shuffle: 2]", {{4, 8, 3, 3}}},
+      {"mean", "[mean: {dim: 1}]", {{4, 6, 2}}},
+      {"sum", "[sum: {dim: 1}]", {{4, 6, 2}}},
+      {"prod", "[prod: {dim: 1}]", {{4, 6, 2}}},
+      {"max", "[max: {dim: 1}]", {{4, 6, 2}}},
+      {"min", "[min: {dim: 1}]", {{4, 6, 2}}},
+      {"norm", "[norm: {dim: 1}]", {{4, 6, 2}}},
+      {"var", "[var: {dim: 1}]", {{4, 6, 2}}},
+      {"std", "[std: {dim: 1}]", {{4, 6, 2}}},
+      {"logsumexp", "[logsumexp: {dim: 1}]", {{4, 6, 2}}},
+      {"argmax", "[argmax: {dim: 1}]", {{4, 6, 2}}},
+      {"argmin", "[argmin: {dim: 1}]", {{4, 6, 2}}},
+      {"cumsum", "[cumsum: {dim: 1}]", {{4, 6, 2}}},
+      {"scale", "[scale]", {{4, 6}}},
+      {"layer_scale", "[layer_scale]", {{4, 6}}},
+      {"clamp", "[clamp: {min: 0.2, max: 0.7}]", {{4, 6}}},
+      {"cast", "[cast: float64]", {{4, 6}}},
+      {"one_hot", "[one_hot: 5]", {{4, 6}}, true},
+      {"parameter", "{steps: [{parameter: {shape: [6], as: p}}, {add: {in: [input, p]}}]}", {{4, 6}}},
+      {"embedding", "[embedding: {count: 5, dim: 3}]", {{4, 9}}, true},
+      {"embedding_tables", "[embedding_tables: {counts: [5], dim: 3}]", {{4, 6}}, true},
+      {"position_embedding",
+       "{steps: [{embedding: {count: 5, dim: 4, as: e}}, {position_embedding: {count: 9, as: p}}, {add: {in: "
+       "[e, p]}}]}",
+       {{4, 9}},
+       true},
+      {"sinusoidal_positions",
+       "{steps: [{embedding: {count: 5, dim: 4, as: e}}, {sinusoidal_positions: {as: p}}, {add: {in: [e, "
+       "p]}}]}",
+       {{4, 9}},
+       true},
+      {"attention",
+       "[{embedding: {count: 5, dim: 8}}, {attention: {heads: 2, causal: true}}]",
+       {{4, 9}},
+       true},
+      {"attention",
+       "[{embedding: {count: 5, dim: 8}}, {attention: {heads: 2, kv_heads: 1, rotary: true}}]",
+       {{4, 9}},
+       true},
+      {"transformer_encoder_layer",
+       "[{embedding: {count: 5, dim: 8}}, {transformer_encoder_layer: {heads: 2}}]",
+       {{4, 9}},
+       true},
+      {"rnn", "[rnn: 5]", {{4, 7, 3}}},
+      {"lstm", "[lstm: {size: 5, layers: 2, bidirectional: true}]", {{4, 7, 3}}},
+      {"gru", "[gru: 5]", {{4, 7, 3}}},
+      {"dot_interaction", "[dot_interaction]", {{4, 5, 3}}},
+      {"bilinear", "[bilinear: {in: [a, b], out: 3}]", {{4, 5}, {4, 6}}},
+      {"cosine_similarity", "[cosine_similarity: {in: [a, b]}]", {{4, 5}, {4, 5}}},
+      {"pairwise_distance", "[pairwise_distance: {in: [a, b]}]", {{4, 5}, {4, 5}}},
+      {"dot_product", "[dot_product: {in: [a, b]}]", {{4, 5}, {4, 5}}},
+      {"l2_normalize", "[l2_normalize]", {{4, 5}}},
+      {"add", "[add: {in: [a, b]}]", {{4, 5}, {4, 5}}},
+      {"mul", "[mul: {in: [a, b]}]", {{4, 5}, {4, 5}}},
+      {"sub", "[sub: {in: [a, b]}]", {{4, 5}, {4, 5}}},
+      {"div", "[div: {in: [a, b]}]", {{4, 5}, {4, 5}}},
+      {"matmul", "[matmul: {in: [a, b]}]", {{4, 5, 3}, {4, 3, 2}}},
+      {"maximum", "[maximum: {in: [a, b]}]", {{4, 5}, {4, 5}}},
+      {"minimum", "[minimum: {in: [a, b]}]", {{4, 5}, {4, 5}}},
+      {"average", "[average: {in: [a, b]}]", {{4, 5}, {4, 5}}},
+      {"einsum", "[einsum: {in: [a, b], equation: 'nij,njk->nik'}]", {{4, 5, 3}, {4, 3, 2}}},
+      {"concat", "[concat: {in: [a, b]}]", {{4, 5}, {4, 3}}},
+      {"stack", "[stack: {in: [a, b]}]", {{4, 5}, {4, 5}}},
+  };
+  return list;
+}
+
+Tensor value_of(const Example& e, Shape shape, uint32_t index) {
+  RngKey key;
+  key.seed = 5;
+  key.index = index;
+  return e.whole ? randint(0, 5, shape, key) : uniform(shape, -1, 1, key);
+}
+
+}  // namespace
+
+TEST_CASE("layers are exported and give what they give", "[deploy]") {
+  for (const Example& e : examples()) {
+    INFO(e.layer << ": " << e.yaml);
+    std::vector<model::NamedSpec> inputs;
+    for (size_t i = 0; i < e.inputs.size(); ++i) {
+      const std::string name = e.inputs.size() == 1 ? "input" : std::string(1, static_cast<char>('a' + i));
+      inputs.push_back({name, model::batch_spec(e.inputs[i], e.whole ? DType::kInt64 : DType::kFloat32)});
+    }
+    model::Built built = model::try_build(std::string("model: ") + e.yaml, inputs);
+    CHECK(built.errors.empty());
+    if (!built.errors.empty()) {
+      UNSCOPED_INFO(built.errors);
+      FAIL_CHECK("the example is wrong");
+      continue;
+    }
+    built.model->materialize(3);
+    try {
+      const graph::Session session(
+          io::parse_onnx(io::to_onnx(deploy::to_graph(*built.model, "m")), "m.onnx"));
+      for (const int64_t more : {0, 3}) {
+        std::map<std::string, graph::Value> values;
+        std::vector<Tensor> tensors;
+        for (size_t i = 0; i < inputs.size(); ++i) {
+          Shape shape = e.inputs[i];
+          shape[0] += more;
+          tensors.push_back(value_of(e, shape, static_cast<uint32_t>(i)));
+          values[inputs[i].name] = graph::Value(tensors.back());
+        }
+        const NoGrad no_grad;
+        nn::Context context;
+        const Outputs expected = built.model->forward(context, tensors);
+        const std::vector<graph::Value> found = session.run(values);
+        for (size_t i = 0; i < found.size(); ++i) {
+          const graph::Difference d = graph::compare(found[i], graph::Value(expected[i]), 1e-4, 1e-5);
+          INFO("batch of " << tensors[0].dim(0) << ", output " << i << ": " << d.reason);
+          CHECK(d.equal);
+        }
+      }
+    } catch (const Error& error) {
+      FAIL_CHECK(error.report());
+    }
+  }
+}
+
+}  // namespace dlb

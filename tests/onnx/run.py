@@ -1,0 +1,152 @@
+#!/usr/bin/env python3
+"""ONNX: its own backend tests, and models that dlbench exports in onnxruntime.
+
+usage: tests/onnx/run.py [--dlbench build/release/bin/dlbench] [NAME...]
+  NAME   runs the tests whose names contain it
+
+Needs the Python packages of tests/requirements.txt (tools/setup --test puts them into build/venv; DLB_TEST_PYTHON names another
+Python that has them) and is skipped, visibly, where they are absent. The last line is `onnx: N passed, N failed[, N skipped]`.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+HERE = Path(__file__).resolve().parent
+
+# Backend tests that no implementation can pass but the one that wrote them: they hold the draws of NumPy's generator.
+DRAWS = "bernoulli"
+
+# Families that ONNX cannot say, and what export has to say of them.
+NOT_IN_ONNX = {
+    "recursion": "calls itself, which cannot be exported",
+    "gan": "draws random numbers in evaluation",
+    "vae": "draws random numbers in evaluation",
+    "gat": "cannot be exported",
+    "gcn": "cannot be exported",
+    "graphsage": "cannot be exported",
+    "mixture_of_experts": "cannot be exported",
+}
+
+
+def python_with_packages():
+    for python in (os.environ.get("DLB_TEST_PYTHON"), str(ROOT / "build" / "venv" / "bin" / "python")):
+        if python and Path(python).exists():
+            check = subprocess.run([python, "-c", "import numpy, onnx, onnxruntime, safetensors"], capture_output=True)
+            if check.returncode == 0:
+                return python
+    return None
+
+
+def backend(python, dlbench):
+    """Each backend test is a case; those of operators that dlbench does not claim are counted, not failed."""
+    data = subprocess.run([python, "-c", "import onnx, os; print(os.path.join(os.path.dirname(onnx.__file__), 'backend', 'test', 'data'))"],
+                          capture_output=True, text=True, check=True).stdout.strip()
+    with tempfile.TemporaryDirectory() as folder:
+        result = Path(folder) / "result.json"
+        run = subprocess.run([sys.executable, str(ROOT / "tools" / "onnx_backend"), "--dlbench", dlbench, "--data", data, "--json", str(result)],
+                             capture_output=True, text=True)
+        print(run.stdout, end="")
+        if not result.exists():
+            return [("backend", f"tools/onnx_backend broke: {run.stderr[-500:]}")]
+        rows = json.loads(result.read_text())
+    cases = []
+    for row in rows:
+        expected_to_differ = DRAWS in row["name"]
+        wrong = row["status"] == "failed" and not expected_to_differ
+        cases.append((f"backend {row['name']}", row["message"] if wrong else None))
+    claimed = [r for r in rows if r["status"] != "unclaimed"]
+    passed = sum(r["status"] == "passed" for r in rows)
+    cases.append(("at least 70 % of all", None if passed >= 0.70 * len(rows) else f"{passed} of {len(rows)}"))
+    cases.append(("at least 97 % of what is claimed", None if passed >= 0.97 * len(claimed) else f"{passed} of {len(claimed)}"))
+    cases.append(("all 1,914 tests are there", None if len(rows) == 1914 else f"{len(rows)} tests"))
+    return cases
+
+
+def families(python, dlbench, names):
+    cases = []
+    with tempfile.TemporaryDirectory() as folder:
+        for config in sorted((ROOT / "configs" / "families").glob("*.yaml")):
+            name = config.stem
+            if names and not any(n in f"family {name}" for n in names):
+                continue
+            model = Path(folder) / f"{name}.onnx"
+            export = subprocess.run([dlbench, "export", str(config), "--to", "onnx", "--out", str(model), "--quiet"], capture_output=True, text=True)
+            if name in NOT_IN_ONNX:
+                ok = export.returncode == 2 and NOT_IN_ONNX[name] in export.stderr and f"{name}.yaml:" in export.stderr and not model.exists()
+                cases.append((f"family {name} is refused", None if ok else f"exit code {export.returncode}: {export.stderr[:400]}"))
+                continue
+            if export.returncode != 0 and "data set" in export.stderr:
+                cases.append((f"family {name}", "skip"))
+                continue
+            if export.returncode != 0:
+                cases.append((f"family {name}", f"exit code {export.returncode}: {export.stderr[:400]}"))
+                continue
+            check = subprocess.run([python, str(HERE / "compare_runtimes.py"), dlbench, str(model)], capture_output=True, text=True)
+            cases.append((f"family {name}", None if check.returncode == 0 else (check.stdout + check.stderr)[-600:]))
+    return cases
+
+
+MNIST_7 = """
+data: {source: mnist, batch: 100, transforms: [to_float: {max: 255}]}
+model: [flatten, {linear: 10}]
+loss: cross_entropy
+optimizer: sgd
+metrics: [accuracy]
+train: {steps: 1}
+"""
+
+
+def pretrained(dlbench):
+    """A network of the ONNX model zoo on the whole MNIST test set: 98.90 %."""
+    model = ROOT.parent / "shared" / "datasets" / "models" / "mnist-7.onnx"
+    if not model.exists():
+        return [("mnist-7 on MNIST", "skip")]
+    with tempfile.TemporaryDirectory() as folder:
+        config = Path(folder) / "mnist.yaml"
+        config.write_text(MNIST_7)
+        run = subprocess.run([dlbench, "eval", str(config), "--onnx", str(model), "--json", "--quiet"], capture_output=True, text=True)
+    if run.returncode != 0:
+        return [("mnist-7 on MNIST", run.stderr[-400:])]
+    accuracy = json.loads(run.stdout)["metrics"]["test"]["accuracy"]
+    return [("mnist-7 on MNIST", None if abs(accuracy - 0.9890) < 1e-6 else f"accuracy {accuracy}")]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--dlbench", default=str(ROOT / "build/release/bin/dlbench"))
+    parser.add_argument("names", nargs="*")
+    arguments = parser.parse_args()
+    dlbench = os.path.abspath(arguments.dlbench)
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+    shared = ROOT.parent / "shared" / "datasets"
+    if shared.is_dir():
+        os.environ.setdefault("DLBENCH_DATA", str(shared))
+
+    python = python_with_packages()
+    if python is None:
+        print("SKIPPED: the Python packages of tests/requirements.txt are not installed (tools/setup --test)")
+        print("onnx: 0 passed, 0 failed, 1 skipped")
+        return 0
+    cases = families(python, dlbench, arguments.names)
+    if not arguments.names or any("backend".startswith(n) for n in arguments.names):
+        cases += backend(python, dlbench)
+    if not arguments.names or any("mnist-7".startswith(n) for n in arguments.names):
+        cases += pretrained(dlbench)
+    failed = [c for c in cases if c[1] not in (None, "skip")]
+    skipped = [c for c in cases if c[1] == "skip"]
+    for name, why in failed:
+        print(f"FAILED {name}: {why}")
+    for name, _ in skipped:
+        print(f"SKIPPED {name}: its data is not there")
+    print(f"onnx: {len(cases) - len(failed) - len(skipped)} passed, {len(failed)} failed" + (f", {len(skipped)} skipped" if skipped else ""))
+    return 0 if cases and not failed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
