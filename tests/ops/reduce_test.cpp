@@ -74,8 +74,8 @@ TEST_CASE("sums over any dimensions of any layout") {
     check_close(amin(x, dims), naive(x, dims, 1e300, [](double a, double b) { return std::min(a, b); }), 0);
     check_close(
         norm(x, dims),
-        [&] {
-          std::vector<double> squares = naive(x, dims, 0, [](double a, double b) { return a + b * b; });
+        [&, &along = dims] {
+          std::vector<double> squares = naive(x, along, 0, [](double a, double b) { return a + b * b; });
           for (double& v : squares) v = std::sqrt(v);
           return squares;
         }(),

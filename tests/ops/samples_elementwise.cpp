@@ -117,10 +117,10 @@ void add_binary_samples(SampleTable& t) {
                                                    {"bitwise_right_shift", bitwise_right_shift},
                                                    {"gcd", gcd},
                                                    {"lcm", lcm}}) {
-    const auto add = [&, fn = f](const Shape& a, const Shape& b, DType dtype, bool large) {
-      t[name].push_back({.inputs = {cast(values(a, -99, 99, 11), dtype), cast(values(b, 0, 9, 12), dtype)},
-                         .call = on_two(fn),
-                         .large = large});
+    const auto add = [&, &key = name, fn = f](const Shape& a, const Shape& b, DType dtype, bool large) {
+      t[key].push_back({.inputs = {cast(values(a, -99, 99, 11), dtype), cast(values(b, 0, 9, 12), dtype)},
+                        .call = on_two(fn),
+                        .large = large});
     };
     add({2, 3}, {3}, DType::kInt64, false);
     add({4}, {}, DType::kUInt8, false);
@@ -146,11 +146,11 @@ void add_binary_samples(SampleTable& t) {
                                                    {"gelu_backward", gelu_backward},
                                                    {"silu_backward", silu_backward},
                                                    {"bce_with_logits", bce_with_logits_elements}}) {
-    const auto add = [&, fn = f](Shape shape, bool large) {
-      t[name].push_back({.inputs = {values(shape, -2, 2, 6), values(shape, 0.1, 0.9, 7)},
-                         .call = on_two(fn),
-                         .rejects = kIntegers,
-                         .large = large});
+    const auto add = [&, &key = name, fn = f](Shape shape, bool large) {
+      t[key].push_back({.inputs = {values(shape, -2, 2, 6), values(shape, 0.1, 0.9, 7)},
+                        .call = on_two(fn),
+                        .rejects = kIntegers,
+                        .large = large});
     };
     add({3, 4}, false);
     add({}, false);

@@ -157,8 +157,8 @@ std::string arrange(const Function& f, std::span<const Value> args, const NamedV
   }
   if (next < args.size()) return fmt::format("takes {} arguments, got {}", f.params.size(), args.size());
   for (const auto& [name, value] : named) {
-    const auto it =
-        std::find_if(f.params.begin(), f.params.end(), [&](const Param& p) { return p.name == name; });
+    const auto it = std::find_if(f.params.begin(), f.params.end(),
+                                 [&wanted = name](const Param& p) { return p.name == wanted; });
     if (it == f.params.end()) return fmt::format("has no parameter '{}'", name);
     const auto i = static_cast<size_t>(it - f.params.begin());
     if (given[i]) return fmt::format("got {} twice", name);

@@ -18,6 +18,13 @@
 /// linker.
 #define DLB_INLINE inline __attribute__((always_inline))
 
+/// Before a loop: its rounds do not depend on each other through memory, so they may run side by side.
+#if defined(__clang__)
+#define DLB_IVDEP  // clang's own pragma warns where it does not vectorise, as without optimisation
+#else
+#define DLB_IVDEP _Pragma("GCC ivdep")
+#endif
+
 namespace dlb::float_math {
 
 inline constexpr float kInfinity = std::numeric_limits<float>::infinity();

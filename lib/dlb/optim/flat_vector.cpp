@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "dlb/ops/float_math.h"
 #include "dlb/optim/block_sums.h"
 #include "dlb/optim/wide.h"
 #include "dlb/tensor/row_sparse.h"
@@ -42,7 +43,7 @@ struct Axpy {
     T* out = y;
     const T* in = x;
     const T f = factor;
-#pragma GCC ivdep
+    DLB_IVDEP
     for (int64_t i = 0; i < n; ++i) out[i] = (kAdds ? out[i] : T(0)) + f * in[i];
   }
 };

@@ -28,7 +28,7 @@ std::vector<A> repeat_columns(const std::vector<A>& values) {
 /// `value` reads is written.
 template <class A, class F>
 DLB_INLINE void add_four_rows(int64_t i, int64_t width, A* __restrict lanes, const F& value) {
-#pragma GCC ivdep
+  DLB_IVDEP
   for (int64_t l = 0; l < width; ++l) {
     const A sum = ((lanes[l] + value(i + l, l)) + value(i + width + l, l)) + value(i + 2 * width + l, l);
     lanes[l] = sum + value(i + 3 * width + l, l);
@@ -98,7 +98,7 @@ DLB_INLINE void each_element(int64_t rows, int64_t columns, const F& f) {
   const int64_t n = rows * columns;
   int64_t i = 0;
   for (; i + width <= n; i += width) {
-#pragma GCC ivdep
+    DLB_IVDEP
     for (int64_t l = 0; l < width; ++l) f(i + l, l);
   }
   for (int64_t l = 0; i + l < n; ++l) f(i + l, l);

@@ -127,7 +127,7 @@ DLB_INLINE void group(const T* __restrict re, const T* __restrict im, int64_t in
   using C = Number<T>;
   C w[P] = {};
   for (int r = 1; r < P; ++r) w[r] = {w_re[r - 1], w_im[r - 1]};
-#pragma GCC ivdep
+  DLB_IVDEP
   for (int64_t c = 0; c < width; ++c) {
     const C first = get(re, im, c), second = get(re, im, in + c);
     if constexpr (P == 2) {

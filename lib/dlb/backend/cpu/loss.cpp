@@ -167,7 +167,8 @@ void cross_entropy(const KernelArgs& args, const Tensor& x, const ClassLossAttrs
   each_row<A>(s.rows, s.classes, [&](int64_t row, Walk<A>& walk) {
     if (classes.ignored(row)) return;
     const A* const in = scores_of<T>(x, s, row, walk.buffer);
-    const auto [sum, largest] = exponentials<false, T>(x, s, row, in, walk.buffer, walk);
+    const auto [sum, most] = exponentials<false, T>(x, s, row, in, walk.buffer, walk);
+    const A largest = most;  // structured bindings cannot be captured by every compiler
     // -log p[c] = log_sum - (x[c] - largest)
     const double log_sum = std::log(static_cast<double>(sum));
     const int64_t t = classes.target[row];

@@ -157,7 +157,7 @@ DLB_INLINE void each_of_row(int64_t n, const F& f, const Step& step) {
   int64_t i = 0;
   for (; i + kLanes <= n; i += kLanes) {
     step(i);
-#pragma GCC ivdep
+    DLB_IVDEP
     for (int64_t l = 0; l < kLanes; ++l) f(i + l);
   }
   for (; i < n; ++i) f(i);

@@ -72,7 +72,7 @@ void write_rows(const KernelArgs& k, int64_t dim, std::string_view op, const F& 
         const T* const s = from + (o * count + i) * rows.inner + first;
         T* const d = to + (o * rows.size + index[i]) * rows.inner + first;
         simd([=, &combine] {
-#pragma GCC ivdep
+          DLB_IVDEP
           for (int64_t c = 0; c < n; ++c) d[c] = combine(d[c], s[c]);
         });
       }

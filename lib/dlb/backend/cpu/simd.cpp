@@ -9,9 +9,8 @@ Isa isa() {
         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
       return Isa::kAvx512;
     }
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c")
-               ? Isa::kAvx2
-               : Isa::kBaseline;
+    // Every processor with AVX2 has F16C, which not every compiler can ask for.
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? Isa::kAvx2 : Isa::kBaseline;
   }();
   return best;
 #else

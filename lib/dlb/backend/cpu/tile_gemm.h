@@ -26,12 +26,12 @@ inline void transpose_four(const T* from, int64_t from_row, T* to, int64_t to_ro
   using V [[gnu::vector_size(16)]] = int32_t;
   V r[4];
   for (int64_t i = 0; i < 4; ++i) __builtin_memcpy(&r[i], from + i * from_row, 16);
-  const V a = __builtin_shuffle(r[0], r[1], V{0, 4, 1, 5});
-  const V b = __builtin_shuffle(r[2], r[3], V{0, 4, 1, 5});
-  const V c = __builtin_shuffle(r[0], r[1], V{2, 6, 3, 7});
-  const V d = __builtin_shuffle(r[2], r[3], V{2, 6, 3, 7});
-  const V out[4] = {__builtin_shuffle(a, b, V{0, 1, 4, 5}), __builtin_shuffle(a, b, V{2, 3, 6, 7}),
-                    __builtin_shuffle(c, d, V{0, 1, 4, 5}), __builtin_shuffle(c, d, V{2, 3, 6, 7})};
+  const V a = __builtin_shufflevector(r[0], r[1], 0, 4, 1, 5);
+  const V b = __builtin_shufflevector(r[2], r[3], 0, 4, 1, 5);
+  const V c = __builtin_shufflevector(r[0], r[1], 2, 6, 3, 7);
+  const V d = __builtin_shufflevector(r[2], r[3], 2, 6, 3, 7);
+  const V out[4] = {__builtin_shufflevector(a, b, 0, 1, 4, 5), __builtin_shufflevector(a, b, 2, 3, 6, 7),
+                    __builtin_shufflevector(c, d, 0, 1, 4, 5), __builtin_shufflevector(c, d, 2, 3, 6, 7)};
   for (int64_t j = 0; j < 4; ++j) __builtin_memcpy(to + j * to_row, &out[j], 16);
 }
 
