@@ -98,6 +98,48 @@ void add_conv(SampleTable& table) {
   add({2, 2, 4, 3}, {3, 2, 2, 2}, true, {{1, 1}, {0, 0}, {0, 0}, {1, 1}, 1, true});
   add({0, 2, 4}, {3, 2, 2}, true, {{1}, {0}, {0}, {1}, 1, true});
 
+  // Each activation, with and without a residual.
+  for (int i = 0; i <= static_cast<int>(Activation::kGeluTanh); ++i) {
+    const Epilogue e{static_cast<Activation>(i), i == static_cast<int>(Activation::kLeakyRelu) ? 0.2 : -0.4,
+                     0.5};
+    for (const bool residual : {false, true}) {
+      const ConvAttrs same{{1, 1}, {1, 1}, {1, 1}, {1, 1}, 1, false};
+      std::vector<Tensor> inputs{values({2, 2, 4, 3}, -1, 1, 1), values({3, 2, 3, 3}, -1, 1, 2),
+                                 values({3}, -1, 1, 3)};
+      if (residual) inputs.push_back(values({2, 3, 4, 3}, -1, 1, 4));
+      table["fused_conv"].push_back(sample(
+          inputs,
+          [=](const std::vector<Tensor>& in) {
+            return std::vector<Tensor>{fused_conv(in[0], in[1], in[2], at(in, 3), same, e)};
+          },
+          16));
+      table["fused_conv"].back().thread_dependent = true;
+      std::vector<Tensor> rows{values({4, 2, 6}, -1, 1, 1), values({5, 6}, -1, 1, 2), values({5}, -1, 1, 3)};
+      if (residual) rows.push_back(values({4, 2, 5}, -1, 1, 4));
+      table["fused_linear"].push_back(sample(
+          rows,
+          [=](const std::vector<Tensor>& in) {
+            return std::vector<Tensor>{fused_linear(in[0], in[1], in[2], at(in, 3), e)};
+          },
+          16));
+      table["fused_linear"].back().thread_dependent = true;
+    }
+  }
+
+  const ConvAttrs plain{{1}, {0}, {0}, {1}, 1, false};
+  table["fused_conv"].push_back(sample(
+      {values({0, 2, 4}), values({3, 2, 2})},
+      [=](const std::vector<Tensor>& in) {
+        return std::vector<Tensor>{fused_conv(in[0], in[1], {}, {}, plain, {Activation::kRelu})};
+      },
+      8));
+  table["fused_linear"].push_back(sample(
+      {values({0, 3}), values({2, 3})},
+      [](const std::vector<Tensor>& in) {
+        return std::vector<Tensor>{fused_linear(in[0], in[1], {}, {}, {Activation::kRelu})};
+      },
+      8));
+
   const ConvAttrs a{{2, 1}, {1, 0}, {1, 1}, {1, 1}, 1, false};
   const auto add_grads = [&](int64_t n) {
     const Shape x{n, 2, 4, 4};

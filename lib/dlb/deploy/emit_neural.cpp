@@ -176,8 +176,11 @@ std::string attention_of(Emit& e, const std::string& q, std::string k, std::stri
   const std::string minus_infinity = e.number(-std::numeric_limits<double>::infinity(), t);
   bool may_see_nothing = false;
   if (a.causal) {
-    const std::string shape =
-        e.add("Shape", {scores}, {attribute("start", int64_t{2}), attribute("end", int64_t{4})});
+    // From the queries and keys, so that nothing but the softmax reads the scores.
+    const auto length = [&](const std::string& x) {
+      return e.add("Shape", {x}, {attribute("start", int64_t{2}), attribute("end", int64_t{3})});
+    };
+    const std::string shape = e.add("Concat", {length(q), length(k)}, {attribute("axis", int64_t{0})});
     const std::string seen =
         e.add("Trilu", {e.add("Expand", {e.number(1, t), shape})}, {attribute("upper", int64_t{0})});
     scores = e.add("Where", {e.cast(seen, DType::kBool), scores, minus_infinity});

@@ -10,7 +10,8 @@ const Attribute* Node::find(std::string_view attribute) const {
 }
 
 std::string describe(const Node& node, size_t index) {
-  if (node.name.empty()) return fmt::format("node {} ({})", index, node.op);
+  if (node.name.empty())
+    return fmt::format("node {} ({})", node.number < 0 ? static_cast<int64_t>(index) : node.number, node.op);
   return fmt::format("node '{}' ({})", node.name, node.op);
 }
 

@@ -39,7 +39,8 @@ struct Node {
   std::vector<std::string> inputs;
   std::vector<std::string> outputs;
   std::vector<Attribute> attributes;
-  int64_t opset = 0;  ///< version of its domain where that is not the model's: in functions; else 0
+  int64_t opset = 0;    ///< version of its domain where that is not the model's: in functions; else 0
+  int64_t number = -1;  ///< in the graph as it was given; -1: where it stands
 
   const Attribute* find(std::string_view attribute) const;
 };

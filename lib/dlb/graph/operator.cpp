@@ -162,7 +162,7 @@ const std::vector<Operator>& table() {
              reduction_operators(),   index_operators(),     control_operators(), sequence_operators(),
              text_operators(),        random_operators(),    signal_operators(),  algebra_operators(),
              detection_operators(),   classic_operators(),   tree_operators(),    svm_operators(),
-             training_operators(),
+             training_operators(),    fused_operators(),
          })
       all.insert(all.end(), family.begin(), family.end());
     std::sort(all.begin(), all.end(), [](const Operator& a, const Operator& b) {

@@ -143,5 +143,6 @@ std::span<const Operator> classic_operators();
 std::span<const Operator> tree_operators();
 std::span<const Operator> svm_operators();
 std::span<const Operator> training_operators();
+std::span<const Operator> fused_operators();
 
 }  // namespace dlb::graph

@@ -1,5 +1,6 @@
 #include "dlb/graph/session.h"
 
+#include "dlb/graph/optimize.h"
 #include "dlb/graph/plan.h"
 #include "dlb/ops/op.h"
 
@@ -7,9 +8,14 @@ namespace dlb::graph {
 
 namespace {
 
-/// Values of a running graph, by slot.
+/// Values of a running graph, by slot. Constants stay in the plan unless something stands in for them.
 struct Frame {
-  explicit Frame(const Plan& plan) : values(plan.constants), unknown(plan.slots(), false) {}
+  explicit Frame(const Plan& p) : plan(p), values(p.slots()), unknown(p.slots(), false) {}
+  const Value& at(int slot) const {
+    const Value& own = values[static_cast<size_t>(slot)];
+    return own.none() ? plan.constants[static_cast<size_t>(slot)] : own;
+  }
+  const Plan& plan;
   std::vector<Value> values;
   std::vector<bool> unknown;  ///< depends on data that inference does not have
 };
@@ -45,7 +51,7 @@ class Runner {
     inputs_.clear();
     bool unknown = false;
     for (const int slot : step.inputs) {
-      inputs_.push_back(slot < 0 ? Value() : frame_.values[static_cast<size_t>(slot)]);
+      inputs_.push_back(slot < 0 ? Value() : frame_.at(slot));
       unknown = unknown || (slot >= 0 && frame_.unknown[static_cast<size_t>(slot)]);
     }
     std::vector<Value> outputs(step.outputs.size());
@@ -75,7 +81,7 @@ class Runner {
     std::vector<Value> values;
     for (const int slot : plan_.outputs) {
       if (frame_.unknown[static_cast<size_t>(slot)]) throw NeedsData{};
-      values.push_back(frame_.values[static_cast<size_t>(slot)]);
+      values.push_back(frame_.at(slot));
     }
     return values;
   }
@@ -88,7 +94,7 @@ class Runner {
            values.size());
     Runner inner(plan, infer_);
     for (const auto& [outer, own] : plan.captures) {
-      inner.frame().values[static_cast<size_t>(own)] = frame_.values[static_cast<size_t>(outer)];
+      inner.frame().values[static_cast<size_t>(own)] = frame_.at(outer);
       inner.frame().unknown[static_cast<size_t>(own)] = frame_.unknown[static_cast<size_t>(outer)];
     }
     for (size_t i = 0; i < plan.inputs.size(); ++i)
@@ -148,7 +154,7 @@ struct Session::State {
       const auto given = inputs.find(declared[i].name);
       Value& slot = frame.values[static_cast<size_t>(plan->inputs[i])];
       if (given == inputs.end()) {
-        if (slot.none() && !declared[i].optional) {
+        if (plan->constants[static_cast<size_t>(plan->inputs[i])].none() && !declared[i].optional) {
           fail(ErrorKind::kConfig, "input '{}' ({}) is not given", declared[i].name, describe(declared[i]));
         }
         continue;
@@ -159,17 +165,20 @@ struct Session::State {
   }
 };
 
-Session::Session(Model model) : state_(std::make_unique<State>()) {
-  state_->model = expand_gradients(inline_functions(std::move(model)));
+namespace {
+
+std::unique_ptr<Plan> checked_plan(const Model& model) {
   std::vector<Error> errors;
-  state_->plan = make_plan(state_->model.graph, state_->model.opsets, errors);
-  if (!errors.empty()) {
-    Error first = std::move(errors.front());
-    first.more.assign(std::make_move_iterator(errors.begin() + 1), std::make_move_iterator(errors.end()));
-    throw first;
-  }
+  std::unique_ptr<Plan> plan = make_plan(model.graph, model.opsets, errors);
+  if (errors.empty()) return plan;
+  Error first = std::move(errors.front());
+  first.more.assign(std::make_move_iterator(errors.begin() + 1), std::make_move_iterator(errors.end()));
+  throw first;
+}
+
+/// Computes what depends on constants alone.
+void fold_constants(Plan& plan) {
   // A constant that is an input's default can change from run to run.
-  Plan& plan = *state_->plan;
   std::vector<Value> defaults;
   for (const int slot : plan.inputs) {
     defaults.push_back(plan.constants[static_cast<size_t>(slot)]);
@@ -186,13 +195,56 @@ Session::Session(Model model) : state_(std::make_unique<State>()) {
     }
     for (const int slot : step.outputs) {
       // Copied: steps to come read the runner's own.
-      if (slot >= 0)
-        plan.constants[static_cast<size_t>(slot)] = runner.frame().values[static_cast<size_t>(slot)];
+      if (slot >= 0) plan.constants[static_cast<size_t>(slot)] = runner.frame().at(slot);
     }
     step.done = true;
   }
   for (size_t i = 0; i < defaults.size(); ++i)
     plan.constants[static_cast<size_t>(plan.inputs[i])] = std::move(defaults[i]);
+}
+
+/// The model with constants in place of the steps that are done.
+Model without_done(Model model, const Plan& plan) {
+  std::vector<Node> nodes;
+  for (const PlanStep& step : plan.steps) {
+    Node& node = model.graph.nodes[step.index];
+    if (node.number < 0) node.number = static_cast<int64_t>(step.index);
+    bool stays = !step.done;
+    for (const int slot : step.outputs) {  // nothing, an empty optional, is no constant
+      stays = stays || (slot >= 0 && plan.constants[static_cast<size_t>(slot)].none());
+    }
+    if (stays) {
+      nodes.push_back(std::move(node));
+      continue;
+    }
+    for (const int slot : step.outputs) {
+      const auto s = static_cast<size_t>(slot);
+      if (slot >= 0) model.graph.initializers[plan.names[s]] = plan.constants[s];
+    }
+  }
+  model.graph.nodes = std::move(nodes);
+  return model;
+}
+
+/// Lets kernels keep what they make of the constants.
+void freeze(const Plan& plan) {
+  for (const Value& v : plan.constants) {
+    if (v.is_tensor() && !v.tensor.is_meta()) v.tensor.storage()->freeze();
+  }
+  for (const auto& [graph, sub] : plan.subplans) freeze(*sub);
+}
+
+}  // namespace
+
+Session::Session(Model model, bool optimized) : state_(std::make_unique<State>()) {
+  state_->model = expand_gradients(inline_functions(std::move(model)));
+  state_->plan = checked_plan(state_->model);
+  fold_constants(*state_->plan);
+  if (optimized) {
+    state_->model = optimize(without_done(std::move(state_->model), *state_->plan));
+    state_->plan = checked_plan(state_->model);
+  }
+  freeze(*state_->plan);
 }
 
 Session::~Session() = default;
@@ -227,8 +279,8 @@ std::vector<Inferred> Session::infer(const std::map<std::string, Value>& inputs)
   runner.run_all();
   std::vector<Inferred> all;
   for (size_t slot = 0; slot < state_->plan->slots(); ++slot) {
-    all.push_back(
-        {state_->plan->names[slot], !runner.frame().unknown[slot], std::move(runner.frame().values[slot])});
+    all.push_back({state_->plan->names[slot], !runner.frame().unknown[slot],
+                   runner.frame().at(static_cast<int>(slot))});
   }
   return all;
 }

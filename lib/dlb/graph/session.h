@@ -21,9 +21,10 @@ struct Inferred {
 class Session {
  public:
   /// Checks the model: every operator is known in its opset, every value is made once, before it is used.
-  /// Functions are replaced by their nodes; what depends on constants alone is computed. Errors: config and
-  /// unsupported, all of them in one report.
-  explicit Session(Model model);
+  /// Functions are replaced by their nodes; what depends on constants alone is computed. `optimized`: the
+  /// graph is rewritten to run faster (optimize.h), after which values between inputs and outputs may have no
+  /// names. The constants' memory is frozen. Errors: config and unsupported, all of them in one report.
+  explicit Session(Model model, bool optimized = true);
   ~Session();
   Session(Session&&) noexcept;
 

@@ -113,6 +113,15 @@ void infer_conv(Infer& c, const ConvAttrs& a) {
   c.output(image_spec(out, c.input(0)));
 }
 
+void infer_fused_conv(Infer& c, const FusedConvAttrs& a) {
+  infer_conv(c, a.conv);
+  if (!c.has(3)) return;
+  c.same_dtype(0, 3);
+  const Shape& y = c.outputs()[0].spec.shape;
+  if (!(c.input(3).shape == y))
+    c.fail_shape("expects a residual {}, got {}", shape_text(y), shape_text(c.input(3).shape));
+}
+
 /// Attributes of the convolution itself, without the activation.
 ConvAttrs linear_part(ConvAttrs a) {
   a.relu = false;
@@ -154,6 +163,15 @@ double conv_flops(const Shape& y, const Shape& w) {
   double flops = 2.0 * static_cast<double>(numel(y));
   for (size_t i = 1; i < w.size(); ++i) flops *= static_cast<double>(w[i]);
   return flops;
+}
+
+Outputs reference_fused_conv(Inputs in, const FusedConvAttrs& a) {
+  const auto at = [&](size_t i) { return in.size() > i ? in[i] : Tensor{}; };
+  return {apply_epilogue(conv(in[0], in[1], at(2), linear_part(a.conv)), at(3), a.epilogue)};
+}
+
+Cost cost_fused_conv(Inputs in, Inputs out, const FusedConvAttrs&) {
+  return {conv_flops(out[0].shape(), in[1].shape()), moved_bytes(in, out)};
 }
 
 Cost cost_conv(Inputs in, Inputs out, const ConvAttrs&) {
@@ -247,6 +265,15 @@ const OpDef& conv_relu() {
   return def;
 }
 
+const OpDef& fused_conv() {
+  static const OpDef def = define<FusedConvAttrs>({.name = "fused_conv",
+                                                   .doc = "f(convolution + residual), for inference",
+                                                   .infer = infer_fused_conv,
+                                                   .reference = reference_fused_conv,
+                                                   .cost = cost_fused_conv});
+  return def;
+}
+
 const OpDef& conv_input_grad() {
   static const OpDef def = define<ConvGradAttrs>({.name = "conv_input_grad",
                                                   .doc = "gradient of a convolution's input",
@@ -271,8 +298,8 @@ const OpDef& conv_weight_grad() {
 }  // namespace op
 
 std::span<const OpDef* const> conv_ops() {
-  static const OpDef* const list[] = {&op::conv(), &op::conv_relu(), &op::conv_input_grad(),
-                                      &op::conv_weight_grad()};
+  static const OpDef* const list[] = {&op::conv(), &op::conv_relu(), &op::fused_conv(),
+                                      &op::conv_input_grad(), &op::conv_weight_grad()};
   return list;
 }
 
@@ -283,6 +310,14 @@ Tensor conv_input_grad(const Tensor& g, const Tensor& weight, const ConvGradAttr
 Tensor conv(const Tensor& x, const Tensor& weight, const Tensor& bias, const ConvAttrs& attrs) {
   return apply1(attrs.relu ? op::conv_relu() : op::conv(), {channels_last(x), contiguous(weight), bias},
                 attrs);
+}
+
+Tensor fused_conv(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& residual,
+                  const ConvAttrs& attrs, const Epilogue& epilogue) {
+  return apply1(
+      op::fused_conv(),
+      {channels_last(x), contiguous(weight), bias, residual.defined() ? channels_last(residual) : residual},
+      FusedConvAttrs{attrs, epilogue});
 }
 
 namespace {

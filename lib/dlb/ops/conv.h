@@ -4,6 +4,7 @@
 /// bias in float32 may differ in the last bits between numbers of threads. 16-bit types are summed in
 /// float32.
 
+#include "dlb/ops/epilogue.h"
 #include "dlb/ops/op.h"
 
 namespace dlb {
@@ -24,6 +25,12 @@ struct ConvAttrs {
 /// Errors: shape when the channels or the bias do not fit, or the kernel is larger than the padded input;
 /// dtype.
 Tensor conv(const Tensor& x, const Tensor& weight, const Tensor& bias, const ConvAttrs& attrs);
+
+/// f(conv(x, weight, bias) + residual) at once, for inference: it has no gradient. `attrs.relu` is not used.
+/// The residual, undefined or of y's shape and dtype, is channels-last as x is. Errors: as conv; shape when
+/// the residual does not fit.
+Tensor fused_conv(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& residual,
+                  const ConvAttrs& attrs, const Epilogue& epilogue);
 
 /// conv1d/conv2d/conv3d with one number or one per dimension for each of stride, padding, dilation.
 Tensor conv1d(const Tensor& x, const Tensor& weight, const Tensor& bias = {}, int64_t stride = 1,

@@ -12,6 +12,11 @@ struct ConvGradAttrs {
   bool bias = false;  ///< conv_weight_grad: whether the bias gradient is wanted
 };
 
+struct FusedConvAttrs {
+  ConvAttrs conv;
+  Epilogue epilogue;
+};
+
 /// d/dx: the transposed convolution of g with the weight. Shapes: g [N, O, *out], weight -> `shape`.
 Tensor conv_input_grad(const Tensor& g, const Tensor& weight, const ConvGradAttrs& attrs);
 
@@ -32,6 +37,8 @@ namespace op {
 const OpDef& conv();
 /// As conv, with y = max(y, 0).
 const OpDef& conv_relu();
+/// (x, weight, bias or undefined, residual or undefined) -> f(conv + residual).
+const OpDef& fused_conv();
 /// (g, weight) -> gradient of x.
 const OpDef& conv_input_grad();
 /// (g, x) -> gradient of the weight, and of the bias when it is wanted.

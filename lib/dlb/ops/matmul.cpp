@@ -96,6 +96,20 @@ Outputs reference_linear(Inputs in, const NoAttrs&) {
   return {y};
 }
 
+void infer_fused_linear(Infer& c, const Epilogue&) {
+  infer_linear(c, {});
+  if (!c.has(3)) return;
+  c.same_dtype(0, 3);
+  const Shape& y = c.outputs()[0].spec.shape;
+  if (!(c.input(3).shape == y))
+    c.fail_shape("expects a residual {}, got {}", shape_text(y), shape_text(c.input(3).shape));
+}
+
+Outputs reference_fused_linear(Inputs in, const Epilogue& e) {
+  const auto at = [&](size_t i) { return in.size() > i ? in[i] : Tensor{}; };
+  return {apply_epilogue(linear(in[0], in[1], at(2)), at(3), e)};
+}
+
 void vjp_gelu_linear(Vjp& c, const NoAttrs&) {
   const Tensor& x = c.input(0);
   const Tensor g = rows_of(c.grad(0));
@@ -108,7 +122,8 @@ Outputs reference_gelu_linear(Inputs in, const NoAttrs&) {
   return {linear(gelu(in[0]), in[1], in.size() > 2 ? in[2] : Tensor{})};
 }
 
-Cost cost_linear(Inputs in, Inputs out, const NoAttrs&) {
+template <class A>
+Cost cost_linear(Inputs in, Inputs out, const A&) {
   return {2.0 * static_cast<double>(out[0].numel()) * static_cast<double>(in[0].dim(-1)),
           moved_bytes(in, out)};
 }
@@ -135,7 +150,7 @@ const OpDef& linear() {
                                             .vjp = vjp_linear,
                                             .saves = Saves::kInputs,
                                             .reference = reference_linear,
-                                            .cost = cost_linear,
+                                            .cost = cost_linear<NoAttrs>,
                                             .onnx = {"Gemm", 13}});
   return def;
 }
@@ -147,15 +162,24 @@ const OpDef& gelu_linear() {
                                             .vjp = vjp_gelu_linear,
                                             .saves = Saves::kInputs,
                                             .reference = reference_gelu_linear,
-                                            .cost = cost_linear});
+                                            .cost = cost_linear<NoAttrs>});
+  return def;
+}
+
+const OpDef& fused_linear() {
+  static const OpDef def = define<Epilogue>({.name = "fused_linear",
+                                             .doc = "f(x W^T + b + residual), for inference",
+                                             .infer = infer_fused_linear,
+                                             .reference = reference_fused_linear,
+                                             .cost = cost_linear<Epilogue>});
   return def;
 }
 
 }  // namespace op
 
 std::span<const OpDef* const> matmul_ops() {
-  static const OpDef* const list[] = {&op::matmul(), &op::linear(), &op::gelu_linear(), &op::pair_products(),
-                                      &op::pair_products_grad()};
+  static const OpDef* const list[] = {&op::matmul(),       &op::linear(),        &op::gelu_linear(),
+                                      &op::fused_linear(), &op::pair_products(), &op::pair_products_grad()};
   return list;
 }
 
@@ -205,6 +229,13 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
 
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   return apply1(op::linear(), {contiguous(x), weight, bias});
+}
+
+Tensor fused_linear(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& residual,
+                    const Epilogue& epilogue) {
+  return apply1(op::fused_linear(),
+                {contiguous(x), weight, bias, residual.defined() ? contiguous(residual) : residual},
+                epilogue);
 }
 
 Tensor gelu_linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {

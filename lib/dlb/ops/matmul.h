@@ -2,6 +2,7 @@
 /// \file Matrix products. The same bits each time with the same number of threads; long sums in float32 may
 /// differ in the last bits between numbers of threads. 16-bit types are summed in float32.
 
+#include "dlb/ops/epilogue.h"
 #include "dlb/ops/op.h"
 
 namespace dlb {
@@ -16,5 +17,10 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {});
 /// linear(gelu(x), weight, bias), whose backward pass computes gelu(x) again instead of keeping it: it takes
 /// as much memory as x.
 Tensor gelu_linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {});
+
+/// f(linear(x, weight, bias) + residual) at once, for inference: it has no gradient. The residual is
+/// undefined or of y's shape and dtype. Errors: as linear; shape when the residual does not fit.
+Tensor fused_linear(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& residual,
+                    const Epilogue& epilogue);
 
 }  // namespace dlb

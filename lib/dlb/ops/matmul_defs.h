@@ -1,6 +1,7 @@
 #pragma once
 /// \file The operators behind matmul.h, for backends.
 
+#include "dlb/ops/epilogue.h"
 #include "dlb/ops/op.h"
 
 namespace dlb::op {
@@ -11,5 +12,7 @@ const OpDef& matmul();
 const OpDef& linear();
 /// As linear(), of gelu(x).
 const OpDef& gelu_linear();
+/// (x, weight, bias or undefined, residual or undefined) -> f(linear + residual).
+const OpDef& fused_linear();
 
 }  // namespace dlb::op

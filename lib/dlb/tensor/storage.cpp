@@ -252,7 +252,15 @@ Ref<Storage> Storage::borrow(void* data, size_t bytes, Device device) {
   return Ref<Storage>(new Storage(data, bytes, device, false));
 }
 
+Prepared& Storage::keep(std::unique_ptr<Prepared> made) {
+  DLB_CHECK(frozen());
+  Prepared* none = nullptr;
+  return prepared_.compare_exchange_strong(none, made.get(), std::memory_order_acq_rel) ? *made.release()
+                                                                                        : *none;
+}
+
 Storage::~Storage() {
+  delete prepared();
   if (owned_) cpu_allocator().release(data_, capacity_);
 }
 

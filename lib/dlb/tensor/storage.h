@@ -4,11 +4,19 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 
+#include "dlb/base/error.h"
 #include "dlb/base/ref_counted.h"
 #include "dlb/tensor/device.h"
 
 namespace dlb {
+
+/// What a backend keeps with frozen memory: weights in the order that its kernels want, say.
+class Prepared {
+ public:
+  virtual ~Prepared() = default;
+};
 
 /// A block of memory owned by reference counting, 64-byte aligned.
 class Storage final : public RefCounted {
@@ -28,7 +36,18 @@ class Storage final : public RefCounted {
   /// Counts in-place assignments to the memory, so that a backward pass can refuse a saved value that has
   /// changed since.
   uint32_t version() const { return version_.load(std::memory_order_relaxed); }
-  void bump_version() { version_.fetch_add(1, std::memory_order_relaxed); }
+  void bump_version() {
+    DLB_CHECK(!frozen());
+    version_.fetch_add(1, std::memory_order_relaxed);
+  }
+
+  /// Says that nobody writes the memory from now on, so that a backend may keep what it makes of it.
+  void freeze() { frozen_.store(true, std::memory_order_relaxed); }
+  bool frozen() const { return frozen_.load(std::memory_order_relaxed); }
+  /// What is kept with the memory; null for nothing yet.
+  Prepared* prepared() const { return prepared_.load(std::memory_order_acquire); }
+  /// Keeps `made` unless something is kept already; gives what is kept.
+  Prepared& keep(std::unique_ptr<Prepared> made);
 
  private:
   Storage(void* data, size_t bytes, Device device, bool owned)
@@ -39,6 +58,8 @@ class Storage final : public RefCounted {
   Device device_;
   bool owned_;
   std::atomic<uint32_t> version_{0};
+  std::atomic<bool> frozen_{false};
+  std::atomic<Prepared*> prepared_{nullptr};
 };
 
 /// What the CPU's caching allocator holds.

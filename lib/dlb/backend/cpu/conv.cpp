@@ -28,6 +28,9 @@ bool suits_winograd(const Shape& w, const Shape& y, const ConvAttrs& a, DType dt
     if (a.stride[i] != 1 || a.dilation[i] != 1 || y[i + 2] < 8) return false;
   }
   constexpr double kLeastMultiplications = 1e8;
+  // Each weight is read once for all tiles of 4x4 pixels; with few of them that is what takes the time.
+  constexpr int64_t kLeastTiles = 32;
+  if (y[0] * ((y[2] + 3) / 4) * ((y[3] + 3) / 4) < kLeastTiles) return false;
   return w[0] % 16 == 0 && w[1] % 16 == 0 &&
          static_cast<double>(numel(w)) * static_cast<double>(y[0] * y[2] * y[3]) >= kLeastMultiplications;
 }
@@ -92,13 +95,10 @@ auto best_of(const Geometry& g, const Make& make) {
   return is_reference(theirs.impl_info_str()) ? ours : theirs;
 }
 
-dnnl::convolution_forward::primitive_desc forward_desc(const Geometry& g, bool bias, bool relu) {
+dnnl::convolution_forward::primitive_desc forward_desc(const Geometry& g, bool bias,
+                                                       const dnnl::post_ops& after) {
   dnnl::primitive_attr attr = onednn::attributes();
-  if (relu) {
-    dnnl::post_ops ops;
-    ops.append_eltwise(1.0F, dnnl::algorithm::eltwise_relu, 0.0F, 0.0F);
-    attr.set_post_ops(ops);
-  }
+  attr.set_post_ops(after);
   return best_of(g, [&](dnnl::algorithm algorithm, const memory::desc& x, const memory::desc& y) {
     using dnnl::convolution_forward;
     const auto kind = dnnl::prop_kind::forward_training;
@@ -111,18 +111,18 @@ dnnl::convolution_forward::primitive_desc forward_desc(const Geometry& g, bool b
   });
 }
 
-onednn::Plan forward_plan(const Geometry& g, bool bias, bool relu) {
-  const auto made = forward_desc(g, bias, relu);
+onednn::Plan forward_plan(const Geometry& g, bool bias, bool residual, const Epilogue& e) {
+  const auto made = forward_desc(g, bias, onednn::post_ops(residual, e));
   onednn::Plan plan = onednn::start_plan<dnnl::convolution_forward>(made);
   plan.input(DNNL_ARG_SRC, g.x, made.src_desc());
   plan.input(DNNL_ARG_WEIGHTS, g.weight, made.weights_desc());
   if (bias) plan.input(DNNL_ARG_BIAS, g.bias, made.bias_desc());
-  plan.output(DNNL_ARG_DST, g.y, made.dst_desc());
+  plan.output(DNNL_ARG_DST, g.y, made.dst_desc(), residual);
   return plan;
 }
 
 onednn::Plan input_grad_plan(const Geometry& g) {
-  const auto hint = forward_desc(g, false, false);
+  const auto hint = forward_desc(g, false, {});
   const auto made = best_of(g, [&](dnnl::algorithm algorithm, const memory::desc& x, const memory::desc& y) {
     using dnnl::convolution_backward_data;
     const convolution_backward_data::desc desc(algorithm, x, g.weight_any, y, g.strides, g.dilates, g.before,
@@ -137,7 +137,7 @@ onednn::Plan input_grad_plan(const Geometry& g) {
 }
 
 onednn::Plan weight_grad_plan(const Geometry& g, bool bias) {
-  const auto hint = forward_desc(g, bias, false);
+  const auto hint = forward_desc(g, bias, {});
   const auto made = best_of(g, [&](dnnl::algorithm algorithm, const memory::desc& x, const memory::desc& y) {
     using dnnl::convolution_backward_weights;
     const convolution_backward_weights::desc desc =
@@ -178,27 +178,47 @@ void fill_zero(const Tensor& t) {
   std::fill(data, data + bytes, char{0});
 }
 
+/// The convolution with what follows it, where oneDNN can; false where it cannot.
+bool run_forward(const KernelArgs& args, const ConvAttrs& a, const Epilogue& e) {
+  const Tensor& y = args.out(0);
+  const Tensor x = channels_last(args.in(0));
+  const Tensor w = row_major(args.in(1));
+  const Tensor bias = args.has(2) ? row_major(args.in(2)) : Tensor{};
+  const Tensor residual = args.has(3) ? channels_last(args.in(3)) : Tensor{};
+  onednn::Key key = conv_key(onednn::Kind::kConv, x.shape(), w.shape(), a, y.dtype(), bias.defined());
+  onednn::add(key, residual.defined(), e);
+  const auto plan = onednn::plan(key, [&] {
+    return forward_plan(geometry(x.shape(), w.shape(), y.shape(), a, y.dtype()), bias.defined(),
+                        residual.defined(), e);
+  });
+  if (!plan) return false;
+  InlineVector<onednn::Memory, 5> memory{onednn::Memory(x.raw()), onednn::Memory(w)};
+  if (bias.defined()) memory.push_back(bias.raw());
+  memory.push_back({y, residual});
+  onednn::execute(*plan, std::span<const onednn::Memory>(memory.data(), memory.size()));
+  return true;
+}
+
 void forward(const KernelArgs& args, const ConvAttrs& a) {
   const Tensor& y = args.out(0);
   if (y.numel() == 0) return;
   if (y.dtype() == DType::kFloat16) return through_float(args, a, forward);
-  const Tensor x = channels_last(args.in(0));
-  const Tensor w = row_major(args.in(1));
-  const Tensor bias = args.has(2) ? row_major(args.in(2)) : Tensor{};
-  if (y.dtype() == DType::kFloat64) return conv_forward_im2col(x, w, bias, y, a);
-  const auto plan =
-      onednn::plan(conv_key(onednn::Kind::kConv, x.shape(), w.shape(), a, y.dtype(), bias.defined()), [&] {
-        return forward_plan(geometry(x.shape(), w.shape(), y.shape(), a, y.dtype()), bias.defined(), a.relu);
-      });
-  if (!plan) {
-    DLB_CHECK(y.dtype() == DType::kBFloat16);
-    return through_float(args, a, forward);
+  if (y.dtype() == DType::kFloat64) {
+    const Tensor bias = args.has(2) ? row_major(args.in(2)) : Tensor{};
+    return conv_forward_im2col(channels_last(args.in(0)), row_major(args.in(1)), bias, y, a);
   }
-  if (bias.defined()) {
-    onednn::execute(*plan, {x.raw(), w.raw(), bias.raw(), y.raw()});
-  } else {
-    onednn::execute(*plan, {x.raw(), w.raw(), y.raw()});
-  }
+  if (run_forward(args, a, {a.relu ? Activation::kRelu : Activation::kNone})) return;
+  DLB_CHECK(y.dtype() == DType::kBFloat16);
+  through_float(args, a, forward);
+}
+
+void fused_forward(const KernelArgs& args, const FusedConvAttrs& a) {
+  const Tensor& y = args.out(0);
+  if (y.numel() == 0) return;
+  if (y.dtype() == DType::kFloat32 && run_forward(args, a.conv, a.epilogue)) return;
+  const NoGrad no_grad;
+  const Tensor linear = conv(args.in(0), args.in(1), args.has(2) ? args.in(2) : Tensor{}, a.conv);
+  y.assign(apply_epilogue(linear, args.has(3) ? args.in(3) : Tensor{}, a.epilogue));
 }
 
 void input_grad(const KernelArgs& args, const ConvGradAttrs& a) {
@@ -249,6 +269,7 @@ void weight_grad(const KernelArgs& args, const ConvGradAttrs& a) {
 void install_conv() {
   set_kernel(op::conv(), DeviceKind::kCpu, forward);
   set_kernel(op::conv_relu(), DeviceKind::kCpu, forward);
+  set_kernel(op::fused_conv(), DeviceKind::kCpu, fused_forward);
   set_kernel(op::conv_input_grad(), DeviceKind::kCpu, input_grad);
   set_kernel(op::conv_weight_grad(), DeviceKind::kCpu, weight_grad);
 }

@@ -1,3 +1,5 @@
+#include "dlb/ops/matmul.h"
+
 #include <cblas.h>
 
 #include <algorithm>
@@ -404,10 +406,62 @@ void linear_kernel(const KernelArgs& args, const NoAttrs&) {
            rows_of(args.out(0)));
 }
 
+/// linear with its weight in oneDNN's own order, which is kept with a frozen one.
+std::shared_ptr<const onednn::Plan> fused_linear_plan(int64_t n, int64_t m, int64_t k, bool bias,
+                                                      bool residual, const Epilogue& e) {
+  onednn::Key key(onednn::Kind::kFusedLinear);
+  for (const int64_t v : {n, m, k, int64_t{bias}}) key.add(v);
+  onednn::add(key, residual, e);
+  return onednn::plan(key, [&] {
+    using dnnl::memory;
+    const auto type = memory::data_type::f32;
+    const memory::desc x({n, k}, type, memory::format_tag::ab);
+    const memory::desc weight({m, k}, type, memory::format_tag::ab);
+    const memory::desc weight_any({m, k}, type, memory::format_tag::any);
+    const memory::desc b({m}, type, memory::format_tag::a);
+    const memory::desc y({n, m}, type, memory::format_tag::ab);
+    using dnnl::inner_product_forward;
+    const auto kind = dnnl::prop_kind::forward_inference;
+    const inner_product_forward::desc desc = bias ? inner_product_forward::desc(kind, x, weight_any, b, y)
+                                                  : inner_product_forward::desc(kind, x, weight_any, y);
+    dnnl::primitive_attr attr = onednn::attributes();
+    attr.set_post_ops(onednn::post_ops(residual, e));
+    const inner_product_forward::primitive_desc made(desc, attr, onednn::engine());
+    onednn::Plan plan = onednn::start_plan<inner_product_forward>(made);
+    plan.input(DNNL_ARG_SRC, x, made.src_desc());
+    plan.input(DNNL_ARG_WEIGHTS, weight, made.weights_desc());
+    if (bias) plan.input(DNNL_ARG_BIAS, b, made.bias_desc());
+    plan.output(DNNL_ARG_DST, y, made.dst_desc(), residual);
+    return plan;
+  });
+}
+
+void fused_linear_kernel(const KernelArgs& args, const Epilogue& e) {
+  const Tensor& y = args.out(0);
+  if (y.numel() == 0) return;
+  const int64_t m = args.in(1).dim(0), k = args.in(1).dim(1), n = y.numel() / m;
+  const auto plan = y.dtype() == DType::kFloat32 && k > 0
+                        ? fused_linear_plan(n, m, k, args.has(2), args.has(3), e)
+                        : nullptr;
+  if (!plan) {
+    const NoGrad no_grad;
+    const Tensor product = linear(args.in(0), args.in(1), args.has(2) ? args.in(2) : Tensor{});
+    return y.assign(apply_epilogue(product, args.has(3) ? args.in(3) : Tensor{}, e));
+  }
+  const Tensor x = row_major(args.in(0)), w = row_major(args.in(1));
+  const Tensor bias = args.has(2) ? row_major(args.in(2)) : Tensor{};
+  const Tensor residual = args.has(3) ? row_major(args.in(3)) : Tensor{};
+  InlineVector<onednn::Memory, 5> memory{onednn::Memory(x.raw()), onednn::Memory(w)};
+  if (bias.defined()) memory.push_back(bias.raw());
+  memory.push_back({y, residual});
+  onednn::execute(*plan, std::span<const onednn::Memory>(memory.data(), memory.size()));
+}
+
 }  // namespace
 
 void install_matmul() {
   set_kernel(op::matmul(), DeviceKind::kCpu, matmul_kernel);
+  set_kernel(op::fused_linear(), DeviceKind::kCpu, fused_linear_kernel);
   set_kernel(op::linear(), DeviceKind::kCpu, linear_kernel);
 }
 

@@ -1,5 +1,7 @@
 #include "dlb/backend/cpu/onednn.h"
 
+#include <bit>
+#include <cstring>
 #include <list>
 #include <mutex>
 #include <unordered_map>
@@ -51,6 +53,44 @@ class Cache {
   std::unordered_map<Key, std::list<Entry>::iterator, KeyHash> index_;
 };
 
+/// A frozen tensor in the orders that primitives wanted so far.
+class ConvertedForms final : public Prepared {
+ public:
+  /// That of `a`, made by `convert` when there is none yet.
+  void* get(const void* data, const Plan::Argument& a, const std::function<void(void*)>& convert) {
+    const std::lock_guard lock(mutex_);
+    for (const Form& f : forms_) {
+      if (f.data == data && f.given == a.given && f.wanted == a.wanted) return f.storage->data();
+    }
+    Ref<Storage> storage = Storage::allocate(a.wanted.get_size(), kCpu);
+    convert(storage->data());
+    forms_.push_back({data, a.given, a.wanted, std::move(storage)});
+    return forms_.back().storage->data();
+  }
+
+ private:
+  struct Form {
+    const void* data;  ///< which tensor of the storage
+    dnnl::memory::desc given, wanted;
+    Ref<Storage> storage;
+  };
+  std::mutex mutex_;
+  std::vector<Form> forms_;
+};
+
+ConvertedForms& forms_of(Storage& owner) {
+  Prepared* kept = owner.prepared();
+  if (kept == nullptr) kept = &owner.keep(std::make_unique<ConvertedForms>());
+  return static_cast<ConvertedForms&>(*kept);
+}
+
+void copy(const void* from, void* to, size_t bytes) {
+  parallel_for(static_cast<int64_t>(bytes), int64_t{1} << 18, [&](int64_t begin, int64_t end) {
+    std::memcpy(static_cast<char*>(to) + begin, static_cast<const char*>(from) + begin,
+                static_cast<size_t>(end - begin));
+  });
+}
+
 dnnl::stream& stream() {
   thread_local dnnl::stream s(engine());
   return s;
@@ -78,12 +118,13 @@ uint64_t Key::hash() const {
 }
 
 void Plan::add(int id, bool is_output, const dnnl::memory::desc& given, const dnnl::memory::desc& wanted) {
-  Argument a{id, is_output, given, wanted, {}, given != wanted};
-  if (a.converts) {
-    a.convert = dnnl::reorder(is_output ? dnnl::reorder::primitive_desc(engine(), wanted, engine(), given)
-                                        : dnnl::reorder::primitive_desc(engine(), given, engine(), wanted));
-  }
+  Argument a{id, is_output, given, wanted, {}, {}, given != wanted};
+  if (a.converts) a.convert = is_output ? reorder_of(wanted, given) : reorder_of(given, wanted);
   arguments.push_back(std::move(a));
+}
+
+dnnl::reorder Plan::reorder_of(const dnnl::memory::desc& from, const dnnl::memory::desc& to) {
+  return dnnl::reorder(dnnl::reorder::primitive_desc(engine(), from, engine(), to));
 }
 
 dnnl::primitive_attr attributes() {
@@ -92,13 +133,61 @@ dnnl::primitive_attr attributes() {
   return attr;
 }
 
+dnnl::post_ops post_ops(bool residual, const Epilogue& e) {
+  using dnnl::algorithm;
+  dnnl::post_ops ops;
+  if (residual) ops.append_sum();
+  const auto append = [&](algorithm a, double alpha = 0, double beta = 0) {
+    ops.append_eltwise(1.0F, a, static_cast<float>(alpha), static_cast<float>(beta));
+  };
+  switch (e.activation) {
+    case Activation::kNone:
+      break;
+    case Activation::kRelu:
+      append(algorithm::eltwise_relu);
+      break;
+    case Activation::kLeakyRelu:
+      append(algorithm::eltwise_relu, e.low);
+      break;
+    case Activation::kClip:
+      append(algorithm::eltwise_clip, e.low, e.high);
+      break;
+    case Activation::kSigmoid:
+      append(algorithm::eltwise_logistic);
+      break;
+    case Activation::kTanh:
+      append(algorithm::eltwise_tanh);
+      break;
+    case Activation::kSilu:
+      append(algorithm::eltwise_swish, 1);
+      break;
+    case Activation::kHardswish:
+      append(algorithm::eltwise_hardswish);
+      break;
+    case Activation::kGelu:
+      append(algorithm::eltwise_gelu_erf);
+      break;
+    case Activation::kGeluTanh:
+      append(algorithm::eltwise_gelu_tanh);
+      break;
+  }
+  return ops;
+}
+
+void add(Key& key, bool residual, const Epilogue& e) {
+  for (const int64_t v : {int64_t{residual}, static_cast<int64_t>(e.activation),
+                          std::bit_cast<int64_t>(e.low), std::bit_cast<int64_t>(e.high)}) {
+    key.add(v);
+  }
+}
+
 std::shared_ptr<const Plan> plan(Key key, const std::function<Plan()>& make) {
   static Cache cache;
   key.add(threads());
   return cache.get(key, make);
 }
 
-void execute(const Plan& plan, std::initializer_list<void*> memory) {
+void execute(const Plan& plan, std::span<const Memory> memory) {
   DLB_CHECK(memory.size() == plan.arguments.size());
   try {
     std::unordered_map<int, dnnl::memory> args;
@@ -110,14 +199,28 @@ void execute(const Plan& plan, std::initializer_list<void*> memory) {
     };
     auto pointer = memory.begin();
     for (const Plan::Argument& a : plan.arguments) {
-      void* data = *pointer++;
+      const Memory& m = *pointer++;
+      void* const data = m.data;
       dnnl::memory given(a.given, engine(), data);
       if (!a.converts) {
+        if (m.initial != nullptr) copy(m.initial, data, a.given.get_size());
         args.emplace(a.id, std::move(given));
+        continue;
+      }
+      if (!a.output && m.owner != nullptr && m.owner->frozen()) {
+        void* kept = forms_of(*m.owner).get(data, a, [&](void* to) {
+          dnnl::memory wanted(a.wanted, engine(), to);
+          a.convert.execute(stream(), given, wanted);
+        });
+        args.emplace(a.id, dnnl::memory(a.wanted, engine(), kept));
         continue;
       }
       dnnl::memory wanted(a.wanted, engine(), scratch(a.wanted.get_size()));
       if (a.output) {
+        if (m.initial != nullptr) {
+          dnnl::memory initial(a.given, engine(), const_cast<void*>(m.initial));
+          a.fill.execute(stream(), initial, wanted);
+        }
         results.push_back({&a, data});
       } else {
         a.convert.execute(stream(), given, wanted);

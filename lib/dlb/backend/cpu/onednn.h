@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "dlb/base/inline_vector.h"
+#include "dlb/ops/epilogue.h"
 #include "dlb/tensor/tensor.h"
 
 namespace dlb::backend::cpu::onednn {
@@ -21,7 +22,7 @@ const dnnl::engine& engine();
 /// float32 or bfloat16.
 dnnl::memory::data_type data_type(DType t);
 
-enum class Kind : int64_t { kMatmul, kInnerProduct, kConv, kConvInputGrad, kConvWeightGrad };
+enum class Kind : int64_t { kMatmul, kInnerProduct, kFusedLinear, kConv, kConvInputGrad, kConvWeightGrad };
 
 /// What a cached primitive depends on. The number of threads is added by plan().
 class Key {
@@ -48,6 +49,7 @@ struct Plan {
     dnnl::memory::desc given;
     dnnl::memory::desc wanted;
     dnnl::reorder convert;
+    dnnl::reorder fill;  ///< of an output that is added to: from the given layout to the wanted one
     bool converts = false;
   };
   dnnl::primitive primitive;
@@ -58,13 +60,22 @@ struct Plan {
   void input(int id, const dnnl::memory::desc& given, const dnnl::memory::desc& wanted) {
     add(id, false, given, wanted);
   }
-  void output(int id, const dnnl::memory::desc& given, const dnnl::memory::desc& wanted) {
+  /// `adds`: to what the memory holds.
+  void output(int id, const dnnl::memory::desc& given, const dnnl::memory::desc& wanted, bool adds = false) {
     add(id, true, given, wanted);
+    if (adds && given != wanted) arguments.back().fill = reorder_of(given, wanted);
   }
 
  private:
   void add(int id, bool output, const dnnl::memory::desc& given, const dnnl::memory::desc& wanted);
+  static dnnl::reorder reorder_of(const dnnl::memory::desc& from, const dnnl::memory::desc& to);
 };
+
+/// What a primitive does to its result: it is added to what the memory holds, if there is a residual, and the
+/// activation is applied.
+dnnl::post_ops post_ops(bool residual, const Epilogue& e);
+/// Adds to a key what post_ops() depends on.
+void add(Key& key, bool residual, const Epilogue& e);
 
 /// A plan of the primitive that `made` describes, without its arguments.
 template <class Primitive, class Desc>
@@ -83,7 +94,22 @@ dnnl::primitive_attr attributes();
 /// bound). Null when oneDNN does not support the case on this processor.
 std::shared_ptr<const Plan> plan(Key key, const std::function<Plan()>& make);
 
+/// Memory of an argument. That of a frozen tensor (weights of a model that only runs) is converted once.
+struct Memory {
+  Memory(void* d) : data(d) {}
+  explicit Memory(const Tensor& t) : data(t.raw()), owner(t.storage().get()) {}
+  /// An output that a residual of the same layout, unless undefined, is added to.
+  Memory(const Tensor& y, const Tensor& residual)
+      : data(y.raw()), initial(residual.defined() ? residual.raw() : nullptr) {}
+  void* data;
+  const void* initial = nullptr;
+  Storage* owner = nullptr;
+};
+
 /// Runs it on the arguments' memory, in the order in which they were added.
-void execute(const Plan& plan, std::initializer_list<void*> memory);
+void execute(const Plan& plan, std::span<const Memory> memory);
+inline void execute(const Plan& plan, std::initializer_list<Memory> memory) {
+  execute(plan, std::span(memory.begin(), memory.size()));
+}
 
 }  // namespace dlb::backend::cpu::onednn
