@@ -15,9 +15,12 @@ void add_eval(CLI::App& app, Globals& globals) {
       ->required()
       ->type_name("");
   add_set_option(*command, options->overrides);
-  command->add_option("--weights", options->weights, "a safetensors or ONNX file, or a checkpoint folder")
+  command
+      ->add_option("--weights", options->weights,
+                   "a safetensors file, ONNX file, program or checkpoint folder")
       ->type_name("FILE");
-  command->add_option("--onnx", options->onnx, "an ONNX file that is measured in place of the model")
+  command
+      ->add_option("--onnx", options->onnx, "an ONNX file or program that is measured in place of the model")
       ->type_name("FILE");
   command->add_option("--split", options->split, "val, test or train (default: test, else val)")
       ->type_name("SPLIT")

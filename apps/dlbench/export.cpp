@@ -54,21 +54,26 @@ void print_result(const deploy::ExportResult& r) {
 
 void add_export(CLI::App& app, Globals& globals) {
   CLI::App* command =
-      app.add_subcommand("export", "Write a trained model as ONNX or safetensors, and compare");
+      app.add_subcommand("export", "Write a trained model as ONNX, program or safetensors, and compare");
   auto options = std::make_shared<deploy::ExportOptions>();
   command->add_option("RUN|CONFIG", options->target, "a run folder, a checkpoint folder, or a config")
       ->required()
       ->type_name("");
   add_set_option(*command, options->overrides);
-  command->add_option("--to", options->to, "onnx or safetensors")
+  command
+      ->add_option("--to", options->to,
+                   "onnx, program (runs without its config) or safetensors (weights alone)")
       ->required()
       ->type_name("FORMAT")
-      ->check(name_among({"onnx", "safetensors"}));
+      ->check(name_among({"onnx", "program", "safetensors"}));
   command
-      ->add_option("--out", options->out,
-                   "the file to write (default: NAME.FORMAT, in the run folder of a run)")
+      ->add_option(
+          "--out", options->out,
+          "the file to write (default: NAME.onnx, NAME.dlb or NAME.safetensors, in the run folder of a run)")
       ->type_name("FILE");
-  command->add_option("--weights", options->weights, "a safetensors or ONNX file, or a checkpoint folder")
+  command
+      ->add_option("--weights", options->weights,
+                   "a safetensors file, ONNX file, program or checkpoint folder")
       ->type_name("FILE");
   command->add_option("--split", options->split, "split whose batches are compared (default: test, else val)")
       ->type_name("SPLIT")
@@ -91,6 +96,8 @@ void add_export(CLI::App& app, Globals& globals) {
       "Examples:\n"
       "  dlbench export runs/mnist-1 --to onnx --out mnist.onnx\n"
       "  dlbench run mnist.onnx --random 0 --size batch=32\n"
+      "  dlbench export runs/mnist-1 --to program --out mnist.dlb\n"
+      "  dlbench run mnist.dlb --input x.npy\n"
       "What is exported is run again and compared with the model on real batches; the file appears only if "
       "they agree.");
   command->callback([options, &globals] {

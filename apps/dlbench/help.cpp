@@ -15,8 +15,8 @@ constexpr std::string_view kOverview =
   dlbench check CONFIG...         check everything: fields, data headers, shapes, parameters, FLOPs, memory
   dlbench train CONFIG            train; --set KEY=VALUE, --out DIR, --resume, --max-steps N, --threads N
   dlbench eval CONFIG|RUN         measure a trained model; --split val|test|train, --weights FILE
-  dlbench export CONFIG|RUN       write ONNX or safetensors, compared with the model: --to onnx, --out FILE
-  dlbench run MODEL.onnx          run an exported model: --input FILE, --expect FILE, --rtol, --atol
+  dlbench export CONFIG|RUN       write the model, compared with itself: --to onnx|program|safetensors, --out FILE
+  dlbench run MODEL               run an exported model: --input FILE, --expect FILE, --rtol, --atol
   dlbench profile CONFIG|RUN      where the time and the memory of a step go; --infer, --trace FILE, --compare OLD.json
   dlbench regress RECIPE...       run recipes, compare with their baselines; --update, --junit FILE, --no-speed
   dlbench runs [DIR]              the runs of a folder; --sort accuracy, --filter status=done

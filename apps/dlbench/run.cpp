@@ -124,7 +124,7 @@ void add_run(CLI::App& app, Globals& globals) {
   auto options = std::make_shared<deploy::RunFileOptions>();
   auto seed = std::make_shared<int64_t>(-1);
   auto list = std::make_shared<bool>(false);
-  command->add_option("MODEL", options->model, "an ONNX file")->required()->type_name("");
+  command->add_option("MODEL", options->model, "an ONNX file or a program")->required()->type_name("");
   command
       ->add_option(
           "--input", options->inputs,
@@ -160,6 +160,7 @@ void add_run(CLI::App& app, Globals& globals) {
       "Examples:\n"
       "  dlbench run model.onnx --list\n"
       "  dlbench run model.onnx --input x.npy\n"
+      "  dlbench run model.dlb --input x.npy --out y.safetensors\n"
       "  dlbench run model.onnx --input input_0.pb --expect output_0.pb\n"
       "  dlbench run model.onnx --random 0 --size batch=32 --repeat 20\n"
       "Exits with 3 where an output differs from what is expected.");

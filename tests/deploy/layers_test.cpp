@@ -6,6 +6,7 @@
 #include "dlb/deploy/export.h"
 #include "dlb/graph/session.h"
 #include "dlb/io/onnx.h"
+#include "dlb/io/program.h"
 #include "dlb/ops/random.h"
 
 namespace dlb {
@@ -211,8 +212,9 @@ TEST_CASE("layers are exported and give what they give", "[deploy]") {
     }
     built.model->materialize(3);
     try {
-      const graph::Session session(
-          io::parse_onnx(io::to_onnx(deploy::to_graph(*built.model, "m")), "m.onnx"));
+      const graph::Model exported = deploy::to_graph(*built.model, "m");
+      const graph::Session session(io::parse_onnx(io::to_onnx(exported), "m.onnx"));
+      const graph::Session program(io::parse_program(io::to_program(exported), "m.dlb"));
       for (const int64_t more : {0, 3}) {
         std::map<std::string, graph::Value> values;
         std::vector<Tensor> tensors;
@@ -225,11 +227,12 @@ TEST_CASE("layers are exported and give what they give", "[deploy]") {
         const NoGrad no_grad;
         nn::Context context;
         const Outputs expected = built.model->forward(context, tensors);
-        const std::vector<graph::Value> found = session.run(values);
+        const std::vector<graph::Value> found = session.run(values), same = program.run(values);
         for (size_t i = 0; i < found.size(); ++i) {
           const graph::Difference d = graph::compare(found[i], graph::Value(expected[i]), 1e-4, 1e-5);
           INFO("batch of " << tensors[0].dim(0) << ", output " << i << ": " << d.reason);
           CHECK(d.equal);
+          CHECK(graph::compare(same[i], found[i], 0, 0).equal);
         }
       }
     } catch (const Error& error) {

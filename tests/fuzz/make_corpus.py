@@ -258,10 +258,37 @@ def onnx_seeds():
     yield "texts", proto((1, 2), (2, 8), (6, "a"), (6, "\u00e9"), (8, "t"))
 
 
+def program(graph, tensors, version="1"):
+    """A safetensors file with the tensors, and the message of a model of that graph."""
+    message = onnx_model(graph)
+    metadata = {"format": "dlbench.program", "version": version, "producer": "seed", "name": "g"}
+    return safetensors([*tensors, ("dlbench.graph", "U8", [len(message)], message)], metadata)
+
+
+def program_seeds():
+    x, y = onnx_value("x", 1, ["N", 4]), onnx_value("y", 1, ["N", 2])
+    gemm = onnx_node("Gemm", ["x", "w"], ["y"], proto((1, "transB"), (3, 1), (20, 2)))
+    beside = proto((1, 2), (1, 4), (2, 1), (8, "w"), (14, 1))
+    weight = ("w", "F32", [2, 4], struct.pack("<8f", *range(8)))
+    graph = onnx_graph([gemm], [beside], [x], [y])
+    yield "gemm", program(graph, [weight])
+    yield "inside", program(onnx_graph([gemm], [onnx_tensor("w", 1, [2, 4], bytes(32))], [x], [y]), [])
+    kinds = [("F64", 11, 8), ("I64", 7, 8), ("I32", 6, 4), ("BF16", 16, 2), ("F16", 10, 2), ("U8", 2, 1), ("BOOL", 9, 1)]
+    named = [proto((1, 2), (2, number), (8, kind), (14, 1)) for kind, number, _ in kinds]
+    other = [onnx_tensor("narrow", 22, [3], b"\x21\x03"), proto((1, 1), (2, 8), (6, "a"), (8, "texts"))]
+    yield "kinds", program(onnx_graph([onnx_node("Identity", ["x"], ["y"])], named + other, [x], [y]),
+                           [(kind, kind, [2], bytes(2 * size)) for kind, _, size in kinds])  # fmt: skip
+    yield "absent", program(graph, [])
+    yield "more", program(graph, [weight, ("v", "U8", [1], b"x")])
+    yield "later", program(graph, [weight], version="2")
+    yield "weights", safetensors([weight], {"format": "pt"})
+
+
 TARGETS = {
     "safetensors": safetensors_seeds,
     "npy": npy_seeds,
     "onnx": onnx_seeds,
+    "program": program_seeds,
     "yaml": lambda: ((name, text.encode()) for name, text in YAML.items()),
     "expression": lambda: ((f"{i:02}", text.encode()) for i, text in enumerate(EXPRESSIONS)),
     "image": image_seeds,

@@ -10,6 +10,7 @@
 #include "dlb/base/threads.h"
 #include "dlb/graph/session.h"
 #include "dlb/io/onnx.h"
+#include "dlb/io/program.h"
 #include "dlb/io/safetensors.h"
 #include "dlb/ops/shape_ops.h"
 #include "dlb/train/batches.h"
@@ -102,15 +103,16 @@ std::string default_name(const train::Experiment& experiment, const train::Train
   return trained.run.empty() ? name : files::join(trained.run, name);
 }
 
-void export_onnx(train::Experiment& experiment, const ExportOptions& options, ExportResult& result) {
+/// As an ONNX file or a program.
+void export_graph(train::Experiment& experiment, const ExportOptions& options, ExportResult& result) {
   const graph::Model model = to_graph(*experiment.model, experiment.name);
-  const std::string bytes = io::to_onnx(model);
+  const std::string bytes = options.to == "program" ? io::to_program(model) : io::to_onnx(model);
   result.opset = model.opsets.at("");
   result.nodes = static_cast<int64_t>(model.graph.nodes.size());
   result.inputs = model.graph.inputs;
   result.outputs = model.graph.outputs;
   // What is compared is what was written, read again.
-  const graph::Session session(io::parse_onnx(bytes, result.file));
+  const graph::Session session(io::parse_model(bytes, result.file));
   compare(session, experiment, options, result);
   files::write_atomic(result.file, bytes);
   result.bytes = static_cast<int64_t>(bytes.size());
@@ -144,12 +146,12 @@ ExportResult export_model(const ExportOptions& options) {
   train::Experiment& experiment = *trained.experiment;
   ExportResult result;
   result.trained = train::load_trained_weights(trained);
-  const char* suffix = options.to == "onnx" ? ".onnx" : ".safetensors";
+  const char* suffix = options.to == "onnx" ? ".onnx" : options.to == "program" ? ".dlb" : ".safetensors";
   result.file = options.out.empty() ? default_name(experiment, trained, suffix) : options.out;
-  if (options.to == "onnx") {
-    export_onnx(experiment, options, result);
-  } else {
+  if (options.to == "safetensors") {
     export_safetensors(experiment, result);
+  } else {
+    export_graph(experiment, options, result);
   }
   return result;
 }

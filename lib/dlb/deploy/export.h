@@ -13,9 +13,9 @@ namespace dlb::deploy {
 struct ExportOptions {
   std::string target;                  ///< a config, a run folder or a checkpoint folder
   std::vector<std::string> overrides;  ///< for a config
-  std::string to;                      ///< "onnx", "safetensors"
+  std::string to;                      ///< "onnx", "program", "safetensors"
   std::string out;                     ///< "": the config's name with the format's suffix
-  std::string weights;                 ///< a safetensors file or a checkpoint folder, instead of the target's
+  std::string weights;                 ///< a file or a checkpoint folder, instead of the target's
   std::string split;                   ///< of the batches that are compared; "": test, else val, else train
   int64_t batches = 3;                 ///< how many are compared
   double rtol = 1e-5;                  ///< of the largest difference to the largest value of an output
@@ -32,8 +32,8 @@ struct OutputCheck {
 struct ExportResult {
   std::string file;
   int64_t bytes = 0;
-  int64_t opset = 0;    ///< ONNX
-  int64_t nodes = 0;    ///< ONNX
+  int64_t opset = 0;    ///< ONNX, program
+  int64_t nodes = 0;    ///< ONNX, program
   int64_t tensors = 0;  ///< safetensors
   bool trained = true;  ///< false: the weights are initial ones
   std::vector<graph::Declared> inputs;

@@ -8,6 +8,7 @@
 #include "dlb/base/threads.h"
 #include "dlb/io/array_value.h"
 #include "dlb/io/onnx.h"
+#include "dlb/io/program.h"
 #include "dlb/io/safetensors.h"
 #include "dlb/ops/create.h"
 #include "dlb/ops/random.h"
@@ -133,7 +134,7 @@ bool RunFileResult::passed() const {
 }
 
 ModelSummary summarize(const std::string& path) {
-  const graph::Model model = io::read_onnx(path);
+  const graph::Model model = io::read_model(path);
   ModelSummary summary;
   summary.producer = model.producer;
   summary.opsets = model.opsets;
@@ -150,7 +151,7 @@ RunFileResult run_file(const RunFileOptions& options) {
   set_threads(options.threads);
   RunFileResult result;
   const auto start = std::chrono::steady_clock::now();
-  const graph::Session session(io::read_onnx(options.model));
+  const graph::Session session(io::read_model(options.model));
   result.load_ms = milliseconds_since(start);
 
   const graph::Graph& graph = session.model().graph;

@@ -12,7 +12,7 @@
 namespace dlb::deploy {
 
 struct RunFileOptions {
-  std::string model;                  ///< an ONNX file
+  std::string model;                  ///< an ONNX file or a program
   std::vector<std::string> inputs;    ///< FILE or NAME=FILE: .pb, .npy, .npz, .safetensors
   std::vector<std::string> expected;  ///< likewise; values without a name are for the outputs in their order
   std::vector<std::string> sizes;     ///< NAME=SIZE of dimensions that the model leaves open

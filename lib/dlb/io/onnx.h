@@ -22,7 +22,7 @@ graph::Value read_onnx_value(const std::string& path, const graph::Declared& dec
 graph::Value parse_onnx_value(std::string_view bytes, const std::string& name,
                               const graph::Declared& declared);
 
-/// The model as the bytes of a file, IR version 8. Errors: unsupported beyond 2 GiB.
+/// The model as the bytes of a file, IR version 8. Errors: unsupported for functions and beyond 2 GiB.
 std::string to_onnx(const graph::Model& model);
 /// A TensorProto of a tensor or texts.
 std::string to_onnx_tensor(const graph::Value& value, const std::string& name);

@@ -8,6 +8,7 @@
 #include "dlb/base/error.h"
 #include "dlb/base/files.h"
 #include "dlb/io/onnx.h"
+#include "dlb/io/onnx_parts.h"
 #include "dlb/io/onnx_tensor.h"
 
 namespace dlb::io {
@@ -71,7 +72,8 @@ std::string domain_of(const std::string& domain) { return domain == "ai.onnx" ? 
 
 class Reader {
  public:
-  Reader(std::string name, std::string folder) : name_(std::move(name)), folder_(std::move(folder)) {}
+  Reader(std::string name, std::string folder, StoredTensors* stored = nullptr)
+      : name_(std::move(name)), folder_(std::move(folder)), stored_(stored) {}
 
   Model model(const onnx::ModelProto& proto) {
     if (!proto.has_graph()) fail(ErrorKind::kData, "{}: this is no ONNX model: it has no graph", name_);
@@ -131,13 +133,26 @@ class Reader {
       fail(ErrorKind::kUnsupported, "{}: sparse initializers are not supported", name_);
     for (const onnx::TensorProto& t : proto.initializer()) {
       const std::string where = fmt::format("{}: initializer '{}'", name_, t.name());
-      if (!g.initializers.emplace(t.name(), onnx_value(t, folder_, where)).second)
-        fail(ErrorKind::kData, "{}: it is there twice", where);
+      if (g.initializers.count(t.name()) > 0) fail(ErrorKind::kData, "{}: it is there twice", where);
+      const bool stored =
+          stored_ != nullptr && depth == 0 && t.data_location() == onnx::TensorProto::EXTERNAL;
+      g.initializers.emplace(t.name(), stored ? take_stored(t, where) : onnx_value(t, folder_, where));
     }
     for (const onnx::ValueInfoProto& v : proto.input()) g.inputs.push_back(declared(v));
     for (const onnx::ValueInfoProto& v : proto.output()) g.outputs.push_back(declared(v));
     for (int i = 0; i < proto.node_size(); ++i) g.nodes.push_back(node(proto.node(i), i, depth));
     return g;
+  }
+
+  /// An initializer whose elements stand beside the message.
+  Value take_stored(const onnx::TensorProto& proto, const std::string& where) {
+    const auto entry = stored_->extract(proto.name());
+    if (entry.empty()) fail(ErrorKind::kData, "{}: the file has no tensor of that name", where);
+    const std::string expected = onnx_tensor_type(proto, where), found = describe(entry.mapped());
+    if (found != expected)
+      fail(ErrorKind::kData, "{}: the graph expects {}, the tensor in the file is {}", where, expected,
+           found);
+    return entry.mapped();
   }
 
   graph::Node node(const onnx::NodeProto& proto, int index, int depth) {
@@ -254,12 +269,14 @@ class Reader {
 
   std::string name_;
   std::string folder_;
+  StoredTensors* stored_;
 };
 
 }  // namespace
 
-Model read_onnx(const std::string& path) {
-  const std::string bytes = files::read_all(path);
+Model read_onnx(const std::string& path) { return parse_onnx_file(files::read_all(path), path); }
+
+Model parse_onnx_file(std::string_view bytes, const std::string& path) {
   const std::string folder = files::parent(path);
   return Reader(path, folder.empty() ? "." : folder)
       .model(*Parsed<onnx::ModelProto>(bytes, path, "ONNX model"));
@@ -267,6 +284,13 @@ Model read_onnx(const std::string& path) {
 
 Model parse_onnx(std::string_view bytes, const std::string& name) {
   return Reader(name, "").model(*Parsed<onnx::ModelProto>(bytes, name, "ONNX model"));
+}
+
+Model parse_onnx_beside(std::string_view bytes, const std::string& name, StoredTensors stored) {
+  Model model = Reader(name, "", &stored).model(*Parsed<onnx::ModelProto>(bytes, name, "ONNX model"));
+  if (!stored.empty())
+    fail(ErrorKind::kData, "{}: tensor '{}' is none that the graph leaves out", name, stored.begin()->first);
+  return model;
 }
 
 Value parse_onnx_value(std::string_view bytes, const std::string& name, const Declared& declared) {

@@ -250,6 +250,11 @@ Value onnx_value(const onnx::TensorProto& proto, const std::string& folder, cons
   return Value(numbers_of(proto, shape, e, where), e);
 }
 
+std::string onnx_tensor_type(const onnx::TensorProto& proto, const std::string& where) {
+  const Element e = graph::element_from_number(proto.data_type());
+  return fmt::format("{}{}", graph::element_name(e), shape_text(shape_of(proto, where)));
+}
+
 void fill_onnx_tensor(const Value& value, onnx::TensorProto& proto) {
   proto.set_data_type(static_cast<int32_t>(value.element));
   for (const int64_t size : value.shape()) proto.add_dims(size);

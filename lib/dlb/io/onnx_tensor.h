@@ -15,6 +15,9 @@ namespace dlb::io {
 /// Errors: data, unsupported, io; messages name `where`.
 graph::Value onnx_value(const onnx::TensorProto& proto, const std::string& folder, const std::string& where);
 
+/// The type of a TensorProto as graph::describe() has it of its value. Errors: data, unsupported.
+std::string onnx_tensor_type(const onnx::TensorProto& proto, const std::string& where);
+
 /// `count` elements as they stand packed in a file, little-endian, narrow ones from the low bits up.
 Tensor unpack_elements(const char* raw, const Shape& shape, graph::Element e);
 

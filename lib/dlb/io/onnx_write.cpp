@@ -5,6 +5,7 @@
 #include "dlb/base/error.h"
 #include "dlb/base/version.h"
 #include "dlb/io/onnx.h"
+#include "dlb/io/onnx_parts.h"
 #include "dlb/io/onnx_tensor.h"
 
 namespace dlb::io {
@@ -42,7 +43,7 @@ void fill_declared(const Declared& d, onnx::ValueInfoProto& info) {
   fill_tensor_type(d, *type);
 }
 
-void fill_graph(const Graph& graph, onnx::GraphProto& proto);
+void fill_graph(const Graph& graph, onnx::GraphProto& proto, const StoredTensors& stored);
 
 void fill_attribute(const Attribute& a, onnx::AttributeProto& proto) {
   using Type = onnx::AttributeProto;
@@ -70,13 +71,20 @@ void fill_attribute(const Attribute& a, onnx::AttributeProto& proto) {
     fill_onnx_tensor(*value, *proto.mutable_t());
   } else if (const auto* sub = std::get_if<Attribute::Subgraph>(&a.value)) {
     proto.set_type(Type::GRAPH);
-    fill_graph(**sub, *proto.mutable_g());
+    fill_graph(**sub, *proto.mutable_g(), {});
   } else {
     fail(ErrorKind::kUnsupported, "attribute '{}' is of a type that is not written", a.name);
   }
 }
 
-void fill_graph(const Graph& graph, onnx::GraphProto& proto) {
+/// All of a tensor but its elements.
+void fill_stored_tensor(const Value& value, onnx::TensorProto& proto) {
+  proto.set_data_type(static_cast<int32_t>(value.element));
+  for (const int64_t size : value.shape()) proto.add_dims(size);
+  proto.set_data_location(onnx::TensorProto::EXTERNAL);
+}
+
+void fill_graph(const Graph& graph, onnx::GraphProto& proto, const StoredTensors& stored) {
   proto.set_name(graph.name.empty() ? "graph" : graph.name);
   for (const graph::Node& node : graph.nodes) {
     onnx::NodeProto& n = *proto.add_node();
@@ -92,7 +100,7 @@ void fill_graph(const Graph& graph, onnx::GraphProto& proto) {
   for (const auto& [name, value] : graph.initializers) {
     onnx::TensorProto& t = *proto.add_initializer();
     t.set_name(name);
-    fill_onnx_tensor(value, t);
+    stored.count(name) > 0 ? fill_stored_tensor(value, t) : fill_onnx_tensor(value, t);
   }
 }
 
@@ -106,7 +114,11 @@ std::string serialized(const Proto& proto) {
 
 }  // namespace
 
-std::string to_onnx(const Model& model) {
+std::string to_onnx(const Model& model) { return to_onnx_beside(model, {}); }
+
+std::string to_onnx_beside(const Model& model, const StoredTensors& stored) {
+  if (!model.functions.empty())
+    fail(ErrorKind::kUnsupported, "function '{}' of the model cannot be written", model.functions[0].name);
   onnx::ModelProto proto;
   proto.set_ir_version(kIrVersion);
   proto.set_producer_name("dlbench");
@@ -121,7 +133,7 @@ std::string to_onnx(const Model& model) {
     entry.set_key(key);
     entry.set_value(value);
   }
-  fill_graph(model.graph, *proto.mutable_graph());
+  fill_graph(model.graph, *proto.mutable_graph(), stored);
   return serialized(proto);
 }
 

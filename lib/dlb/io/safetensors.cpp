@@ -152,6 +152,15 @@ Header header_of(std::string_view text, const std::string& name) {
 
 }  // namespace
 
+bool is_safetensors(std::string_view bytes) {
+  return bytes.size() > kLengthBytes && bytes[kLengthBytes] == '{' && read_length(bytes) <= kMaxHeader;
+}
+
+std::map<std::string, std::string> safetensors_metadata(std::string_view bytes, const std::string& name) {
+  const uint64_t length = header_length(bytes, bytes.size(), name);
+  return header_of(bytes.substr(kLengthBytes, length), name).metadata;
+}
+
 std::vector<TensorPlace> index_safetensors(const files::RandomFile& file) {
   std::string head(kLengthBytes, '\0');
   if (file.size() >= kLengthBytes) file.read(head.data(), kLengthBytes, 0);

@@ -30,6 +30,11 @@ struct Safetensors {
 Safetensors read_safetensors(const std::string& path);
 Safetensors parse_safetensors(std::string_view bytes, const std::string& name);
 
+/// Whether a file begins as safetensors files do: with the length that a header may have, and its '{'.
+bool is_safetensors(std::string_view bytes);
+/// The text metadata alone; the tensors are not looked at. Errors: data.
+std::map<std::string, std::string> safetensors_metadata(std::string_view bytes, const std::string& name);
+
 /// Where a tensor of a file stands.
 struct TensorPlace {
   std::string name;

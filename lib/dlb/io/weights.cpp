@@ -1,6 +1,8 @@
 #include "dlb/io/weights.h"
 
+#include "dlb/base/files.h"
 #include "dlb/io/onnx.h"
+#include "dlb/io/program.h"
 
 namespace dlb::io {
 
@@ -14,11 +16,7 @@ void add(Safetensors& weights, const std::string& name, const graph::Value& valu
   if (weight) weights.tensors.push_back({name, value.tensor});
 }
 
-}  // namespace
-
-Safetensors read_weights(const std::string& path) {
-  if (!path.ends_with(".onnx")) return read_safetensors(path);
-  const graph::Graph graph = read_onnx(path).graph;
+Safetensors weights_of(const graph::Graph& graph) {
   Safetensors weights;
   for (const auto& [name, value] : graph.initializers) add(weights, name, value);
   for (const graph::Node& node : graph.nodes) {
@@ -27,6 +25,15 @@ Safetensors read_weights(const std::string& path) {
     if (const auto* v = std::get_if<graph::Value>(&value->value)) add(weights, node.outputs[0], *v);
   }
   return weights;
+}
+
+}  // namespace
+
+Safetensors read_weights(const std::string& path) {
+  if (path.ends_with(".onnx")) return weights_of(read_onnx(path).graph);
+  const std::string bytes = files::read_all(path);
+  return is_program(bytes, path) ? weights_of(parse_program(bytes, path).graph)
+                                 : parse_safetensors(bytes, path);
 }
 
 }  // namespace dlb::io

@@ -7,8 +7,8 @@
 
 namespace dlb::io {
 
-/// The tensors of a safetensors file, or of a file that ends in .onnx its initializers and constants, by
-/// name. Errors: io, data, unsupported.
+/// The tensors of a safetensors file, or the initializers and constants of a program or a file that ends in
+/// .onnx, by name. Errors: io, data, unsupported.
 Safetensors read_weights(const std::string& path);
 
 }  // namespace dlb::io

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "dlb/base/error.h"
-#include "dlb/io/onnx.h"
+#include "dlb/io/program.h"
 #include "dlb/ops/join.h"
 #include "dlb/ops/unary.h"
 #include "dlb/ops/view.h"
@@ -28,7 +28,7 @@ std::vector<size_t> matched(const std::vector<std::string>& wanted,
 }  // namespace
 
 ExportedModel::ExportedModel(const std::string& path, const Experiment& experiment)
-    : path_(path), session_(io::read_onnx(path)) {
+    : path_(path), session_(io::read_model(path)) {
   const model::Model& own = *experiment.model;
   const std::vector<graph::Declared> inputs = session_.required_inputs();
   const std::vector<graph::Declared>& outputs = session_.model().graph.outputs;

@@ -9,8 +9,8 @@
 
 namespace dlb::train {
 
-/// Runs an ONNX model on what the experiment's model would see. Inputs and outputs go by name where the names
-/// are the same, else in their order.
+/// Runs an ONNX model or a program on what the experiment's model would see. Inputs and outputs go by name
+/// where the names are the same, else in their order.
 class ExportedModel {
  public:
   /// Errors: io, data, unsupported; config where the inputs or outputs are not those of the experiment's

@@ -121,8 +121,9 @@ Fields MetricSettings::fields() {
 
 Fields WeightsSettings::fields() {
   static const Field list[] = {
-      required<&WeightsSettings::from>(
-          "from", "a safetensors or ONNX file with the initial weights, relative to the config's folder"),
+      required<&WeightsSettings::from>("from",
+                                       "a safetensors file, ONNX file or program with the initial weights, "
+                                       "relative to the config's folder"),
       field<&WeightsSettings::strict>(
           "strict", "names that are missing in the file, or that the model does not have, are errors"),
       field<&WeightsSettings::prefix>("prefix",

@@ -76,7 +76,7 @@ struct MetricSettings {
 
 /// The `weights` section, or an entry of it: where the initial weights come from.
 struct WeightsSettings {
-  std::string from;  ///< a safetensors or ONNX file, relative to the config's folder
+  std::string from;  ///< a safetensors file, ONNX file or program, relative to the config's folder
   bool strict = true;
   std::string prefix;
   config::Node map;  ///< name in the model -> name in the file, either with `*`

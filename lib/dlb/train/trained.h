@@ -15,7 +15,7 @@ namespace dlb::train {
 struct TrainedOptions {
   std::string target;  ///< a config, a run folder or a checkpoint folder
   std::vector<std::string> overrides = {};
-  std::string weights = {};      ///< a safetensors file or a checkpoint folder, instead of the target's
+  std::string weights = {};      ///< a file or a checkpoint folder, instead of the target's
   bool override_runs = false;    ///< overrides are for the config of a run, too
   bool initial_allowed = false;  ///< initial weights will do where there are no trained ones
 };

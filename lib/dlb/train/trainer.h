@@ -36,9 +36,9 @@ struct TrainOptions {
 struct EvalOptions {
   std::string target;  ///< a config, a run folder (its newest checkpoint) or a checkpoint folder
   std::vector<std::string> overrides;  ///< for a config
-  std::string weights;                 ///< a safetensors file or a checkpoint folder, instead of the target's
-  std::string onnx;                    ///< an ONNX file that is measured in place of the model, "" for none
-  std::string split;                   ///< "val", "test", "train"; "" = test, else val
+  std::string weights;                 ///< a file or a checkpoint folder, instead of the target's
+  std::string onnx;   ///< an ONNX file or program that is measured in place of the model, "" for none
+  std::string split;  ///< "val", "test", "train"; "" = test, else val
   std::string device = "cpu";
   int threads = 0;
 };
