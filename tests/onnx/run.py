@@ -117,6 +117,18 @@ def pretrained(dlbench):
     return [("mnist-7 on MNIST", None if abs(accuracy - 0.9890) < 1e-6 else f"accuracy {accuracy}")]
 
 
+def packaged(python, dlbench):
+    """Models that others have made and use: file type detection, voice activity, reading of text."""
+    run = subprocess.run([python, str(HERE / "compare_models.py"), dlbench], capture_output=True, text=True)
+    cases = []
+    for line in run.stdout.splitlines():
+        name, said = line.split(": ", 1)
+        cases.append((f"model {name}", {"ok": None, "absent": "skip"}.get(said, said)))
+    if run.returncode != 0 or not cases:
+        cases.append(("models of packages", run.stderr[-400:]))
+    return cases
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dlbench", default=str(ROOT / "build/release/bin/dlbench"))
@@ -138,6 +150,8 @@ def main():
         cases += backend(python, dlbench)
     if not arguments.names or any("mnist-7".startswith(n) for n in arguments.names):
         cases += pretrained(dlbench)
+    if not arguments.names or any("models".startswith(n) for n in arguments.names):
+        cases += packaged(python, dlbench)
     failed = [c for c in cases if c[1] not in (None, "skip")]
     skipped = [c for c in cases if c[1] == "skip"]
     for name, why in failed:
