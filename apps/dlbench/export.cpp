@@ -4,7 +4,6 @@
 
 #include "commands.h"
 #include "dlb/base/log.h"
-#include "dlb/base/threads.h"
 #include "options.h"
 #include "output.h"
 
@@ -81,11 +80,7 @@ void add_export(CLI::App& app, Globals& globals) {
                    "largest difference that is allowed, as part of an output's largest value (default: 1e-5)")
       ->type_name("R")
       ->check(CLI::NonNegativeNumber);
-  command
-      ->add_option("--threads", options->threads,
-                   fmt::format("threads (default: all that may be used, here {})", available_processors()))
-      ->type_name("N")
-      ->check(whole_number(1, 1024));
+  add_threads_option(*command, options->threads);
   add_output_flags(*command, globals);
   command->footer(
       "Examples:\n"

@@ -149,11 +149,7 @@ void add_run(CLI::App& app, Globals& globals) {
   command->add_option("--repeat", options->repeat, "run so many times and give the median time")
       ->type_name("N")
       ->check(whole_number(1, 1'000'000));
-  command
-      ->add_option("--threads", options->threads,
-                   fmt::format("threads (default: all that may be used, here {})", available_processors()))
-      ->type_name("N")
-      ->check(whole_number(1, 1024));
+  add_threads_option(*command, options->threads);
   command->add_flag("--list", *list, "show inputs, outputs and operators instead of running");
   add_output_flags(*command, globals);
   command->footer(
