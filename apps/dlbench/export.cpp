@@ -69,6 +69,10 @@ void add_export(CLI::App& app, Globals& globals) {
       ->type_name("FILE");
   command->add_option("--weights", options->weights, "a safetensors or ONNX file, or a checkpoint folder")
       ->type_name("FILE");
+  command
+      ->add_option("--names", options->names,
+                   "for safetensors: a YAML file with other names of the tensors, as weights.map has them")
+      ->type_name("FILE");
   command->add_option("--split", options->split, "split whose batches are compared (default: test, else val)")
       ->type_name("SPLIT")
       ->check(name_among({"val", "test", "train"}));
