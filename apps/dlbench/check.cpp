@@ -1,7 +1,10 @@
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "commands.h"
 #include "dlb/base/error_list.h"
+#include "dlb/base/log.h"
+#include "dlb/deploy/check_model.h"
 #include "dlb/train/experiment.h"
 #include "options.h"
 #include "output.h"
@@ -11,8 +14,9 @@ namespace dlb::app {
 namespace {
 
 struct CheckOptions {
-  std::vector<std::string> configs;
+  std::vector<std::string> files;
   std::vector<std::string> overrides;
+  std::vector<std::string> sizes;
   std::string explain;
 };
 
@@ -127,9 +131,105 @@ nlohmann::ordered_json to_json(const train::Experiment& e) {
           {"steps", t.steps}};
 }
 
+std::string value_text(const graph::Inferred& i) { return i.known ? graph::describe(i.value) : "?"; }
+
+std::string opsets_text(const deploy::CheckedModel& m) {
+  std::string text;
+  for (const auto& [domain, version] : m.opsets) {
+    text += fmt::format("{}opset {}{}{}", text.empty() ? "" : ", ", version, domain.empty() ? "" : " of ",
+                        domain);
+  }
+  return text;
+}
+
+void print_ports(const char* what, const std::vector<deploy::CheckedPort>& ports) {
+  for (const deploy::CheckedPort& p : ports) {
+    print("{:<7} {}: {}", what, p.declared.name, describe(p.declared));
+    if (p.value.known && value_text(p.value) != describe(p.declared)) print(", here {}", value_text(p.value));
+    print("\n");
+  }
+}
+
+void print_model(const deploy::CheckedModel& m) {
+  print("{} ({}{}{})\n", m.name.empty() ? "model" : m.name, m.file, m.opsets.empty() ? "" : ", ",
+        opsets_text(m));
+  print_ports("input", m.inputs);
+  size_t name_width = 4, op_width = 8, output_width = 6;
+  std::vector<std::string> outputs;
+  for (const deploy::CheckedNode& n : m.nodes) {
+    std::string text;
+    for (const graph::Inferred& i : n.outputs) text += (text.empty() ? "" : ", ") + value_text(i);
+    name_width = std::max(name_width, n.name.size());
+    op_width = std::max(op_width, n.op.size());
+    output_width = std::max(output_width, text.size());
+    outputs.push_back(std::move(text));
+  }
+  print("{:<{}}  {:<{}}  {:<{}}  {:>10}\n", "node", name_width, "operator", op_width, "output", output_width,
+        "params");
+  for (size_t i = 0; i < m.nodes.size(); ++i) {
+    print("{:<{}}  {:<{}}  {:<{}}  {:>10}\n", m.nodes[i].name, name_width, m.nodes[i].op, op_width,
+          outputs[i], output_width, m.nodes[i].parameters);
+  }
+  print_ports("output", m.outputs);
+  print("parameters {}  FLOPs {}", m.parameters, amount(m.flops));
+  if (m.unknown > 0) print(" without those of {} unknown values", m.unknown);
+  print("\n");
+}
+
+/// Type and shape; both null for what is unknown.
+void add_type(nlohmann::ordered_json& json, const graph::Inferred& i) {
+  json["type"] = nullptr;
+  json["shape"] = nullptr;
+  if (!i.known) return;
+  if (!i.value.is_tensor() && !i.value.is_texts()) {
+    json["type"] = i.value.is_sequence() ? "sequence" : "nothing";
+    return;
+  }
+  json["type"] = graph::element_name(i.value.element);
+  const Shape shape = i.value.shape();
+  json["shape"] = std::vector<int64_t>(shape.begin(), shape.end());
+}
+
+nlohmann::ordered_json to_json(const std::vector<deploy::CheckedPort>& ports) {
+  nlohmann::ordered_json all = nlohmann::ordered_json::array();
+  for (const deploy::CheckedPort& p : ports) {
+    nlohmann::ordered_json json = {{"name", p.declared.name}, {"declared", describe(p.declared)}};
+    add_type(json, p.value);
+    all.push_back(std::move(json));
+  }
+  return all;
+}
+
+nlohmann::ordered_json to_json(const deploy::CheckedModel& m) {
+  nlohmann::ordered_json opsets = nlohmann::ordered_json::object();
+  for (const auto& [domain, version] : m.opsets) opsets[domain.empty() ? "ai.onnx" : domain] = version;
+  nlohmann::ordered_json nodes = nlohmann::ordered_json::array();
+  for (const deploy::CheckedNode& n : m.nodes) {
+    nlohmann::ordered_json outputs = nlohmann::ordered_json::array();
+    for (const graph::Inferred& i : n.outputs) {
+      outputs.push_back({{"name", i.name}});
+      add_type(outputs.back(), i);
+    }
+    nodes.push_back({{"name", n.name}, {"operator", n.op}, {"outputs", outputs}, {"params", n.parameters}});
+  }
+  return {{"model", m.file},
+          {"name", m.name},
+          {"producer", m.producer},
+          {"opsets", opsets},
+          {"inputs", to_json(m.inputs)},
+          {"outputs", to_json(m.outputs)},
+          {"nodes", nodes},
+          {"params", m.parameters},
+          {"forward_flops", m.flops},
+          {"unknown", m.unknown},
+          {"warnings", m.warnings}};
+}
+
+bool is_model(const std::string& file) { return file.ends_with(".onnx") || file.ends_with(".dlb"); }
+
 void explain(const CheckOptions& options, const Globals& globals) {
   nlohmann::ordered_json origins = nlohmann::ordered_json::array();
-  for (const std::string& file : options.configs) {
+  for (const std::string& file : options.files) {
     const config::Document document = config::Document::load(file, options.overrides);
     const auto chain = document.explain(options.explain);
     for (size_t i = 0; i < chain.size(); ++i) {
@@ -142,18 +242,31 @@ void explain(const CheckOptions& options, const Globals& globals) {
   if (globals.json) out_json({{"key", options.explain}, {"origins", origins}});
 }
 
+/// Checks one file; gives its JSON, or prints it.
+nlohmann::ordered_json check_file(const std::string& file, const CheckOptions& options,
+                                  const Globals& globals, bool first) {
+  const char* const gap = first ? "" : "\n";
+  if (is_model(file)) {
+    const deploy::CheckedModel model = deploy::check_model(file, options.sizes);
+    for (const std::string& warning : model.warnings) log::warning("{}", warning);
+    if (globals.json) return to_json(model);
+    out(gap);
+    print_model(model);
+    return {};
+  }
+  const auto experiment = train::Experiment::load(file, options.overrides);
+  if (globals.json) return to_json(*experiment);
+  out(gap);
+  print_table(*experiment);
+  return {};
+}
+
 void check(const CheckOptions& options, const Globals& globals) {
   ErrorList errors;
   nlohmann::ordered_json documents = nlohmann::ordered_json::array();
-  for (const std::string& file : options.configs) {
+  for (const std::string& file : options.files) {
     try {
-      const auto experiment = train::Experiment::load(file, options.overrides);
-      if (globals.json) {
-        documents.push_back(to_json(*experiment));
-      } else {
-        if (!documents.empty()) print("\n");
-        print_table(*experiment);
-      }
+      documents.push_back(check_file(file, options, globals, documents.empty()));
     } catch (Error& e) {
       std::vector<Error> more = std::move(e.more);
       errors.add(std::move(e));
@@ -167,18 +280,31 @@ void check(const CheckOptions& options, const Globals& globals) {
 }  // namespace
 
 void add_check(CLI::App& app, Globals& globals) {
-  CLI::App* command =
-      app.add_subcommand("check", "Check configs completely: fields, data headers, shapes, sizes");
+  CLI::App* command = app.add_subcommand(
+      "check", "Check configs completely, or models: fields, data headers, operators, shapes");
   auto options = std::make_shared<CheckOptions>();
-  command->add_option("CONFIG", options->configs, "experiments, YAML files")->required()->type_name("");
+  command->add_option("CONFIG|MODEL", options->files, "experiments, YAML files, or models: .onnx, .dlb")
+      ->required()
+      ->type_name("");
   add_set_option(*command, options->overrides);
   command->add_option("--explain", options->explain, "show what set the value at KEY")->type_name("KEY");
+  command->add_option("--size", options->sizes, "a size that a model's inputs leave open (default: 1)")
+      ->type_name("NAME=N")
+      ->take_all()
+      ->expected(1)
+      ->allow_extra_args(false);
   add_output_flags(*command, globals);
   command->footer(
       "Examples:\n"
       "  dlbench check mnist.yaml --set data.batch=256\n"
-      "  dlbench check mnist.yaml --explain optimizer.adam.lr # which file, line or flag has set it\n");
+      "  dlbench check mnist.yaml --explain optimizer.adam.lr # which file, line or flag has set it\n"
+      "  dlbench check model.onnx --size batch=32             # the shape of every value\n");
   command->callback([options, &globals] {
+    const auto models = std::count_if(options->files.begin(), options->files.end(), is_model);
+    if (models > 0 && (!options->overrides.empty() || !options->explain.empty()))
+      fail(ErrorKind::kConfig, "--set and --explain are about keys of a config, an ONNX model has none");
+    if (models == 0 && !options->sizes.empty())
+      fail(ErrorKind::kConfig, "--size is for ONNX models, and there is none");
     if (options->explain.empty()) {
       check(*options, globals);
     } else {

@@ -4,7 +4,6 @@
 
 #include "commands.h"
 #include "dlb/base/log.h"
-#include "dlb/base/threads.h"
 #include "options.h"
 #include "output.h"
 
@@ -75,6 +74,10 @@ void add_export(CLI::App& app, Globals& globals) {
       ->add_option("--weights", options->weights,
                    "a safetensors file, ONNX file, program or checkpoint folder")
       ->type_name("FILE");
+  command
+      ->add_option("--names", options->names,
+                   "for safetensors: a YAML file with other names of the tensors, as weights.map has them")
+      ->type_name("FILE");
   command->add_option("--split", options->split, "split whose batches are compared (default: test, else val)")
       ->type_name("SPLIT")
       ->check(name_among({"val", "test", "train"}));
@@ -86,11 +89,7 @@ void add_export(CLI::App& app, Globals& globals) {
                    "largest difference that is allowed, as part of an output's largest value (default: 1e-5)")
       ->type_name("R")
       ->check(CLI::NonNegativeNumber);
-  command
-      ->add_option("--threads", options->threads,
-                   fmt::format("threads (default: all that may be used, here {})", available_processors()))
-      ->type_name("N")
-      ->check(whole_number(1, 1024));
+  add_threads_option(*command, options->threads);
   add_output_flags(*command, globals);
   command->footer(
       "Examples:\n"

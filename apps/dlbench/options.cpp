@@ -67,6 +67,10 @@ void add_device_options(CLI::App& command, std::string& device, int& threads) {
         if (numbered || text == "cpu" || text == "cuda" || text == "auto") return {};
         return fmt::format("expected cpu, cuda, cuda:INDEX or auto, got '{}'", text);
       }));
+  add_threads_option(command, threads);
+}
+
+void add_threads_option(CLI::App& command, int& threads) {
   command
       .add_option("--threads", threads,
                   fmt::format("threads (default: all that may be used, here {})", available_processors()))

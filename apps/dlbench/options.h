@@ -11,6 +11,7 @@ namespace dlb::app {
 
 void add_set_option(CLI::App& command, std::vector<std::string>& overrides);
 void add_device_options(CLI::App& command, std::string& device, int& threads);
+void add_threads_option(CLI::App& command, int& threads);
 
 /// Accepts whole numbers from `min` to `max`.
 CLI::Validator whole_number(int64_t min, int64_t max);

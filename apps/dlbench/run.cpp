@@ -144,16 +144,15 @@ void add_run(CLI::App& app, Globals& globals) {
       ->check(whole_number(0, std::numeric_limits<int64_t>::max()));
   command
       ->add_option("--size", options->sizes, "a size that the model leaves open, for --random (default: 1)")
-      ->type_name("NAME=N");
+      ->type_name("NAME=N")
+      ->take_all()
+      ->expected(1)
+      ->allow_extra_args(false);
   command->add_option("--out", options->out, "write the outputs to this safetensors file")->type_name("FILE");
   command->add_option("--repeat", options->repeat, "run so many times and give the median time")
       ->type_name("N")
       ->check(whole_number(1, 1'000'000));
-  command
-      ->add_option("--threads", options->threads,
-                   fmt::format("threads (default: all that may be used, here {})", available_processors()))
-      ->type_name("N")
-      ->check(whole_number(1, 1024));
+  add_threads_option(*command, options->threads);
   command->add_flag("--list", *list, "show inputs, outputs and operators instead of running");
   add_output_flags(*command, globals);
   command->footer(

@@ -6,9 +6,9 @@
 #include <cerrno>
 #include <functional>
 
-#include "base/temp_folder.h"
 #include "dlb/base/error.h"
 #include "dlb/base/files.h"
+#include "support/temp_folder.h"
 
 using namespace dlb;
 using test::TempFolder;

@@ -5,8 +5,8 @@
 
 #include <catch2/catch.hpp>
 
-#include "base/temp_folder.h"
 #include "dlb/base/error.h"
+#include "support/temp_folder.h"
 
 using namespace dlb;
 using test::TempFolder;

@@ -11,9 +11,9 @@
 #include <thread>
 #include <vector>
 
-#include "base/temp_folder.h"
 #include "dlb/base/cgroup.h"
 #include "dlb/base/error.h"
+#include "support/temp_folder.h"
 
 using namespace dlb;
 

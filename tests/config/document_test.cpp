@@ -8,8 +8,8 @@
 #include <filesystem>
 #include <fstream>
 
-#include "base/temp_folder.h"
 #include "config/config_support.h"
+#include "support/temp_folder.h"
 
 using namespace dlb;
 using namespace dlb::config;

@@ -160,6 +160,21 @@ TEST_CASE("to_yaml is block style that people would write") {
   CHECK(to_yaml(Node::map({})) == "{}\n");
 }
 
+TEST_CASE("texts that begin like an expression and do not end like one are quoted") {
+  for (const std::string text : {"$(", "$(n", "$(a + (b)", "$(f(x) * 2", "$(a b"}) {
+    INFO(text);
+    const Node value = Node::map({{"v", {}, Node::string(text)},
+                                  {"list", {}, Node::list({Node::string(text), Node::integer(1)})},
+                                  {text, {}, Node::string("key")}});
+    const std::string written = to_yaml(value);
+    CHECK(written == fmt::format("v: \"{0}\"\nlist: [\"{0}\", 1]\n\"{0}\": key\n", text));
+    Node back;
+    REQUIRE(test::report_of([&] { back = parse(written); }) == "no error");
+    CHECK(same_value(back, value));
+  }
+  CHECK(to_yaml(Node::string("$(n)")) == "$(n)\n");
+}
+
 TEST_CASE("floats keep every bit and never turn into ints") {
   for (const double value : {0.1, 1.0, -0.0, 1e300, 5e-324, 1e22, 123456789.0, 1.0 / 3}) {
     const Node back = *parse("v: " + to_yaml(Node::real(value))).find("v");

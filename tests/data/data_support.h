@@ -9,12 +9,12 @@
 #include <string>
 #include <vector>
 
-#include "base/temp_folder.h"
 #include "dlb/base/error.h"
 #include "dlb/base/files.h"
 #include "dlb/config/document.h"
 #include "dlb/data/data_config.h"
 #include "dlb/data/loader.h"
+#include "support/temp_folder.h"
 
 namespace dlb::test {
 

@@ -3,9 +3,9 @@
 #include <catch2/catch.hpp>
 #include <fstream>
 
-#include "base/temp_folder.h"
 #include "dlb/base/error.h"
 #include "dlb/base/files.h"
+#include "support/temp_folder.h"
 
 using namespace dlb;
 using namespace dlb::test;

@@ -5,10 +5,10 @@
 #include <catch2/catch.hpp>
 #include <filesystem>
 
-#include "base/temp_folder.h"
 #include "dlb/base/error.h"
 #include "dlb/base/files.h"
 #include "graph/graphs.h"
+#include "support/temp_folder.h"
 
 using namespace dlb;
 using namespace dlb::test;

@@ -4,10 +4,11 @@
 
 #include "dlb/backend/cpu/install.h"
 #include "dlb/base/threads.h"
-#include "profile/support.h"
+#include "support/temp_folder.h"
 
 using namespace dlb;
 using namespace dlb::profile;
+using test::TempFolder;
 
 namespace {
 
@@ -34,7 +35,7 @@ class Variable {
 
 TEST_CASE("peaks are kept by processor, build and threads") {
   const TempFolder folder;
-  const std::string file = folder.file("a/b/peaks.json");
+  const std::string file = folder / "a/b/peaks.json";
   CHECK(!load_peaks(file, kKey));
   CHECK(store_peaks(file, kKey, {123.5, 45.25}).empty());
   REQUIRE(load_peaks(file, kKey));
@@ -65,14 +66,14 @@ TEST_CASE("a damaged cache is as good as none, and is replaced") {
     CHECK(store_peaks(file, kKey, {1, 2}).empty());
     CHECK(load_peaks(file, kKey));
   }
-  CHECK(!load_peaks(folder.file("."), kKey));
+  CHECK(!load_peaks(folder / ".", kKey));
   CHECK(!load_peaks("", kKey));
 }
 
 TEST_CASE("a cache that cannot be written says why") {
   const TempFolder folder;
   folder.write("file", "");
-  CHECK(!store_peaks(folder.file("file/peaks.json"), kKey, {1, 2}).empty());
+  CHECK(!store_peaks(folder / "file/peaks.json", kKey, {1, 2}).empty());
   CHECK(!store_peaks("", kKey, {1, 2}).empty());
 }
 
@@ -96,7 +97,7 @@ TEST_CASE("known peaks are measured once") {
   backend::cpu::install();
   set_threads(1);
   const TempFolder folder;
-  const Variable cache("XDG_CACHE_HOME", folder.file("").c_str());
+  const Variable cache("XDG_CACHE_HOME", (folder / "").c_str());
   const Peaks measured = known_peaks();
   CHECK(measured.gflops > 0);
   CHECK(measured.gb_per_s > 0);

@@ -1,36 +1,13 @@
 #pragma once
-/// \file Records, profiles and folders that the tests of this folder make by hand.
+/// \file Records that the tests of this folder make by hand.
 
-#include <stdlib.h>
-
-#include <fstream>
 #include <string>
 #include <vector>
 
-#include "dlb/base/files.h"
 #include "dlb/ops/op.h"
 #include "dlb/profile/profile.h"
 
 namespace dlb::profile {
-
-class TempFolder {
- public:
-  TempFolder() {
-    std::string name = "/tmp/dlb_profile_XXXXXX";
-    path_ = mkdtemp(name.data());
-  }
-  ~TempFolder() { files::remove_all(path_); }
-  TempFolder(const TempFolder&) = delete;
-  TempFolder& operator=(const TempFolder&) = delete;
-  std::string file(const std::string& name) const { return files::join(path_, name); }
-  std::string write(const std::string& name, const std::string& text) const {
-    std::ofstream(file(name)) << text;
-    return file(name);
-  }
-
- private:
-  std::string path_;
-};
 
 inline Record record(Record::Kind kind, uint32_t depth, int64_t begin, int64_t end, WorkPart part,
                      const std::string* name = nullptr) {

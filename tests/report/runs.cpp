@@ -4,15 +4,17 @@
 #include <nlohmann/json.hpp>
 
 #include "dlb/base/error.h"
+#include "dlb/base/files.h"
 #include "dlb/report/metrics.h"
 #include "dlb/report/report.h"
 #include "dlb/report/run.h"
 #include "dlb/report/run_list.h"
-#include "report/support.h"
+#include "support/temp_folder.h"
 
 using namespace dlb;
 using namespace dlb::report;
 using Catch::Contains;
+using test::TempFolder;
 
 namespace {
 
@@ -41,7 +43,7 @@ std::string message_of(const std::function<void()>& f) {
 TEST_CASE("metrics.jsonl becomes curves in the order of a page", "[metrics]") {
   const TempFolder temp;
   temp.write("m.jsonl", kRecords);
-  const Metrics m = read_metrics(temp.file("m.jsonl"));
+  const Metrics m = read_metrics(temp / "m.jsonl");
   CHECK(m.records == 4);
   CHECK(m.notes.empty());
   std::vector<std::string> names;
@@ -53,7 +55,7 @@ TEST_CASE("metrics.jsonl becomes curves in the order of a page", "[metrics]") {
   CHECK(loss->curve.points().size() == 2);
   CHECK(loss->curve.last()->value == 2.5);
   CHECK(m.find("train", "accuracy")->curve.highest()->epoch == 1);
-  CHECK(read_metrics(temp.file("absent.jsonl")).records == 0);
+  CHECK(read_metrics(temp / "absent.jsonl").records == 0);
 }
 
 TEST_CASE("every truncation of metrics.jsonl is read as far as it goes", "[metrics]") {
@@ -61,7 +63,7 @@ TEST_CASE("every truncation of metrics.jsonl is read as far as it goes", "[metri
   const std::string all = kRecords;
   for (size_t length = 0; length <= all.size(); ++length) {
     temp.write("m.jsonl", all.substr(0, length));
-    const Metrics m = read_metrics(temp.file("m.jsonl"));
+    const Metrics m = read_metrics(temp / "m.jsonl");
     const auto lines = std::count(all.begin(), all.begin() + static_cast<int64_t>(length), '\n');
     const bool whole_but_newline = length > 0 && all[length] == '\n' && length < all.size();
     CAPTURE(length);
@@ -80,7 +82,7 @@ TEST_CASE("lines that are no records are left out and counted", "[metrics]") {
   text += std::string(100'000, '[') + "\n" + std::string(3 << 20, 'x') + "\n";
   text += "{\"step\":2,\"split\":\"train\",\"loss\":2}\n";
   temp.write("m.jsonl", text);
-  const Metrics m = read_metrics(temp.file("m.jsonl"));
+  const Metrics m = read_metrics(temp / "m.jsonl");
   CHECK(m.records == 2);
   CHECK(m.series.size() == 2);
   REQUIRE(m.notes.size() == 6);
@@ -98,7 +100,7 @@ TEST_CASE("curves are bounded in number and in points", "[metrics]") {
     text += "}\n";
   }
   temp.write("m.jsonl", text);
-  const Metrics m = read_metrics(temp.file("m.jsonl"));
+  const Metrics m = read_metrics(temp / "m.jsonl");
   CHECK(m.series.size() == 200);
   size_t points = 0;
   for (const Series& s : m.series) points += s.curve.points().size();
@@ -111,7 +113,7 @@ TEST_CASE("run.json is read with all it says, and tolerated with what it lacks",
   const TempFolder temp;
   temp.write("r/run.json", kRun);
   std::vector<std::string> notes;
-  const RunInfo info = read_run_info(temp.file("r"), notes);
+  const RunInfo info = read_run_info(temp / "r", notes);
   CHECK(notes.empty());
   CHECK(info.status == "done");
   CHECK(info.threads == 2);
@@ -127,7 +129,7 @@ TEST_CASE("run.json is read with all it says, and tolerated with what it lacks",
     temp.write("cut/run.json", all.substr(0, length));
     notes.clear();
     CAPTURE(length);
-    REQUIRE(read_run_info(temp.file("cut"), notes).status == "unknown");
+    REQUIRE(read_run_info(temp / "cut", notes).status == "unknown");
     REQUIRE(notes.size() == 1);
     REQUIRE_THAT(notes[0], Contains("run.json is damaged"));
   }
@@ -136,7 +138,7 @@ TEST_CASE("run.json is read with all it says, and tolerated with what it lacks",
         R"({"metrics":{"val":3,"test":{"loss":"x"}},"expect":[1,{}],"best":{},"steps":1.5,"threads":"2"})"}) {
     temp.write("odd/run.json", odd);
     notes.clear();
-    const RunInfo read = read_run_info(temp.file("odd"), notes);
+    const RunInfo read = read_run_info(temp / "odd", notes);
     CHECK(read.status == "unknown");
     CHECK_FALSE(read.steps);
     CHECK_FALSE(read.threads);
@@ -147,17 +149,17 @@ TEST_CASE("a run that says it is running, without a process, was killed", "[run]
   const TempFolder temp;
   temp.write("r/run.json", R"({"status":"running"})");
   std::vector<std::string> notes;
-  CHECK(read_run_info(temp.file("r"), notes).status == "killed");
+  CHECK(read_run_info(temp / "r", notes).status == "killed");
 }
 
 TEST_CASE("folders that are no runs are told from runs in a bad state", "[run]") {
   const TempFolder temp;
-  CHECK_THAT(message_of([&] { read_run(temp.file("none")); }), Contains("there is no such folder"));
+  CHECK_THAT(message_of([&] { read_run(temp / "none"); }), Contains("there is no such folder"));
   CHECK_THAT(message_of([&] { read_run(temp.path()); }), Contains("it has none of run.json"));
   temp.write("file", "x");
-  CHECK_THAT(message_of([&] { read_run(temp.file("file")); }), Contains("it is a file"));
+  CHECK_THAT(message_of([&] { read_run(temp / "file"); }), Contains("it is a file"));
   temp.write("r/metrics.jsonl", kRecords);
-  const Run run = read_run(temp.file("r"));
+  const Run run = read_run(temp / "r");
   CHECK(run.info.status == "unknown");
   CHECK(run.notes.size() == 2);  // no run.json, no config.yaml
   CHECK(results_of(run).at("train").at("loss") == 2);
@@ -170,8 +172,8 @@ TEST_CASE("a report is written for a run in any state", "[report]") {
   std::string log;
   for (int i = 0; i < 1000; ++i) log += fmt::format("line {}\nwarning: <b>{}</b>\n", i, i);
   temp.write("r/log.txt", log);
-  const Written written = write_report(temp.file("r"));
-  CHECK(written.file == temp.file("r/report.html"));
+  const Written written = write_report(temp / "r");
+  CHECK(written.file == temp / "r/report.html");
   CHECK(written.status == "unknown");
   CHECK(written.notes.size() == 3);  // no run.json, nothing measured, damaged predictions
   const std::string html = files::read_all(written.file);
@@ -182,16 +184,16 @@ TEST_CASE("a report is written for a run in any state", "[report]") {
   CHECK_THAT(html, !Contains("warning: <b>"));
   CHECK_THAT(html, Contains("line 999"));
   CHECK_THAT(html, !Contains("line 5\n"));
-  CHECK_THAT(message_of([&] { write_report(temp.file("r"), temp.path()); }), Contains("is a folder"));
-  write_report(temp.file("r"), temp.file("other.html"));
-  CHECK(files::read_all(temp.file("other.html")) == html);
+  CHECK_THAT(message_of([&] { write_report(temp / "r", temp.path()); }), Contains("is a folder"));
+  write_report(temp / "r", temp / "other.html");
+  CHECK(files::read_all(temp / "other.html") == html);
 }
 
 TEST_CASE("data of a page cannot end its script", "[report]") {
   const TempFolder temp;
   temp.write("r/metrics.jsonl", R"({"step":1,"split":"</script><!--","a</SCRIPT>b\u2028":1})"
                                 "\n");
-  const std::string html = report_html(read_run(temp.file("r")));
+  const std::string html = report_html(read_run(temp / "r"));
   const size_t begin = html.find("id=\"data\">") + 10;
   const std::string data = html.substr(begin, html.find("</script>", begin) - begin);
   CHECK(data.find('<') == std::string::npos);
@@ -233,7 +235,7 @@ TEST_CASE("runs are listed, sorted and filtered", "[runs]") {
   CHECK(names({.filters = {"config=b-1.yaml"}}) == "b-1 ");
   CHECK_THAT(message_of([&] { names({.sort = "acuracy"}); }), Contains("no run has a metric"));
   CHECK_THAT(message_of([&] { names({.filters = {"size=3"}}); }), Contains("there is no 'size'"));
-  CHECK_THAT(message_of([&] { list_runs({.folder = temp.file("none")}); }), Contains("no such folder"));
+  CHECK_THAT(message_of([&] { list_runs({.folder = temp / "none"}); }), Contains("no such folder"));
 
   const RunList list = list_runs({.folder = temp.path()});
   CHECK(list.others == 1);
@@ -242,7 +244,7 @@ TEST_CASE("runs are listed, sorted and filtered", "[runs]") {
   CHECK(j["runs"][3]["status"] == "unknown");
   CHECK_THAT(j["runs"][3]["notes"][0].get<std::string>(), Contains("damaged"));
   CHECK_THAT(list.text(), Contains("test loss 1, accuracy 0.7"));
-  CHECK(list_runs({.folder = temp.file("a-2")}).runs.size() == 1);
+  CHECK(list_runs({.folder = temp / "a-2"}).runs.size() == 1);
 }
 
 TEST_CASE("how far a run came that was cut off stands in its records", "[runs]") {

@@ -86,7 +86,7 @@ TEST_CASE("a checkpoint of a version without phases is read") {
 
 TEST_CASE("a checkpoint that is cut or changed anywhere is refused") {
   const TempFolder tmp;
-  const std::string folder = tmp.file("step-12");
+  const std::string folder = tmp / "step-12";
   write_some(folder, 1);
   REQUIRE(first_value(read_checkpoint(folder)) == 1);
   for (const std::string name : {"state.json", "model.safetensors", "optimizer.safetensors"}) {
@@ -123,7 +123,7 @@ TEST_CASE("a checkpoint that is cut or changed anywhere is refused") {
 
 TEST_CASE("whatever call fails, a save is whole or leaves what was there") {
   const TempFolder tmp;
-  const std::string checkpoints = tmp.file("checkpoints");
+  const std::string checkpoints = tmp / "checkpoints";
   for (const int code : {ENOSPC, EIO, -1}) {
     for (const bool replaces : {false, true}) {
       files::remove_all(checkpoints);
@@ -154,21 +154,21 @@ TEST_CASE("whatever call fails, a save is whole or leaves what was there") {
 
 TEST_CASE("old checkpoints go, the best and the last stay") {
   const TempFolder tmp;
-  const auto steps = [&] { return checkpoint_steps(tmp.file("")); };
-  for (const int64_t step : {5, 10, 100, 20, 30}) files::make_folders(checkpoint_folder(tmp.file(""), step));
+  const auto steps = [&] { return checkpoint_steps(tmp / ""); };
+  for (const int64_t step : {5, 10, 100, 20, 30}) files::make_folders(checkpoint_folder(tmp / "", step));
   for (const std::string other : {"step-", "step-x", "step-3.tmp-1-1", "best.json"})
-    files::make_folders(tmp.file(other));
+    files::make_folders(tmp / other);
   CHECK(steps() == std::vector<int64_t>{5, 10, 20, 30, 100});
   SECTION("at the newest step") {
-    prune_checkpoints(tmp.file(""), 100, 2, 10);
+    prune_checkpoints(tmp / "", 100, 2, 10);
     CHECK(steps() == std::vector<int64_t>{10, 30, 100});
   }
   SECTION("after going back, what came later goes") {
-    prune_checkpoints(tmp.file(""), 20, 2, 0);
+    prune_checkpoints(tmp / "", 20, 2, 0);
     CHECK(steps() == std::vector<int64_t>{10, 20});
   }
   SECTION("more kept than there are") {
-    prune_checkpoints(tmp.file(""), 100, 9, 0);
+    prune_checkpoints(tmp / "", 100, 9, 0);
     CHECK(steps().size() == 5);
   }
 }
@@ -178,8 +178,8 @@ TEST_CASE("a run whose disk fails at any call stops with an error and can be res
   const std::string config = tmp.write(
       "a.yaml",
       digits_config(kMlp, "optimizer: {adam: {lr: 1e-2}}\ntrain: {epochs: 1, checkpoint: {every: 3}}\n"));
-  const RunResult whole = train::train(options(config, tmp.file("whole")));
-  const std::string out = tmp.file("run");
+  const RunResult whole = train::train(options(config, tmp / "whole"));
+  const std::string out = tmp / "run";
   int failed = 0;
   for (int n = 0, done = 0; done == 0; n += 3) {
     REQUIRE(n < 2000);
@@ -199,7 +199,7 @@ TEST_CASE("a run whose disk fails at any call stops with an error and can be res
     o.resume = true;
     INFO("disk full from call " << n);
     CHECK(train::train(o).params_hash == whole.params_hash);
-    CHECK(records(out) == records(tmp.file("whole")));
+    CHECK(records(out) == records(tmp / "whole"));
   }
   CHECK(failed > 5);
 }

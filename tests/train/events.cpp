@@ -160,11 +160,11 @@ TEST_CASE("the event file says what metrics.jsonl says") {
       tmp.write("a.yaml", digits_config(kMlp,
                                         "optimizer: {adam: {lr: 1e-2}}\n"
                                         "train: {epochs: 3, log_every: 4, clip_norm: 1}\n"));
-  const RunResult r = train::train(options(config, tmp.file("run")));
+  const RunResult r = train::train(options(config, tmp / "run"));
   REQUIRE(r.status == "done");
-  REQUIRE(event_files(tmp.file("run")).size() == 1);
-  compare(tmp.file("run"));
-  const auto scalars = shown(tmp.file("run"));
+  REQUIRE(event_files(tmp / "run").size() == 1);
+  compare(tmp / "run");
+  const auto scalars = shown(tmp / "run");
   CHECK(scalars.contains({"loss/train", 4}));
   CHECK(scalars.contains({"accuracy/val", 24}));
   CHECK(scalars.contains({"accuracy/test", 24}));
@@ -180,7 +180,7 @@ TEST_CASE("a resumed run's events take the place of those behind its checkpoint"
   for (const char* lost : {"checkpoints/step-13", "checkpoints"}) {
     INFO(lost);
     const TempFolder tmp;
-    TrainOptions o = options(tmp.write("a.yaml", config_text), tmp.file("run"));
+    TrainOptions o = options(tmp.write("a.yaml", config_text), tmp / "run");
     o.max_steps = 13;
     train::train(o);
     files::remove_all(files::join(o.out, lost));

@@ -118,7 +118,7 @@ TEST_CASE("the resolved config repeats the run from another folder") {
   const std::string file = tmp.write("a.yaml", "include: base.yaml\nweights: {from: w.safetensors}\n");
   tmp.write("w.safetensors", "only its name is looked at before a run");
   const auto e = Experiment::load(file, {"seed=9"});
-  files::make_folders(tmp.file("elsewhere"));
+  files::make_folders(tmp / "elsewhere");
   const auto again = Experiment::load(tmp.write("elsewhere/config.yaml", resolved_yaml(*e)));
   CHECK(again->seed == 9);
   CHECK(files::exists(files::join(again->base, again->weights[0].from)));

@@ -22,8 +22,8 @@ TEST_CASE("a classifier's confusion matrix and samples", "[predictions]") {
   const TempFolder temp;
   const std::string config =
       temp.write("c.yaml", digits_config(kMlp, "optimizer: {adam: {lr: 1e-2}}\ntrain: {epochs: 3}\n"));
-  const RunResult result = train::train(options(config, temp.file("r")));
-  const json p = predictions(temp.file("r"));
+  const RunResult result = train::train(options(config, temp / "r"));
+  const json p = predictions(temp / "r");
   CHECK(p["split"] == "test");
   CHECK(p["step"] == result.steps);
   CHECK(p["samples"] == 60);
@@ -56,8 +56,8 @@ TEST_CASE("binary classes, numbers, masks and images", "[predictions]") {
                    "data: {source: digits, batch: 16, limit_train: 48, limit_test: 40, "
                    "transforms: [to_float: {max: 16}]}\ntrain: {epochs: 1}\noptimizer: sgd\n" +
                        rest);
-    train::train(options(config, temp.file(name)));
-    return predictions(temp.file(name));
+    train::train(options(config, temp / name));
+    return predictions(temp / name);
   };
   const json images =
       run("auto", "model: [flatten: {as: pixels}, linear: 64]\nloss: {mse: {target: pixels}}\n");
@@ -83,8 +83,8 @@ TEST_CASE("points of a regression are spread evenly over the split", "[predictio
                                         "data: {source: {csv: {train: t.csv, test: u.csv, target: y, task: "
                                         "regression, shuffle: false}}, batch: 128, limit_train: 256}\n"
                                         "model: [linear: 1]\nloss: l1\noptimizer: sgd\ntrain: {epochs: 1}\n");
-  train::train(options(config, temp.file("r")));
-  const json p = predictions(temp.file("r"));
+  train::train(options(config, temp / "r"));
+  const json p = predictions(temp / "r");
   CHECK(p["kind"] == "numbers");
   CHECK(p["samples"] == 4000);
   REQUIRE(p["points"].size() == 1000);
@@ -97,7 +97,7 @@ TEST_CASE("samples are kept without a trace in the run", "[predictions]") {
   const TempFolder temp;
   const std::string config =
       temp.write("c.yaml", digits_config(kBnDropout, "optimizer: {adam: {lr: 1e-2}}\ntrain: {epochs: 2}\n"));
-  TrainOptions first = options(config, temp.file("a"));
+  TrainOptions first = options(config, temp / "a");
   std::vector<std::string> called;
   first.on_run = [&](const std::string& run) {
     called.push_back(run);
@@ -106,22 +106,22 @@ TEST_CASE("samples are kept without a trace in the run", "[predictions]") {
   };
   const RunResult a = train::train(first);
   CHECK(a.status == "done");
-  CHECK(called == std::vector<std::string>{temp.file("a")});
-  TrainOptions second = options(config, temp.file("b"));
+  CHECK(called == std::vector<std::string>{temp / "a"});
+  TrainOptions second = options(config, temp / "b");
   second.on_update = [&](int64_t step, double) {
-    if (step == 1) files::make_folders(files::join(temp.file("b"), "predictions.json/x"));
+    if (step == 1) files::make_folders(files::join(temp / "b", "predictions.json/x"));
   };
   const RunResult b = train::train(second);
   CHECK(b.status == "done");
   CHECK(a.params_hash == b.params_hash);
-  CHECK(run_json(temp.file("a"))["higher_is_better"] == json({"accuracy"}));
+  CHECK(run_json(temp / "a")["higher_is_better"] == json({"accuracy"}));
 }
 
 TEST_CASE("a run that fails is reported too", "[predictions]") {
   const TempFolder temp;
   const std::string config =
       temp.write("c.yaml", digits_config(kMlp, "optimizer: {sgd: {lr: 1e30}}\ntrain: {epochs: 9}\n"));
-  TrainOptions o = options(config, temp.file("r"));
+  TrainOptions o = options(config, temp / "r");
   std::string status;
   o.on_run = [&](const std::string& run) { status = run_json(run)["status"].get<std::string>(); };
   CHECK_THROWS_AS(train::train(o), Error);
@@ -152,8 +152,8 @@ TEST_CASE("of very many classes only the first samples are kept", "[predictions]
             "{}}}}}, batch: 10}}\n"
             "model: [flatten, linear: $classes]\nloss: cross_entropy\noptimizer: sgd\ntrain: {{steps: 1}}\n",
             classes));
-    train::train(options(config, temp.file(name)));
-    return predictions(temp.file(name));
+    train::train(options(config, temp / name));
+    return predictions(temp / name);
   };
   const json some = run(150), many = run(1500);
   for (const json& p : {some, many}) {

@@ -53,16 +53,16 @@ TEST_CASE("a resumed run ends bit for bit like an undisturbed one") {
   for (const Case& c : cases()) {
     DYNAMIC_SECTION(c.name) {
       const std::string config = tmp.write("a.yaml", digits_config(c.model, c.rest));
-      const RunResult whole = train::train(options(config, tmp.file("whole")));
+      const RunResult whole = train::train(options(config, tmp / "whole"));
       REQUIRE(whole.status == "done");
       REQUIRE(whole.steps >= 4);
       for (const int64_t steps : {int64_t{1}, whole.steps / 2, whole.steps - 1}) {
-        const std::string out = tmp.file("parts");
+        const std::string out = tmp / "parts";
         const RunResult parts = in_two(config, out, steps);
         INFO("stopped after step " << steps);
         CHECK(parts.params_hash == whole.params_hash);
         CHECK(parts.metrics == whole.metrics);
-        CHECK(records(out) == records(tmp.file("whole")));
+        CHECK(records(out) == records(tmp / "whole"));
         files::remove_all(out);
       }
     }
@@ -74,11 +74,11 @@ TEST_CASE("augmentation goes on where it was") {
   std::string text = digits_config(kBnDropout, "optimizer: {adam: {lr: 1e-2}}\ntrain: {epochs: 2}\n");
   text.replace(text.find("  transforms"), 0, "  augment: [random_crop: {size: 8, padding: 1}]\n");
   const std::string config = tmp.write("a.yaml", text);
-  const RunResult whole = train::train(options(config, tmp.file("whole")));
-  const RunResult parts = in_two(config, tmp.file("parts"), 5);
+  const RunResult whole = train::train(options(config, tmp / "whole"));
+  const RunResult parts = in_two(config, tmp / "parts", 5);
   CHECK(parts.params_hash == whole.params_hash);
   // The seed matters: otherwise the check above would show nothing.
-  TrainOptions other = options(config, tmp.file("other"));
+  TrainOptions other = options(config, tmp / "other");
   other.overrides = {"seed=4"};
   CHECK(train::train(other).params_hash != whole.params_hash);
 }
@@ -87,9 +87,9 @@ TEST_CASE("a signal at any step leaves a run that ends like an undisturbed one")
   const TempFolder tmp;
   const Case& c = cases().back();
   const std::string config = tmp.write("a.yaml", digits_config(c.model, c.rest));
-  const RunResult whole = train::train(options(config, tmp.file("whole")));
+  const RunResult whole = train::train(options(config, tmp / "whole"));
   for (int64_t steps = 1; steps <= whole.steps; ++steps) {
-    TrainOptions o = options(config, tmp.file("parts"));
+    TrainOptions o = options(config, tmp / "parts");
     o.on_update = [&](int64_t step, double) {
       if (step == steps) std::raise(steps % 2 == 0 ? SIGINT : SIGTERM);
     };
@@ -101,7 +101,7 @@ TEST_CASE("a signal at any step leaves a run that ends like an undisturbed one")
     o.on_update = {};
     o.resume = true;
     CHECK(train::train(o).params_hash == whole.params_hash);
-    CHECK(records(o.out) == records(tmp.file("whole")));
+    CHECK(records(o.out) == records(tmp / "whole"));
     files::remove_all(o.out);
   }
 }
@@ -109,7 +109,7 @@ TEST_CASE("a signal at any step leaves a run that ends like an undisturbed one")
 TEST_CASE("a finished run that is resumed gives the same result and trains nothing") {
   const TempFolder tmp;
   const std::string config = tmp.write("a.yaml", digits_config(kMlp, cases()[0].rest));
-  TrainOptions o = options(config, tmp.file("run"));
+  TrainOptions o = options(config, tmp / "run");
   const RunResult first = train::train(o);
   o.resume = true;
   o.on_update = [](int64_t, double) { FAIL("trained on"); };
@@ -123,8 +123,8 @@ TEST_CASE("a finished run that is resumed gives the same result and trains nothi
 TEST_CASE("a run killed before its first checkpoint starts again in its folder") {
   const TempFolder tmp;
   const std::string config = tmp.write("a.yaml", digits_config(kMlp, cases()[0].rest));
-  const RunResult whole = train::train(options(config, tmp.file("whole")));
-  TrainOptions o = options(config, tmp.file("run"));
+  const RunResult whole = train::train(options(config, tmp / "whole"));
+  TrainOptions o = options(config, tmp / "run");
   o.resume = true;
   SECTION("folder missing") {}
   SECTION("folder empty") { files::make_folders(o.out); }
@@ -135,20 +135,20 @@ TEST_CASE("a run killed before its first checkpoint starts again in its folder")
   }
   SECTION("config and records, no checkpoint") {
     files::make_folders(o.out);
-    files::write_atomic(tmp.file("run/config.yaml"), files::read_all(tmp.file("whole/config.yaml")));
+    files::write_atomic(tmp / "run/config.yaml", files::read_all(tmp / "whole/config.yaml"));
     tmp.write("run/metrics.jsonl", "{\"step\": 1, \"epo");
-    files::make_folders(tmp.file("run/checkpoints/step-8.tmp-55-1"));
+    files::make_folders(tmp / "run/checkpoints/step-8.tmp-55-1");
   }
   const RunResult r = train::train(o);
   CHECK(r.params_hash == whole.params_hash);
-  CHECK(records(o.out) == records(tmp.file("whole")));
-  CHECK(files::list(tmp.file("run/checkpoints")) == files::list(tmp.file("whole/checkpoints")));
+  CHECK(records(o.out) == records(tmp / "whole"));
+  CHECK(files::list(tmp / "run/checkpoints") == files::list(tmp / "whole/checkpoints"));
 }
 
 TEST_CASE("resuming with another config shows what differs") {
   const TempFolder tmp;
   const std::string config = tmp.write("a.yaml", digits_config(kMlp, cases()[0].rest));
-  TrainOptions o = options(config, tmp.file("run"));
+  TrainOptions o = options(config, tmp / "run");
   o.max_steps = 4;
   train::train(o);
   o.max_steps = -1;
@@ -176,7 +176,7 @@ TEST_CASE("resuming with another config shows what differs") {
   }
   SECTION("what has no part in the weights may change") {
     o.overrides = {"train.checkpoint.every=3", "train.log_every=2", "data.prefetch=1", "description=again"};
-    CHECK(train::train(o).params_hash == train::train(options(config, tmp.file("whole"))).params_hash);
+    CHECK(train::train(o).params_hash == train::train(options(config, tmp / "whole")).params_hash);
   }
   SECTION("a done run can be extended") {
     const RunResult first = train::train(o);
@@ -186,7 +186,7 @@ TEST_CASE("resuming with another config shows what differs") {
     CHECK(first.epochs == 2);
     CHECK(longer.epochs == 3);
     CHECK(longer.params_hash == train::train([&] {
-                                  TrainOptions w = options(config, tmp.file("whole"));
+                                  TrainOptions w = options(config, tmp / "whole");
                                   w.overrides = o.overrides;
                                   return w;
                                 }())
@@ -201,11 +201,11 @@ TEST_CASE("--resume CKPT goes back to that checkpoint") {
       digits_config(
           kMlp,
           "optimizer: {adam: {lr: 1e-2}}\ntrain: {epochs: 2, checkpoint: {every: 4, keep: {last: 9}}}\n"));
-  const RunResult whole = train::train(options(config, tmp.file("run")));
-  REQUIRE(checkpoint_steps(tmp.file("run/checkpoints")) == std::vector<int64_t>{4, 8, 12, 16});
+  const RunResult whole = train::train(options(config, tmp / "run"));
+  REQUIRE(checkpoint_steps(tmp / "run/checkpoints") == std::vector<int64_t>{4, 8, 12, 16});
   TrainOptions o = options(config, "");
   o.resume = true;
-  o.resume_from = tmp.file("run/checkpoints/step-8");
+  o.resume_from = tmp / "run/checkpoints/step-8";
   int64_t updates = 0;
   o.on_update = [&](int64_t, double) { ++updates; };
   CHECK(train::train(o).params_hash == whole.params_hash);
@@ -217,7 +217,7 @@ TEST_CASE("--resume CKPT goes back to that checkpoint") {
   }
   SECTION("the newest is damaged: the one before it is taken") {
     tmp.write("run/checkpoints/step-16/model.safetensors", "damaged");
-    o.resume_from = tmp.file("run");
+    o.resume_from = tmp / "run";
     updates = 0;
     CHECK(train::train(o).params_hash == whole.params_hash);
     CHECK(updates == 4);
@@ -225,11 +225,11 @@ TEST_CASE("--resume CKPT goes back to that checkpoint") {
   SECTION("all are damaged: an error, not a new start") {
     for (const int step : {4, 8, 12, 16})
       tmp.write(fmt::format("run/checkpoints/step-{}/state.json", step), "{}");
-    o.resume_from = tmp.file("run");
+    o.resume_from = tmp / "run";
     CHECK_THROWS_WITH(train::train(o), Catch::Contains("no checkpoint that is intact"));
   }
   SECTION("what is no run is an error") {
-    o.resume_from = tmp.file("nowhere");
+    o.resume_from = tmp / "nowhere";
     CHECK_THROWS_WITH(train::train(o), Catch::Contains("no such folder"));
   }
 }
@@ -238,13 +238,13 @@ TEST_CASE("--resume without a folder takes the newest run of that name") {
   const TempFolder tmp;
   const std::string config = tmp.write("a.yaml", digits_config(kMlp, cases()[0].rest));
   TrainOptions o = options(config, "");
-  o.runs = tmp.file("runs");
+  o.runs = tmp / "runs";
   o.max_steps = 2;
-  CHECK(train::train(o).run == tmp.file("runs/small-1"));
-  CHECK(train::train(o).run == tmp.file("runs/small-2"));
+  CHECK(train::train(o).run == tmp / "runs/small-1");
+  CHECK(train::train(o).run == tmp / "runs/small-2");
   o.max_steps = -1;
   o.resume = true;
   const RunResult r = train::train(o);
-  CHECK(r.run == tmp.file("runs/small-2"));
+  CHECK(r.run == tmp / "runs/small-2");
   CHECK(r.steps == 16);
 }

@@ -13,7 +13,7 @@ using namespace dlb::train;
 
 TEST_CASE("run folders are numbered and locked") {
   const TempFolder tmp;
-  const std::string runs = tmp.file("runs");
+  const std::string runs = tmp / "runs";
   const RunFolder first = RunFolder::create(runs, "a");
   const RunFolder second = RunFolder::create(runs, "a");
   CHECK(first.path() == files::join(runs, "a-1"));
@@ -29,23 +29,23 @@ TEST_CASE("run folders are numbered and locked") {
 
 TEST_CASE("a folder with something in it is not taken") {
   const TempFolder tmp;
-  files::make_folders(tmp.file("full"));
+  files::make_folders(tmp / "full");
   tmp.write("full/thesis.tex", "...");
   tmp.write("full/notes.tmp-1-2", "...");
-  CHECK_THROWS_WITH(RunFolder::create_at(tmp.file("full")), Catch::Contains("is not empty"));
-  CHECK_THROWS_WITH(RunFolder::reopen(tmp.file("full")), Catch::Contains("not a run folder"));
-  CHECK(files::exists(tmp.file("full/notes.tmp-1-2")));
-  files::make_folders(tmp.file("empty"));
-  CHECK(RunFolder::create_at(tmp.file("empty")).path() == tmp.file("empty"));
+  CHECK_THROWS_WITH(RunFolder::create_at(tmp / "full"), Catch::Contains("is not empty"));
+  CHECK_THROWS_WITH(RunFolder::reopen(tmp / "full"), Catch::Contains("not a run folder"));
+  CHECK(files::exists(tmp / "full/notes.tmp-1-2"));
+  files::make_folders(tmp / "empty");
+  CHECK(RunFolder::create_at(tmp / "empty").path() == tmp / "empty");
   // The lock file that is left does not make it full.
-  CHECK_NOTHROW(RunFolder::create_at(tmp.file("empty")));
+  CHECK_NOTHROW(RunFolder::create_at(tmp / "empty"));
 }
 
 TEST_CASE("a run leaves what the contract lists") {
   const TempFolder tmp;
   const std::string config = tmp.write(
       "a.yaml", digits_config(kMlp, "optimizer: {adam: {lr: 1e-2}}\ntrain: {epochs: 3, log_every: 4}\n"));
-  TrainOptions o = options(config, tmp.file("run"));
+  TrainOptions o = options(config, tmp / "run");
   o.command = "dlbench train a.yaml";
   const RunResult r = train::train(o);
   CHECK(r.status == "done");
@@ -60,8 +60,8 @@ TEST_CASE("a run leaves what the contract lists") {
   CHECK(std::erase_if(found, [](const auto& name) { return name.starts_with("events.out.tfevents."); }) == 1);
   CHECK(found == std::set<std::string>{".lock", "checkpoints", "config.yaml", "log.txt", "metrics.jsonl",
                                        "predictions.json", "run.json"});
-  CHECK(files::list(tmp.file("run/checkpoints")) == std::vector<std::string>{"step-24"});
-  CHECK(files::list(tmp.file("run/checkpoints/step-24")) ==
+  CHECK(files::list(tmp / "run/checkpoints") == std::vector<std::string>{"step-24"});
+  CHECK(files::list(tmp / "run/checkpoints/step-24") ==
         std::vector<std::string>{"model.safetensors", "optimizer.safetensors", "state.json"});
 
   const nlohmann::json run = run_json(o.out);
@@ -93,12 +93,12 @@ TEST_CASE("two runs are equal bit for bit") {
   const TempFolder tmp;
   const std::string config =
       tmp.write("a.yaml", digits_config(kBnDropout, "optimizer: {adam: {lr: 1e-2}}\n"));
-  const RunResult a = train::train(options(config, tmp.file("a")));
-  TrainOptions o = options(config, tmp.file("b"));
+  const RunResult a = train::train(options(config, tmp / "a"));
+  TrainOptions o = options(config, tmp / "b");
   o.overrides = {"data.threads=3", "data.prefetch=2"};
   const RunResult b = train::train(o);
   CHECK(a.params_hash == b.params_hash);
-  CHECK(records(tmp.file("a")) == records(tmp.file("b")));
+  CHECK(records(tmp / "a") == records(tmp / "b"));
 }
 
 TEST_CASE("eval gives the numbers that the run ended with") {
@@ -107,22 +107,22 @@ TEST_CASE("eval gives the numbers that the run ended with") {
       tmp.write("a.yaml", digits_config(kBnDropout,
                                         "optimizer: {adam: {lr: 1e-2}}\ntrain: {epochs: 2, ema: 0.8, "
                                         "checkpoint: {every: 8, keep: {last: 2}}}\n"));
-  const RunResult run = train::train(options(config, tmp.file("run")));
+  const RunResult run = train::train(options(config, tmp / "run"));
   EvalOptions o;
-  o.target = tmp.file("run");
+  o.target = tmp / "run";
   o.threads = 1;
   CHECK(train::evaluate(o).metrics.at("test") == run.metrics.at("test"));
   CHECK(train::evaluate(o).params_hash == run.params_hash);
   o.split = "val";
   CHECK(train::evaluate(o).metrics.at("val") == run.metrics.at("val"));
   CHECK(train::evaluate(o).steps == 16);
-  o.target = tmp.file("run/checkpoints/step-8");
+  o.target = tmp / "run/checkpoints/step-8";
   CHECK(train::evaluate(o).params_hash != run.params_hash);
   o.target = config;
   CHECK_THROWS_WITH(train::evaluate(o), Catch::Contains("no trained weights"));
-  o.weights = tmp.file("run/checkpoints/step-16/model.safetensors");
+  o.weights = tmp / "run/checkpoints/step-16/model.safetensors";
   CHECK(train::evaluate(o).metrics.at("val") == run.metrics.at("val"));
-  o.weights = tmp.file("run/checkpoints/step-16");
+  o.weights = tmp / "run/checkpoints/step-16";
   CHECK(train::evaluate(o).params_hash == run.params_hash);
   // The average is not what is being trained.
   const Checkpoint c = read_checkpoint(o.weights);
@@ -137,26 +137,26 @@ TEST_CASE("early stopping ends the run, and the best checkpoint stays") {
                                         "optimizer: {sgd: {lr: 0.1}}\ntrain: {epochs: 50, eval_every: 4, "
                                         "checkpoint: {every: 7, keep: {best: accuracy}}, "
                                         "early_stopping: {patience: 3, metric: accuracy}}\n"));
-  const RunResult r = train::train(options(config, tmp.file("run")));
+  const RunResult r = train::train(options(config, tmp / "run"));
   CHECK(r.status == "done");
   CHECK(r.steps < 400);
   double best = -1;
   int64_t best_step = 0;
-  for (const auto& record : records(tmp.file("run"))) {
+  for (const auto& record : records(tmp / "run")) {
     if (record["split"] == "val" && record["accuracy"] > best) {
       best = record["accuracy"];
       best_step = record["step"];
     }
   }
   CHECK(r.steps == best_step + 3 * 4);
-  CHECK(checkpoint_steps(tmp.file("run/checkpoints")) == std::vector<int64_t>{best_step, r.steps});
-  const auto marker = nlohmann::json::parse(files::read_all(tmp.file("run/checkpoints/best.json")));
+  CHECK(checkpoint_steps(tmp / "run/checkpoints") == std::vector<int64_t>{best_step, r.steps});
+  const auto marker = nlohmann::json::parse(files::read_all(tmp / "run/checkpoints/best.json"));
   CHECK(marker["checkpoint"] == fmt::format("step-{}", best_step));
-  CHECK(run_json(tmp.file("run"))["best"]["value"] == best);
+  CHECK(run_json(tmp / "run")["best"]["value"] == best);
   EvalOptions o;
   o.threads = 1;
   o.split = "val";
-  o.target = tmp.file(fmt::format("run/checkpoints/step-{}", best_step));
+  o.target = tmp / fmt::format("run/checkpoints/step-{}", best_step);
   CHECK(train::evaluate(o).metrics.at("val").at("accuracy") == best);
 }
 
@@ -168,7 +168,7 @@ TEST_CASE("a run that turns into NaN fails, says where, and leaves no checkpoint
           kMlp,
           "optimizer: {sgd: {lr: 1e30}}\ntrain: {epochs: 2, checkpoint: {every: 1, keep: {last: 99}}}\n"));
   int64_t updates = 0;
-  TrainOptions o = options(config, tmp.file("run"));
+  TrainOptions o = options(config, tmp / "run");
   o.on_update = [&](int64_t step, double) { updates = step; };
   try {
     train::train(o);
@@ -180,8 +180,8 @@ TEST_CASE("a run that turns into NaN fails, says where, and leaves no checkpoint
   const nlohmann::json run = run_json(o.out);
   CHECK(run["status"] == "failed");
   CHECK_THAT(run["error"].get<std::string>(), Catch::Contains("not finite"));
-  CHECK(checkpoint_steps(tmp.file("run/checkpoints")).back() == updates);
-  const std::optional<Checkpoint> newest = newest_checkpoint(tmp.file("run/checkpoints"));
+  CHECK(checkpoint_steps(tmp / "run/checkpoints").back() == updates);
+  const std::optional<Checkpoint> newest = newest_checkpoint(tmp / "run/checkpoints");
   REQUIRE(newest);
   for (const io::NamedTensor& t : newest->model.tensors) {
     for (const float v : t.value.to_vector<float>()) CHECK(std::isfinite(v));
@@ -191,12 +191,12 @@ TEST_CASE("a run that turns into NaN fails, says where, and leaves no checkpoint
 TEST_CASE("initial weights come from a file") {
   const TempFolder tmp;
   const std::string first = tmp.write("a.yaml", digits_config(kMlp, "optimizer: {adam: {lr: 1e-2}}\n"));
-  const RunResult r = train::train(options(first, tmp.file("run")));
+  const RunResult r = train::train(options(first, tmp / "run"));
   const std::string second = tmp.write(
       "b.yaml",
       digits_config(
           kMlp, "optimizer: {sgd: {lr: 1e-9}}\nweights: {from: run/checkpoints/step-8/model.safetensors}\n"));
-  const RunResult s = train::train(options(second, tmp.file("fine")));
+  const RunResult s = train::train(options(second, tmp / "fine"));
   CHECK(s.metrics.at("test").at("accuracy") == r.metrics.at("test").at("accuracy"));
 }
 

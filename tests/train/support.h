@@ -2,7 +2,6 @@
 /// \file What the tests of this folder share: a temporary folder, small configs, and ways to run and compare
 /// them.
 
-#include <stdlib.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -14,30 +13,16 @@
 #include "dlb/base/files.h"
 #include "dlb/base/log.h"
 #include "dlb/train/trainer.h"
+#include "support/temp_folder.h"
 
 namespace dlb::train {
 
-/// A folder that goes with the object.
-class TempFolder {
+/// In memory where that is possible: some of these tests make thousands of checkpoints, each of them synced.
+class TempFolder : public test::TempFolder {
  public:
-  TempFolder() {
-    // In memory where that is possible: some of these tests make thousands of checkpoints, each of them
-    // synced.
-    std::string name = std::string(access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp") + "/dlb_train_XXXXXX";
-    path_ = mkdtemp(name.data());
+  TempFolder() : test::TempFolder(access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp") {
     log::set_level(log::Level::kError);
   }
-  ~TempFolder() { files::remove_all(path_); }
-  TempFolder(const TempFolder&) = delete;
-  TempFolder& operator=(const TempFolder&) = delete;
-  std::string file(const std::string& name) const { return files::join(path_, name); }
-  std::string write(const std::string& name, const std::string& text) const {
-    std::ofstream(file(name)) << text;
-    return file(name);
-  }
-
- private:
-  std::string path_;
 };
 
 /// A config on the embedded digits: 120 samples, batches of 16, so 8 steps an epoch, the last one short.

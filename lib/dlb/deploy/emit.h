@@ -159,6 +159,7 @@ struct EmitterRow {
 std::span<const EmitterRow> elementwise_emitters();
 std::span<const EmitterRow> shape_emitters();
 std::span<const EmitterRow> neural_emitters();
+std::span<const EmitterRow> window_emitters();
 /// nullptr where ONNX cannot say the operator, or nobody has said how.
 Emitter find_emitter(const OpDef& op);
 

@@ -1,4 +1,5 @@
 // Products, convolutions, pooling, normalisation, attention and recurrent layers in ONNX.
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -74,11 +75,33 @@ std::vector<graph::Attribute> pool_attributes(const PoolAttrs& a) {
           attribute("pads", pads), attribute("ceil_mode", int64_t{a.ceil_mode ? 1 : 0})};
 }
 
+/// Whether some node of a block, or of those within it, reads a value.
+bool reads(const TracedBlock& block, int value) {
+  return std::any_of(block.nodes.begin(), block.nodes.end(), [&](const TracedNode& node) {
+    return std::find(node.inputs.begin(), node.inputs.end(), value) != node.inputs.end() ||
+           std::any_of(node.blocks.begin(), node.blocks.end(),
+                       [&](const TracedBlock& inner) { return reads(inner, value); });
+  });
+}
+
+/// Our second output says where in its window an element was. What reads it are operators that want positions
+/// in the plane, so these stand for it; ONNX has those in the whole tensor.
 void max_pool(Emit& e) {
   const PoolAttrs& a = e.attrs<PoolOpAttrs>().window;
   std::vector<graph::Attribute> attributes = pool_attributes(a);
   attributes.push_back(attribute("dilations", listed(a.dilation)));
-  e.output(e.add("MaxPool", {e.in(0)}, std::move(attributes)));
+  const std::vector<int>& outputs = e.node().outputs;
+  if (outputs.size() < 2 || !reads(e.builder().trace().top, outputs[1]))
+    return e.output(e.add("MaxPool", {e.in(0)}, std::move(attributes)));
+  int64_t plane = 1;
+  for (int64_t d = 2; d < e.spec(0).rank(); ++d) {
+    if (!is_constant(e.dim(0, d)))
+      e.unsupported("where the largest values are, in an image whose size depends on those of the inputs");
+    plane *= e.spec(0).dim(d);
+  }
+  const std::vector<std::string> y = e.add_many("MaxPool", {e.in(0)}, 2, std::move(attributes));
+  e.output(y[0], 0);
+  e.output(e.add("Mod", {y[1], e.constant(Tensor::from(std::vector<int64_t>{plane}, {}))}), 1);
 }
 
 void avg_pool(Emit& e) {

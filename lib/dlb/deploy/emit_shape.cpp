@@ -217,6 +217,33 @@ void diagonal(Emit& e) {
                              e.ints({-1})}));
 }
 
+/// The bag of each place: how many bags start up to it, less one.
+void bag_of(Emit& e) {
+  const auto& a = e.attrs<BagAttrs>();
+  const std::string one = e.ints({1}), minus_one = e.number(-1, DType::kInt64);
+  const std::string starts = e.in_as(1, DType::kInt64);
+  // A last bag without places starts behind them all.
+  const std::string places = e.add("Add", {e.sizes({e.dim(0, 0)}), one});
+  const std::string none = e.add("Expand", {e.number(0, DType::kInt64), places});
+  const std::string ones = e.add("Expand", {e.number(1, DType::kInt64), e.add("Shape", {starts})});
+  const std::string marks = e.add("ScatterElements", {none, starts, ones},
+                                  {attribute("axis", int64_t{0}), attribute("reduction", "add")});
+  const std::string started = e.add("CumSum", {marks, e.number(0, DType::kInt64)});
+  std::string bag =
+      e.add("Add", {e.add("Slice", {started, e.ints({0}), e.ints({-1}), e.ints({0})}), minus_one});
+  if (a.include_last_offset) {
+    const std::string bags = e.add("Add", {e.add("Shape", {starts}), minus_one});
+    bag = e.add("Where", {e.add("Less", {bag, bags}), bag, minus_one});
+  }
+  if (a.padding_idx >= 0) {
+    const std::string padding =
+        e.add("Equal",
+              {e.in_as(0, DType::kInt64), e.constant(Tensor::from(std::vector<int64_t>{a.padding_idx}, {}))});
+    bag = e.add("Where", {padding, minus_one, bag});
+  }
+  e.output(bag);
+}
+
 constexpr EmitterRow kRows[] = {
     {"reshape", &reshape},
     {"permute", &permute},
@@ -240,6 +267,7 @@ constexpr EmitterRow kRows[] = {
     {"arange", &arange},
     {"eye", &eye},
     {"diagonal", &diagonal},
+    {"bag_of", &bag_of},
 };
 
 }  // namespace

@@ -15,6 +15,7 @@
 #include "dlb/ops/shape_ops.h"
 #include "dlb/train/batches.h"
 #include "dlb/train/trained.h"
+#include "dlb/train/weight_names.h"
 
 namespace dlb::deploy {
 
@@ -118,9 +119,10 @@ void export_graph(train::Experiment& experiment, const ExportOptions& options, E
   result.bytes = static_cast<int64_t>(bytes.size());
 }
 
-void export_safetensors(train::Experiment& experiment, ExportResult& result) {
-  std::vector<io::NamedTensor> tensors;
-  for (const nn::Variable& v : experiment.model->variables()) tensors.push_back({v.name, v.value});
+void export_safetensors(train::Experiment& experiment, const std::vector<std::string>& names,
+                        ExportResult& result) {
+  std::vector<io::NamedTensor> tensors = model::named_tensors(*experiment.model);
+  for (size_t i = 0; i < names.size(); ++i) tensors[i].name = names[i];
   const std::string bytes = io::to_safetensors(tensors, {{"format", "pt"}});
   const io::Safetensors again = io::parse_safetensors(bytes, result.file);
   for (const io::NamedTensor& t : tensors) {
@@ -139,17 +141,22 @@ void export_safetensors(train::Experiment& experiment, ExportResult& result) {
 ExportResult export_model(const ExportOptions& options) {
   backend::cpu::install();
   set_threads(options.threads);
+  if (!options.names.empty() && options.to != "safetensors")
+    fail(ErrorKind::kConfig, "--names goes with --to safetensors alone");
   const train::Trained trained = train::open_trained({.target = options.target,
                                                       .overrides = options.overrides,
                                                       .weights = options.weights,
                                                       .initial_allowed = true});
   train::Experiment& experiment = *trained.experiment;
+  std::vector<std::string> names;
+  if (!options.names.empty())
+    names = train::names_to_write(train::read_names_file(options.names), *experiment.model);
   ExportResult result;
   result.trained = train::load_trained_weights(trained);
   const char* suffix = options.to == "onnx" ? ".onnx" : options.to == "program" ? ".dlb" : ".safetensors";
   result.file = options.out.empty() ? default_name(experiment, trained, suffix) : options.out;
   if (options.to == "safetensors") {
-    export_safetensors(experiment, result);
+    export_safetensors(experiment, names, result);
   } else {
     export_graph(experiment, options, result);
   }

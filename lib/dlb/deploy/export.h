@@ -19,6 +19,7 @@ struct ExportOptions {
   std::string split;                   ///< of the batches that are compared; "": test, else val, else train
   int64_t batches = 3;                 ///< how many are compared
   double rtol = 1e-5;                  ///< of the largest difference to the largest value of an output
+  std::string names;                   ///< safetensors: a file with other names for the variables
   int threads = 0;
 };
 

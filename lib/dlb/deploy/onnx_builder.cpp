@@ -476,7 +476,7 @@ std::string Emit::size_scalar(const Size& value) {
 }
 
 Emitter find_emitter(const OpDef& op) {
-  for (const auto family : {elementwise_emitters(), shape_emitters(), neural_emitters()}) {
+  for (const auto family : {elementwise_emitters(), shape_emitters(), neural_emitters(), window_emitters()}) {
     for (const EmitterRow& row : family) {
       if (row.op == op.name) return row.emit;
     }

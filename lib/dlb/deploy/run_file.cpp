@@ -1,11 +1,11 @@
 #include "dlb/deploy/run_file.h"
 
-#include <charconv>
 #include <chrono>
 
 #include "dlb/base/error.h"
 #include "dlb/base/files.h"
 #include "dlb/base/threads.h"
+#include "dlb/deploy/open_sizes.h"
 #include "dlb/io/array_value.h"
 #include "dlb/io/onnx.h"
 #include "dlb/io/program.h"
@@ -81,30 +81,13 @@ std::vector<NamedValue> read_values(const std::vector<std::string>& arguments,
   return values;
 }
 
-std::map<std::string, int64_t> read_sizes(const std::vector<std::string>& arguments) {
-  std::map<std::string, int64_t> sizes;
-  for (const std::string& argument : arguments) {
-    const size_t at = argument.find('=');
-    int64_t size = -1;
-    if (at != std::string::npos)
-      std::from_chars(argument.data() + at + 1, argument.data() + argument.size(), size);
-    if (size < 0) fail(ErrorKind::kConfig, "--size expects NAME=SIZE, got '{}'", argument);
-    sizes[argument.substr(0, at)] = size;
-  }
-  return sizes;
-}
-
 /// Values for an input that nobody gives: floats in [0, 1), whole numbers 0 and 1.
 Value random_value(const Declared& d, const std::map<std::string, int64_t>& sizes, uint64_t seed,
                    uint32_t index) {
   if (d.kind != Value::Kind::kTensor || !d.shape || d.element == graph::Element::kUndefined)
     fail(ErrorKind::kConfig, "input '{}' ({}) is not of a kind that can be random; give it", d.name,
          describe(d));
-  Shape shape;
-  for (const graph::Dim& dim : *d.shape) {
-    const auto named = sizes.find(dim.name);
-    shape.push_back(dim.size ? *dim.size : named != sizes.end() ? named->second : 1);
-  }
+  const Shape shape = closed_shape(d, sizes);
   RngKey key;
   key.seed = seed;
   key.index = index;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "dlb/model/builder.h"
+#include "dlb/model/cost_observer.h"
 
 namespace dlb::model {
 
@@ -11,34 +12,6 @@ using config::Node;
 namespace {
 
 const std::vector<std::string> kModifiers = {"in", "as", "id"};
-
-/// Adds up the work and the new memory of the operators that a layer applies.
-class CostObserver : public Observer {
- public:
-  CostObserver() : previous_(set_observer(this)) {}
-  ~CostObserver() override { set_observer(previous_); }
-  CostObserver(const CostObserver&) = delete;
-  CostObserver& operator=(const CostObserver&) = delete;
-
-  void before(const OpDef& /*op*/, Inputs /*inputs*/, const void* /*attrs*/) override {}
-  void after(const OpDef& op, Inputs inputs, std::span<const Tensor> outputs, const void* attrs) override {
-    if (op.cost != nullptr)
-      flops += op.attrs->call_cost(op.cost, inputs, Inputs(outputs.data(), outputs.size()), attrs).flops;
-    for (const Infer::Output& out : infer(op, inputs, attrs)) {
-      size_t size = dtype_size(out.spec.dtype);
-      bool overflow = out.offset >= 0;  // a view takes no memory
-      for (const int64_t s : out.spec.shape)
-        overflow = overflow || __builtin_mul_overflow(size, static_cast<size_t>(s), &size);
-      if (!overflow) bytes += size;
-    }
-  }
-
-  double flops = 0;
-  size_t bytes = 0;
-
- private:
-  Observer* previous_;
-};
 
 bool has_expression(const Node& node) {
   if (config::is_expression(node)) return true;

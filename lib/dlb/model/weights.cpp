@@ -31,18 +31,6 @@ void fill(const nn::Variable& variable, const Tensor& source) {
   variable.value.swap_data(data);
 }
 
-/// What the file calls a variable.
-std::string name_in_file(const std::string& name, const LoadOptions& options) {
-  for (const auto& [ours, theirs] : options.names) {
-    if (ours == name) return theirs;
-  }
-  for (const auto& [ours, theirs] : options.names) {
-    if (ours.find('*') == std::string::npos) continue;
-    if (std::optional<std::string> found = renamed(name, ours, theirs)) return *found;
-  }
-  return options.prefix + name;
-}
-
 /// What loading would do, before anything is done.
 struct Plan {
   std::vector<const Tensor*> sources;  ///< for each variable
@@ -58,7 +46,9 @@ void plan(const Model& model, const WeightsFile& from, bool several, Plan& plan)
   std::set<std::string> used;
   for (size_t i = 0; i < model.variables().size(); ++i) {
     const nn::Variable& variable = model.variables()[i];
-    const std::string name = name_in_file(variable.name, from.options);
+    const bool listed = entry_for(variable.name, from.options.names) < from.options.names.size();
+    const std::string name =
+        (listed ? "" : from.options.prefix) + name_in_file(variable.name, from.options.names);
     const auto found = tensors.find(name);
     if (found == tensors.end()) continue;
     used.insert(name);
@@ -110,6 +100,24 @@ std::optional<std::string> renamed(const std::string& name, std::string_view pat
     ++next;
   }
   return out;
+}
+
+size_t entry_for(const std::string& variable, const WeightNames& names) {
+  for (size_t i = 0; i < names.size(); ++i) {
+    if (names[i].first == variable) return i;
+  }
+  for (size_t i = 0; i < names.size(); ++i) {
+    if (names[i].first.find('*') != std::string::npos && renamed(variable, names[i].first, "")) return i;
+  }
+  return names.size();
+}
+
+std::string name_in_file(const std::string& variable, const WeightNames& names) {
+  const size_t entry = entry_for(variable, names);
+  if (entry == names.size()) return variable;
+  // A whole name stands for itself: its replacement is taken as it is.
+  const auto& [ours, theirs] = names[entry];
+  return ours == variable ? theirs : *renamed(variable, ours, theirs);
 }
 
 LoadReport load_weights(Model& model, const io::Safetensors& file, const LoadOptions& options) {

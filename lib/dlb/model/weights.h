@@ -13,14 +13,16 @@
 
 namespace dlb::model {
 
+/// Name in the model -> name in the file, where they differ. A name in the model may have `*` for any text:
+/// the n-th one of the other side is replaced by what the n-th one stands for, the shortest that fits. A name
+/// without `*` goes before patterns, of those the first that fits is taken.
+using WeightNames = std::vector<std::pair<std::string, std::string>>;
+
 struct LoadOptions {
   bool strict = true;  ///< missing and unexpected names are errors
   std::string prefix =
       {};  ///< stands before every name in the file, such as "model."; other names of the file are left out
-  /// Name in the model -> name in the file (with its prefix), where they differ. A name in the model may have
-  /// `*` for any text: the n-th one of the other side is replaced by what the n-th one stands for, the
-  /// shortest that fits. A name without `*` goes before patterns, of those the first that fits is taken.
-  std::vector<std::pair<std::string, std::string>> names = {};
+  WeightNames names = {};  ///< those of the file with its prefix
 };
 
 /// What load_weights() did.
@@ -45,10 +47,14 @@ struct WeightsFile {
 /// when no file has it; that is an error if all of them are `strict`.
 LoadReport load_weights(Model& model, std::span<const WeightsFile> files);
 
-/// `name` with `pattern` exchanged for `replacement`, as LoadOptions::names says; nothing when it does not
-/// fit.
+/// `name` with `pattern` exchanged for `replacement`, as WeightNames says; nothing when it does not fit.
 std::optional<std::string> renamed(const std::string& name, std::string_view pattern,
                                    std::string_view replacement);
+
+/// The place in `names` of the entry for a variable, names.size() where there is none.
+size_t entry_for(const std::string& variable, const WeightNames& names);
+/// What a file calls a variable; its own name where `names` has no entry for it.
+std::string name_in_file(const std::string& variable, const WeightNames& names);
 
 /// The variables under their full names, sharing their data.
 std::vector<io::NamedTensor> named_tensors(const Model& model);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "dlb/base/markup.h"
 #include "dlb/base/version.h"
 #include "dlb/profile/pictures.h"
 #include "dlb/profile/text.h"
@@ -22,8 +23,10 @@ td.bar { background: linear-gradient(to left, #3b8fd055 var(--share), transparen
 details { margin: .5rem 0; } .scroll { overflow-x: auto; }
 )";
 
-std::string cell(const std::string& text) { return "<td>" + escaped(text) + "</td>"; }
-std::string place_cell(const std::string& text) { return "<td class=\"place\">" + escaped(text) + "</td>"; }
+std::string cell(const std::string& text) { return "<td>" + escape_markup(text) + "</td>"; }
+std::string place_cell(const std::string& text) {
+  return "<td class=\"place\">" + escape_markup(text) + "</td>";
+}
 
 std::string rate(double value) { return value > 0 ? fmt::format("{:.4g}", value) : ""; }
 std::string share(double value, double peak) {
@@ -63,7 +66,7 @@ std::string section(const char* title, const std::string& body) {
 }
 
 std::string fact(const char* name, const std::string& value) {
-  return fmt::format("<tr><td>{}</td><td class=\"place\">{}</td></tr>\n", name, escaped(value));
+  return fmt::format("<tr><td>{}</td><td class=\"place\">{}</td></tr>\n", name, escape_markup(value));
 }
 
 std::string facts(const Profile& p) {
@@ -116,13 +119,15 @@ std::string holders(const Profile& p) {
 
 std::string html_page(const Profile& p, const Comparison* comparison) {
   std::string out = "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n";
-  out += "<meta name=\"viewport\" content=\"width=device-width\">\n<title>Profile of " + escaped(p.model);
+  out +=
+      "<meta name=\"viewport\" content=\"width=device-width\">\n<title>Profile of " + escape_markup(p.model);
   out += "</title>\n<style>";
   out += kStyle;
-  out += "</style>\n</head>\n<body>\n<h1>Profile of " + escaped(p.model) + "</h1>\n";
+  out += "</style>\n</head>\n<body>\n<h1>Profile of " + escape_markup(p.model) + "</h1>\n";
   out += facts(p);
   if (comparison != nullptr)
-    out += section("Compared", "<pre>" + escaped(to_text(*comparison, "the earlier profile")) + "</pre>\n");
+    out += section("Compared",
+                   "<pre>" + escape_markup(to_text(*comparison, "the earlier profile")) + "</pre>\n");
   out += section("Time", flame_svg(p));
   out += section("Roofline", roofline_svg(p));
   out += section("Memory", memory_svg(p) + holders(p));

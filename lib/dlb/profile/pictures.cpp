@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 
+#include "dlb/base/markup.h"
 #include "dlb/profile/text.h"
 
 namespace dlb::profile {
@@ -34,7 +35,7 @@ std::string svg(double height, const std::string& body) {
 
 std::string label(double x, double y, std::string_view text, const char* anchor = "start") {
   return fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"{}\">{}</text>\n", x, y, anchor,
-                     escaped(text));
+                     escape_markup(text));
 }
 
 std::string legend(double x, double y) {
@@ -108,12 +109,12 @@ class Flame {
     body_ += fmt::format(
         "<g><title>{}: {}, {:.1f} % of the step</title><rect x=\"{:.2f}\" y=\"{:.1f}\" width=\"{:.2f}\" "
         "height=\"{:.1f}\" fill=\"{}\" fill-opacity=\"{:.2f}\" stroke=\"#fff\" stroke-width=\"0.5\"/>",
-        escaped(shown), time_text(box.ms), 100 * box.ms / root_.ms, x, y, width, kRow - 1, color_of(box.part),
-        depth % 2 == 0 ? 0.75 : 0.55);
+        escape_markup(shown), time_text(box.ms), 100 * box.ms / root_.ms, x, y, width, kRow - 1,
+        color_of(box.part), depth % 2 == 0 ? 0.75 : 0.55);
     const auto fits = static_cast<size_t>(std::max(0.0, (width - 6) / kLetter));
     if (fits >= 3) {
       const std::string cut = shown.size() <= fits ? shown : shown.substr(0, fits - 2) + "..";
-      body_ += fmt::format("<text x=\"{:.2f}\" y=\"{:.1f}\">{}</text>", x + 3, y + 13, escaped(cut));
+      body_ += fmt::format("<text x=\"{:.2f}\" y=\"{:.1f}\">{}</text>", x + 3, y + 13, escape_markup(cut));
     }
     body_ += "</g>\n";
     std::vector<std::pair<const std::string*, const Box*>> inner;
@@ -182,33 +183,6 @@ std::string grid(const Axis& x, const Axis& y) {
 
 }  // namespace
 
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      case '\'':
-        out += "&#39;";
-        break;
-      default:
-        // Other control characters may not stand in XML at all.
-        if (static_cast<unsigned char>(c) >= 0x20 || c == '\n' || c == '\t') out += c;
-    }
-  }
-  return out;
-}
-
 std::string flame_svg(const Profile& profile) { return Flame(profile).draw(); }
 
 std::string roofline_svg(const Profile& p) {
@@ -253,9 +227,9 @@ std::string roofline_svg(const Profile& p) {
         "<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"{:.1f}\" fill=\"{}\" fill-opacity=\"0.55\"><title>{} in {} "
         "({}): {}, {:.1f} "
         "%\n{:.4g} GFLOP/s, {:.4g} GB/s, {:.3g} FLOP/byte\n{}</title></circle>\n",
-        cx, cy, radius, color_of(row.part), escaped(row.name), escaped(row.layer), row.part,
+        cx, cy, radius, color_of(row.part), escape_markup(row.name), escape_markup(row.layer), row.part,
         time_text(row.ms), row.percent, row.gflops(), row.gb_per_s(), row.flops / row.bytes,
-        escaped(row.where));
+        escape_markup(row.where));
     if (named.size() < kNamed && named.insert(row.name).second)
       names += label(cx, cy - radius - 2, row.name, "middle");
   }
@@ -296,7 +270,7 @@ std::string memory_svg(const Profile& p) {
         "{} "
         "({})</title></rect>\n",
         px(point.ms) - 1.5, kTop, 3.0, kHeight, bytes_text(static_cast<double>(point.bytes)),
-        time_text(point.ms), escaped(point.layer), point.part);
+        time_text(point.ms), escape_markup(point.layer), point.part);
   }
   body += label(kLeft - 6, kTop + 4, bytes_text(most), "end") + label(kLeft - 6, kTop + kHeight, "0", "end");
   body +=

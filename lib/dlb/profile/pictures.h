@@ -20,7 +20,4 @@ std::string roofline_svg(const Profile& profile);
 /// Memory in use over a step, over the parts of the step, with the peak and what brings it.
 std::string memory_svg(const Profile& profile);
 
-/// Text with what HTML and XML give a meaning replaced.
-std::string escaped(std::string_view text);
-
 }  // namespace dlb::profile

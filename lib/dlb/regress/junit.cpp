@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include "dlb/base/markup.h"
+
 namespace dlb::regress {
 namespace {
 
@@ -101,18 +103,10 @@ std::string xml_text(std::string_view text) {
     const char c = text.front();
     if (bytes == 0) {
       out += kReplacement;
-    } else if (c == '&') {
-      out += "&amp;";
-    } else if (c == '<') {
-      out += "&lt;";
-    } else if (c == '>') {
-      out += "&gt;";
-    } else if (c == '"') {
-      out += "&quot;";
     } else if (c == '\n' || c == '\t' || c == '\r') {
       out += fmt::format("&#{};", static_cast<int>(c));  // attributes would make blanks of them
     } else {
-      out += text.substr(0, bytes);
+      out += escape_markup(text.substr(0, bytes));
     }
     text.remove_prefix(bytes == 0 ? 1 : bytes);
   }

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "dlb/base/markup.h"
 #include "dlb/report/compare.h"
 #include "dlb/report/page.h"
 #include "dlb/report/page_data.h"
@@ -63,9 +64,9 @@ std::string differences_html(const Comparison& c, const std::vector<Difference>&
   columns.insert(columns.end(), c.names.begin(), c.names.end());
   std::vector<std::vector<Cell>> rows;
   for (const Difference& d : list) {
-    std::vector<Cell> row = {{fmt::format("<code>{}</code>", escape_html(d.key))}};
+    std::vector<Cell> row = {{fmt::format("<code>{}</code>", escape_markup(d.key))}};
     for (const std::optional<std::string>& v : d.values)
-      row.push_back({v ? fmt::format("<code>{}</code>", escape_html(*v))
+      row.push_back({v ? fmt::format("<code>{}</code>", escape_markup(*v))
                        : std::string("<span class=\"muted\">&ndash;</span>")});
     rows.push_back(std::move(row));
   }
@@ -80,10 +81,10 @@ std::string metrics_html(const Comparison& c) {
   }
   std::vector<std::vector<Cell>> rows;
   for (const ComparedMetric& m : c.metrics) {
-    std::vector<Cell> row = {{escape_html(m.split + " " + m.metric)}};
+    std::vector<Cell> row = {{escape_markup(m.split + " " + m.metric)}};
     for (size_t i = 0; i < c.names.size(); ++i) {
-      row.push_back({escape_html(number_text(m.values[i])), true});
-      if (i > 0) row.push_back({escape_html(difference_text(m, i)), true, verdict(m, i)});
+      row.push_back({escape_markup(number_text(m.values[i])), true});
+      if (i > 0) row.push_back({escape_markup(difference_text(m, i)), true, verdict(m, i)});
     }
     rows.push_back(std::move(row));
   }
@@ -160,8 +161,8 @@ std::string Comparison::html() const {
   page.head = "<p class=\"lead\">";
   for (size_t i = 0; i < runs.size(); ++i) {
     page.head += fmt::format("<span>{} <span class=\"status\" data-status=\"{}\">{}</span></span> ",
-                             escape_html(names[i]), escape_html(runs[i].info.status),
-                             escape_html(runs[i].info.status));
+                             escape_markup(names[i]), escape_markup(runs[i].info.status),
+                             escape_markup(runs[i].info.status));
   }
   page.head += fmt::format("</p>\n<p>{}</p>\n", params_text(*this));
   page.sections.push_back(

@@ -5,6 +5,7 @@
 #include "dlb/base/base64.h"
 #include "dlb/base/error.h"
 #include "dlb/base/files.h"
+#include "dlb/base/markup.h"
 #include "dlb/base/version.h"
 #include "dlb/report/embedded.h"
 #include "dlb/report/text.h"
@@ -40,17 +41,17 @@ std::string Page::html() const {
       "<meta name=\"color-scheme\" content=\"light dark\">\n<meta name=\"generator\" content=\"dlbench "
       "{}\">\n"
       "<title>{}</title>\n<style>\n{}</style>\n</head>\n<body>\n",
-      script_source(script), escape_html(version()), escape_html(title), css);
-  out += fmt::format("<header>\n<h1>{}</h1>\n{}<nav aria-label=\"Sections\">", escape_html(title), head);
+      script_source(script), escape_markup(version()), escape_markup(title), css);
+  out += fmt::format("<header>\n<h1>{}</h1>\n{}<nav aria-label=\"Sections\">", escape_markup(title), head);
   for (const Section& s : sections)
-    out += fmt::format("<a href=\"#{}\">{}</a>", escape_html(s.id), escape_html(s.title));
+    out += fmt::format("<a href=\"#{}\">{}</a>", escape_markup(s.id), escape_markup(s.title));
   out += "</nav>\n</header>\n<main>\n";
   for (const Section& s : sections) {
     out += fmt::format(
         "<section id=\"{0}\" aria-labelledby=\"{0}-title\">\n<h2 id=\"{0}-title\">{1}</h2>\n{2}</section>\n",
-        escape_html(s.id), escape_html(s.title), s.html);
+        escape_markup(s.id), escape_markup(s.title), s.html);
   }
-  out += fmt::format("</main>\n<footer>Written by dlbench {}.</footer>\n", escape_html(version()));
+  out += fmt::format("</main>\n<footer>Written by dlbench {}.</footer>\n", escape_markup(version()));
   out +=
       fmt::format("<script type=\"application/json\" id=\"data\">{}</script>\n<script>", escape_script(data));
   out += script;
@@ -60,12 +61,12 @@ std::string Page::html() const {
 
 std::string table_html(std::string_view caption, const std::vector<std::string>& columns,
                        const std::vector<std::vector<Cell>>& rows) {
-  std::string out =
-      fmt::format("<div class=\"scroll\"><table>\n<caption>{}</caption>\n<thead><tr>", escape_html(caption));
+  std::string out = fmt::format("<div class=\"scroll\"><table>\n<caption>{}</caption>\n<thead><tr>",
+                                escape_markup(caption));
   for (size_t c = 0; c < columns.size(); ++c) {
     const bool number = !rows.empty() && c < rows.front().size() && rows.front()[c].number;
     out += fmt::format("<th scope=\"col\"{}>{}</th>", number ? " class=\"number\"" : "",
-                       escape_html(columns[c]));
+                       escape_markup(columns[c]));
   }
   out += "</tr></thead>\n<tbody>\n";
   for (const std::vector<Cell>& row : rows) {
@@ -88,14 +89,14 @@ std::string table_html(std::string_view caption, const std::vector<std::string>&
 std::string pairs_html(const std::vector<std::pair<std::string, std::string>>& pairs) {
   std::string out = "<dl class=\"pairs\">\n";
   for (const auto& [name, value] : pairs)
-    out += fmt::format("<div><dt>{}</dt><dd>{}</dd></div>\n", escape_html(name), escape_html(value));
+    out += fmt::format("<div><dt>{}</dt><dd>{}</dd></div>\n", escape_markup(name), escape_markup(value));
   return out + "</dl>\n";
 }
 
 std::string list_html(std::string_view css, const std::vector<std::string>& lines) {
   if (lines.empty()) return {};
   std::string out = fmt::format("<ul class=\"{}\">\n", css);
-  for (const std::string& line : lines) out += fmt::format("<li>{}</li>\n", escape_html(line));
+  for (const std::string& line : lines) out += fmt::format("<li>{}</li>\n", escape_markup(line));
   return out + "</ul>\n";
 }
 

@@ -7,6 +7,7 @@
 
 #include "dlb/base/error.h"
 #include "dlb/base/files.h"
+#include "dlb/base/markup.h"
 #include "dlb/report/page.h"
 #include "dlb/report/page_data.h"
 #include "dlb/report/text.h"
@@ -15,9 +16,9 @@ namespace dlb::report {
 namespace {
 
 std::string tile(std::string_view label, std::string_view value, std::string_view more = {}) {
-  return fmt::format("<div class=\"tile\"><dt>{}</dt><dd>{}{}</dd></div>\n", escape_html(label),
-                     escape_html(value),
-                     more.empty() ? std::string() : fmt::format(" <small>{}</small>", escape_html(more)));
+  return fmt::format("<div class=\"tile\"><dt>{}</dt><dd>{}{}</dd></div>\n", escape_markup(label),
+                     escape_markup(value),
+                     more.empty() ? std::string() : fmt::format(" <small>{}</small>", escape_markup(more)));
 }
 
 std::string brief(double value) { return std::isfinite(value) ? fmt::format("{:.4g}", value) : "nan"; }
@@ -58,16 +59,16 @@ std::optional<Point> best_of(const Run& run, const std::string& split, const std
 std::string head_html(const Run& run, const Results& results) {
   const RunInfo& info = run.info;
   std::string out = fmt::format("<p class=\"lead\"><span class=\"status\" data-status=\"{0}\">{0}</span>",
-                                escape_html(shortened(info.status, 40)));
+                                escape_markup(shortened(info.status, 40)));
   if (!info.config.empty())
-    out += fmt::format(" <span>config <code>{}</code></span>", escape_html(info.config));
+    out += fmt::format(" <span>config <code>{}</code></span>", escape_markup(info.config));
   if (!info.start.empty())
-    out += fmt::format(" <span>started <time>{}</time></span>", escape_html(info.start));
-  if (!info.end.empty()) out += fmt::format(" <span>ended <time>{}</time></span>", escape_html(info.end));
+    out += fmt::format(" <span>started <time>{}</time></span>", escape_markup(info.start));
+  if (!info.end.empty()) out += fmt::format(" <span>ended <time>{}</time></span>", escape_markup(info.end));
   out += "</p>\n";
   if (!info.error.empty())
     out += fmt::format("<pre class=\"error\" role=\"alert\">{}</pre>\n",
-                       escape_html(shortened(info.error, 4000)));
+                       escape_markup(shortened(info.error, 4000)));
   out += "<dl class=\"tiles\">\n";
   int shown = 0;
   for (const std::string& split : splits_of(results)) {
@@ -117,10 +118,11 @@ std::string results_html(const Run& run, const Results& results) {
   for (const std::string& metric : metrics_of(results)) {
     const char* const direction = run.info.higher(metric) ? " <small title=\"more is better\">&uarr;</small>"
                                                           : " <small title=\"less is better\">&darr;</small>";
-    std::vector<Cell> row = {{escape_html(metric) + direction}};
+    std::vector<Cell> row = {{escape_markup(metric) + direction}};
     for (const std::string& split : splits) {
       const auto value = results.at(split).find(metric);
-      row.push_back({value == results.at(split).end() ? "" : escape_html(number_text(value->second)), true});
+      row.push_back(
+          {value == results.at(split).end() ? "" : escape_markup(number_text(value->second)), true});
       if (!has_best(split)) continue;
       const std::optional<Point> best = best_of(run, split, metric);
       row.push_back(
@@ -132,16 +134,16 @@ std::string results_html(const Run& run, const Results& results) {
   std::string out = table_html("Last and best value of each metric", columns, rows);
   if (run.info.best) {
     out += fmt::format("<p>Kept as the best: <strong>{}</strong> {} at step {}.</p>\n",
-                       escape_html(run.info.best->metric), number_text(run.info.best->value),
+                       escape_markup(run.info.best->metric), number_text(run.info.best->value),
                        run.info.best->step);
   }
   if (run.info.expect.empty()) return out;
   rows.clear();
   for (const RunInfo::Expected& e : run.info.expect) {
-    rows.push_back({{escape_html(e.name)},
-                    {escape_html(number_text(e.value)), true, {}},
-                    {escape_html(number_text(e.min)), true, {}},
-                    {escape_html(number_text(e.max)), true, {}},
+    rows.push_back({{escape_markup(e.name)},
+                    {escape_markup(number_text(e.value)), true, {}},
+                    {escape_markup(number_text(e.min)), true, {}},
+                    {escape_markup(number_text(e.max)), true, {}},
                     {e.met ? "met" : "missed", false, e.met ? "good" : "bad"}});
   }
   return out + "<h3>Expected</h3>\n" +
@@ -152,7 +154,7 @@ std::string config_html(const Run& run) {
   if (run.config.empty()) return "<p class=\"muted\">There is no config to show.</p>\n";
   return fmt::format(
       "<pre class=\"code\" id=\"yaml\" tabindex=\"0\" aria-label=\"The resolved config\">{}</pre>\n",
-      escape_html(run.config));
+      escape_markup(run.config));
 }
 
 std::string environment_html(const Run& run) {
@@ -176,7 +178,7 @@ std::string environment_html(const Run& run) {
   std::vector<std::vector<Cell>> rows;
   for (const auto& [file, sum] : i.data) {
     if (rows.size() >= 200) break;
-    rows.push_back({{escape_html(file)}, {fmt::format("<code>{}</code>", escape_html(sum))}});
+    rows.push_back({{escape_markup(file)}, {fmt::format("<code>{}</code>", escape_markup(sum))}});
   }
   out +=
       "<h3>Data</h3>\n" + table_html("Files that were read, and their checksums", {"file", "checksum"}, rows);
@@ -194,7 +196,7 @@ std::string messages_html(const Run& run) {
   return out + fmt::format(
                    "<details><summary>Log (its last {} lines)</summary><pre class=\"code\" "
                    "tabindex=\"0\">{}</pre></details>\n",
-                   run.log.size(), escape_html(text));
+                   run.log.size(), escape_markup(text));
 }
 
 }  // namespace

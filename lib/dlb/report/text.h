@@ -18,8 +18,6 @@ std::string duration_text(double seconds);
 /// At most `most` bytes of it, cut between characters, with "..." where something is missing.
 std::string shortened(std::string_view text, size_t most);
 
-/// For the text and the attributes of HTML: & < > " ' by their names, control characters replaced.
-std::string escape_html(std::string_view text);
 /// JSON that may stand inside a <script> element: no character in it can end that.
 std::string escape_script(std::string_view json);
 

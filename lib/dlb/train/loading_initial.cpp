@@ -1,13 +1,12 @@
 /// \file Where weights start from: `init`, `freeze`, `weights`.
 
-#include <algorithm>
-
 #include "dlb/base/files.h"
 #include "dlb/base/log.h"
 #include "dlb/io/weights.h"
 #include "dlb/nn/initializer.h"
 #include "dlb/train/loading.h"
 #include "dlb/train/patterns.h"
+#include "dlb/train/weight_names.h"
 
 namespace dlb::train {
 
@@ -33,12 +32,6 @@ void Loading::read_init() {
   if (!sections_.init.is_null()) nn::apply_initializers(reader_, sections_.init, e_.model->variables());
 }
 
-namespace {
-
-size_t stars(std::string_view text) { return static_cast<size_t>(std::count(text.begin(), text.end(), '*')); }
-
-}  // namespace
-
 void Loading::read_weights() {
   const Node& section = sections_.weights;
   if (section.is_null()) return;
@@ -52,28 +45,16 @@ void Loading::read_weights() {
       const Node* from = entry.is_map() ? entry.find("from") : nullptr;
       reader_.error(from == nullptr ? entry : *from, fmt::format("there is no file '{}'", path));
     }
-    const Node& map = settings.map;
+    Node& map = settings.map;
+    if (map.is_string() &&
+        !guarded(map, [&] { map = read_names_file(files::join(e_.base, map.as_string())); }))
+      continue;
     if (!map.is_null() && !map.is_map()) {
-      reader_.error(map, fmt::format("map must be a map of names, got {}", config::kind_phrase(map.kind())));
+      reader_.error(map, fmt::format("map must be a map of names or a file with one, got {}",
+                                     config::kind_phrase(map.kind())));
       continue;
     }
-    for (const Node::Entry& name : map.entries()) {
-      if (!name.value.is_string()) {
-        reader_.error(name.value, "expected the tensor's name in the file");
-      } else if (stars(name.value.as_string()) > stars(name.key)) {
-        reader_.error(name.value, fmt::format("'{}' has more * than '{}', which says what they stand for",
-                                              name.value.as_string(), name.key));
-      } else if (e_.model && std::none_of(e_.model->variables().begin(), e_.model->variables().end(),
-                                          [&](const nn::Variable& v) {
-                                            return model::renamed(v.name, name.key, "").has_value();
-                                          })) {
-        std::vector<std::string> names;
-        for (const nn::Variable& v : e_.model->variables()) names.push_back(v.name);
-        const std::string near = nearest_name(name.key, names);
-        reader_.error(name.value, fmt::format("the model has no variable named '{}'{}", name.key,
-                                              near.empty() ? "" : fmt::format("; did you mean '{}'?", near)));
-      }
-    }
+    check_names(map, e_.model.get(), errors_);
     e_.weights.push_back(std::move(settings));
   }
 }
@@ -90,8 +71,7 @@ void load_initial_weights(Experiment& e) {
     file.name = path;
     file.options.strict = w.strict;
     file.options.prefix = w.prefix;
-    for (const Node::Entry& entry : w.map.entries())
-      file.options.names.emplace_back(entry.key, entry.value.as_string());
+    file.options.names = weight_names(w.map);
     from.push_back(std::move(file));
     paths += fmt::format("{}'{}'", paths.empty() ? "" : ", ", path);
   }

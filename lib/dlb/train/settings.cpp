@@ -130,7 +130,7 @@ Fields WeightsSettings::fields() {
                                       "stands before every name in the file; names without it are left out"),
       field<&WeightsSettings::map>("map",
                                    "name in the model: name in the file, where they differ; each * stands "
-                                   "for any text, the same on both sides"),
+                                   "for any text, the same on both sides; or a YAML file with such a map"),
   };
   return list;
 }

@@ -79,7 +79,7 @@ struct WeightsSettings {
   std::string from;  ///< a safetensors file, ONNX file or program, relative to the config's folder
   bool strict = true;
   std::string prefix;
-  config::Node map;  ///< name in the model -> name in the file, either with `*`
+  config::Node map;  ///< name in the model -> name in the file, either with `*`; or the file with that
   static Fields fields();
 };
 
