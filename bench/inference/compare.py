@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Loads and runs exported models with `dlbench run` and, in turn, with onnxruntime; prints and stores a table.
 
-Needs a Python with onnxruntime and numpy for the other side (tools/setup --test puts them into build/venv).
+The other side needs a Python with onnxruntime and numpy (tools/setup --test puts them into build/venv); without it dlbench runs alone.
 """
 import argparse
 import json
@@ -47,13 +47,13 @@ def last_json(command):
 
 
 def ours(args, model, batch, repeat):
-    row = last_json([args.program, "run", model, "--random", "0", "--size", f"batch={batch}", "--repeat", str(repeat),
+    row = last_json([*args.prefix.split(), args.program, "run", model, "--random", "0", "--size", f"batch={batch}", "--repeat", str(repeat),
                      "--threads", str(args.threads), "--json"])
     return dict(load_ms=row["load_ms"], run_ms=row["run_ms"]["median"])
 
 
 def theirs(args, model, batch, repeat):
-    return last_json([args.python, "-c", THEIRS, model, str(batch), str(repeat), str(args.threads)])
+    return last_json([*args.prefix.split(), args.python, "-c", THEIRS, model, str(batch), str(repeat), str(args.threads)])
 
 
 def main():
@@ -63,18 +63,28 @@ def main():
     parser.add_argument("--python", default=str(ROOT / "build/venv/bin/python"))
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--prefix", default="", help="words put before both programs")
     parser.add_argument("--markdown", type=pathlib.Path)
     parser.add_argument("--json", type=pathlib.Path)
     args = parser.parse_args()
     rows = []
+    try:
+        paired = subprocess.run([args.python, "-c", "import numpy, onnxruntime"], capture_output=True).returncode == 0
+    except OSError:
+        paired = False
+    if not paired:
+        print(f"{args.python} has no onnxruntime: dlbench runs alone", file=sys.stderr)
     with tempfile.TemporaryDirectory() as folder:
         for name in args.names or NAMES:
             model = f"{folder}/{name}.onnx"
             last_json([args.program, "export", str(CONFIGS / f"{name}.yaml"), "--to", "onnx", "--out", model, "--batches", "1",
                        "--set", "data.batch=2", "--rtol", "1e-4", "--json", "--quiet"])
             for batch, repeat in ((1, 30), (32, 5)):
-                pairs = [(ours(args, model, batch, repeat), theirs(args, model, batch, repeat)) for _ in range(args.rounds)]
-                row = dict(model=name, batch=batch)
+                pairs = []
+                for _ in range(args.rounds):
+                    own = ours(args, model, batch, repeat)
+                    pairs.append((own, theirs(args, model, batch, repeat) if paired else own))
+                row = dict(model=name, batch=batch, paired=paired)
                 for key in ("run_ms", "load_ms"):
                     row[key] = statistics.median(p[0][key] for p in pairs)
                     row[f"other_{key}"] = statistics.median(p[1][key] for p in pairs)
@@ -83,8 +93,11 @@ def main():
                 print(json.dumps(row), file=sys.stderr)
     lines = ["| model | batch | dlbench ms | onnxruntime ms | ratio | loading: dlbench ms | onnxruntime ms | ratio |", "|---|---|---|---|---|---|---|---|"]
     for r in rows:
-        lines.append(f"| {r['model']} | {r['batch']} | {r['run_ms']:.2f} | {r['other_run_ms']:.2f} | {r['run_ms_ratio']:.2f} | "
-                     f"{r['load_ms']:.1f} | {r['other_load_ms']:.1f} | {r['load_ms_ratio']:.2f} |")
+        cells = [r["model"], str(r["batch"])]
+        for key, digits in (("run_ms", 2), ("load_ms", 1)):
+            cells.append(f"{r[key]:.{digits}f}")
+            cells += [f"{r[f'other_{key}']:.{digits}f}", f"{r[f'{key}_ratio']:.2f}"] if paired else ["", ""]
+        lines.append("| " + " | ".join(cells) + " |")
     print("\n".join(lines))
     if args.markdown:
         args.markdown.write_text("\n".join(lines) + "\n")

@@ -152,8 +152,6 @@ TEST_CASE("a share of the rows as test samples: disjoint, and statistics of the 
   CHECK(test.size() == 25);
   CHECK(!std::is_sorted(train.begin(), train.end()));
   CHECK(read_all(*opened(", seed: 1"), "test")[0] != test);
-  double mean = 0;
-  for (const double x : train) mean += x / 75;
   const auto scaled = read_all(*opened(", standardize: true"), "train")[0];
   double sum = 0, squares = 0;
   for (const double x : scaled) {

@@ -51,10 +51,10 @@ TEST_CASE("points lie where their class is") {
   for (const auto& [task, class_of] : classes) {
     CAPTURE(task);
     std::map<int64_t, int> seen;
-    each(*opened("points: {samples: 300, noise: 0, task: " + task + "}"), [&](const data::Batch& b) {
+    each(*opened("points: {samples: 300, noise: 0, task: " + task + "}"), [&, &label_of = class_of](const data::Batch& b) {
       const auto x = b.input().to_vector<double>();
       const int64_t label = ints(b, "label")[0];
-      if (radius(x) > 1e-3) CHECK(class_of(x) == label);
+      if (radius(x) > 1e-3) CHECK(label_of(x) == label);
       ++seen[label];
     });
     for (const auto& [label, count] : seen) CHECK(count > 300 / int(seen.size()) / 2);
@@ -71,7 +71,7 @@ TEST_CASE("curves are the function that they are named after") {
       {"damped", [](double x) { return std::sin(2 * x) / std::exp(std::fabs(x) / 4); }}};
   for (const auto& [name, f] : functions) {
     each(*opened("curve: {samples: 50, low: -2, high: 3, function: " + name + "}"),
-         [&](const data::Batch& b) {
+         [&f = f](const data::Batch& b) {
            const double x = b.input().to_vector<double>()[0];
            CHECK((x >= -2 && x < 3));
            CHECK(b.target().to_vector<double>()[0] == Approx(f(x)).margin(1e-5));

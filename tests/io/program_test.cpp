@@ -3,7 +3,7 @@
 #include <catch2/catch.hpp>
 #include <functional>
 
-#include "base/temp_folder.h"
+#include "support/temp_folder.h"
 #include "dlb/base/error.h"
 #include "dlb/base/files.h"
 #include "dlb/base/version.h"

@@ -39,6 +39,14 @@ To convert(From value) {
     return static_cast<compute_t<From>>(value) != 0;
   } else if constexpr (std::is_same_v<To, BFloat16> || std::is_same_v<To, Float16>) {
     return To(static_cast<float>(static_cast<compute_t<From>>(value)));
+  } else if constexpr (std::is_integral_v<To> && !std::is_integral_v<From>) {
+    // To the nearest number that there is, 0 for NaN, as the operator cast does it.
+    using Limits = std::numeric_limits<To>;
+    const auto v = static_cast<compute_t<From>>(value);
+    using Wide = decltype(v + v);
+    if (v != v) return 0;
+    if (v <= static_cast<Wide>(Limits::min())) return Limits::min();
+    return v >= static_cast<Wide>(Limits::max()) ? Limits::max() : static_cast<To>(v);
   } else {
     return static_cast<To>(static_cast<compute_t<From>>(value));
   }
