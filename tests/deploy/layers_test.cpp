@@ -17,7 +17,8 @@ struct Example {
   const char* layer;
   const char* yaml;  ///< steps, or {inputs, steps, outputs}
   std::vector<Shape> inputs;
-  bool whole = false;  ///< inputs are whole numbers 0 to 4
+  bool whole = false;    ///< inputs are whole numbers 0 to 4
+  bool lengths = false;  ///< the last input is whole numbers 1 to 4
 };
 
 const std::vector<Example>& examples() {
@@ -162,9 +163,6 @@ const std::vector<Example>& examples() {
        "[{embedding: {count: 5, dim: 8}}, {transformer_encoder_layer: {heads: 2}}]",
        {{4, 9}},
        true},
-      {"rnn", "[rnn: 5]", {{4, 7, 3}}},
-      {"lstm", "[lstm: {size: 5, layers: 2, bidirectional: true}]", {{4, 7, 3}}},
-      {"gru", "[gru: 5]", {{4, 7, 3}}},
       {"dot_interaction", "[dot_interaction]", {{4, 5, 3}}},
       {"bilinear", "[bilinear: {in: [a, b], out: 3}]", {{4, 5}, {4, 6}}},
       {"cosine_similarity", "[cosine_similarity: {in: [a, b]}]", {{4, 5}, {4, 5}}},
@@ -186,57 +184,130 @@ const std::vector<Example>& examples() {
   return list;
 }
 
+bool is_whole(const Example& e, size_t input) {
+  return e.whole || (e.lengths && input + 1 == e.inputs.size());
+}
+
 Tensor value_of(const Example& e, Shape shape, uint32_t index) {
   RngKey key;
   key.seed = 5;
   key.index = index;
+  if (e.lengths && index + 1 == e.inputs.size()) return randint(1, 5, shape, key);
   return e.whole ? randint(0, 5, shape, key) : uniform(shape, -1, 1, key);
+}
+
+/// Exports an example, compares what it gives on batches of two sizes, and counts the operators of the graph.
+std::map<std::string, int> check_export(const Example& e) {
+  INFO(e.layer << ": " << e.yaml);
+  std::map<std::string, int> operators;
+  std::vector<model::NamedSpec> inputs;
+  for (size_t i = 0; i < e.inputs.size(); ++i) {
+    const std::string name = e.inputs.size() == 1 ? "input" : std::string(1, static_cast<char>('a' + i));
+    inputs.push_back(
+        {name, model::batch_spec(e.inputs[i], is_whole(e, i) ? DType::kInt64 : DType::kFloat32)});
+  }
+  model::Built built = model::try_build(std::string("model: ") + e.yaml, inputs);
+  CHECK(built.errors.empty());
+  if (!built.errors.empty()) {
+    UNSCOPED_INFO(built.errors);
+    FAIL_CHECK("the example is wrong");
+    return operators;
+  }
+  built.model->materialize(3);
+  try {
+    const graph::Model exported = deploy::to_graph(*built.model, "m");
+    for (const graph::Node& n : exported.graph.nodes) ++operators[n.op];
+    const graph::Session session(io::parse_onnx(io::to_onnx(exported), "m.onnx"));
+    const graph::Session program(io::parse_program(io::to_program(exported), "m.dlb"));
+    for (const int64_t more : {0, 3}) {
+      std::map<std::string, graph::Value> values;
+      std::vector<Tensor> tensors;
+      for (size_t i = 0; i < inputs.size(); ++i) {
+        Shape shape = e.inputs[i];
+        shape[0] += more;
+        tensors.push_back(value_of(e, shape, static_cast<uint32_t>(i)));
+        values[inputs[i].name] = graph::Value(tensors.back());
+      }
+      const NoGrad no_grad;
+      nn::Context context;
+      const Outputs expected = built.model->forward(context, tensors);
+      const std::vector<graph::Value> found = session.run(values), same = program.run(values);
+      for (size_t i = 0; i < found.size(); ++i) {
+        const graph::Difference d = graph::compare(found[i], graph::Value(expected[i]), 1e-4, 1e-5);
+        INFO("batch of " << tensors[0].dim(0) << ", output " << i << ": " << d.reason);
+        CHECK(d.equal);
+        CHECK(graph::compare(same[i], found[i], 0, 0).equal);
+      }
+    }
+  } catch (const Error& error) {
+    FAIL_CHECK(error.report());
+  }
+  return operators;
 }
 
 }  // namespace
 
 TEST_CASE("layers are exported and give what they give", "[deploy]") {
-  for (const Example& e : examples()) {
-    INFO(e.layer << ": " << e.yaml);
-    std::vector<model::NamedSpec> inputs;
-    for (size_t i = 0; i < e.inputs.size(); ++i) {
-      const std::string name = e.inputs.size() == 1 ? "input" : std::string(1, static_cast<char>('a' + i));
-      inputs.push_back({name, model::batch_spec(e.inputs[i], e.whole ? DType::kInt64 : DType::kFloat32)});
-    }
-    model::Built built = model::try_build(std::string("model: ") + e.yaml, inputs);
-    CHECK(built.errors.empty());
-    if (!built.errors.empty()) {
-      UNSCOPED_INFO(built.errors);
-      FAIL_CHECK("the example is wrong");
-      continue;
-    }
-    built.model->materialize(3);
-    try {
-      const graph::Model exported = deploy::to_graph(*built.model, "m");
-      const graph::Session session(io::parse_onnx(io::to_onnx(exported), "m.onnx"));
-      const graph::Session program(io::parse_program(io::to_program(exported), "m.dlb"));
-      for (const int64_t more : {0, 3}) {
-        std::map<std::string, graph::Value> values;
-        std::vector<Tensor> tensors;
-        for (size_t i = 0; i < inputs.size(); ++i) {
-          Shape shape = e.inputs[i];
-          shape[0] += more;
-          tensors.push_back(value_of(e, shape, static_cast<uint32_t>(i)));
-          values[inputs[i].name] = graph::Value(tensors.back());
-        }
-        const NoGrad no_grad;
-        nn::Context context;
-        const Outputs expected = built.model->forward(context, tensors);
-        const std::vector<graph::Value> found = session.run(values), same = program.run(values);
-        for (size_t i = 0; i < found.size(); ++i) {
-          const graph::Difference d = graph::compare(found[i], graph::Value(expected[i]), 1e-4, 1e-5);
-          INFO("batch of " << tensors[0].dim(0) << ", output " << i << ": " << d.reason);
-          CHECK(d.equal);
-          CHECK(graph::compare(same[i], found[i], 0, 0).equal);
-        }
-      }
-    } catch (const Error& error) {
-      FAIL_CHECK(error.report());
+  for (const Example& e : examples()) check_export(e);
+}
+
+TEST_CASE("recurrent layers are ONNX's own operators", "[deploy]") {
+  struct Case {
+    Example example;
+    std::map<std::string, int> operators;  ///< that many, and no Scan
+  };
+  const Shape x{4, 7, 3}, h{4, 5}, n{4};
+  const std::vector<Case> cases = {
+      {{"rnn", "[rnn: 5]", {x}}, {{"RNN", 1}}},
+      {{"rnn", "[rnn: {size: 5, nonlinearity: relu, bidirectional: true}]", {x}}, {{"RNN", 1}}},
+      {{"rnn", "[rnn: {size: 5, layers: 2, bias: false}]", {x}}, {{"RNN", 2}}},
+      {{"gru", "[gru: 5]", {x}}, {{"GRU", 1}}},
+      {{"gru", "[gru: {size: 5, bias: false}]", {x}}, {{"GRU", 1}}},
+      {{"gru", "[gru: {size: 5, layers: 2, bidirectional: true}]", {x}}, {{"GRU", 2}, {"Concat", 0}}},
+      {{"lstm", "[lstm: 5]", {x}}, {{"LSTM", 1}}},
+      {{"lstm", "[lstm: {size: 5, bias: false}]", {x}}, {{"LSTM", 1}}},
+      {{"lstm", "[lstm: {size: 5, layers: 2, bidirectional: true}]", {x}}, {{"LSTM", 2}, {"Concat", 0}}},
+      // Behind a table of fewer rows than half of the inputs the layer is traced in another way.
+      {{"lstm", "[{embedding: {count: 5, dim: 4}}, {lstm: {size: 5, bidirectional: true}}]", {{4, 9}}, true},
+       {{"LSTM", 1}}},
+      {{"gru", "[{embedding: {count: 50, dim: 4}}, {gru: 5}]", {{4, 9}}, true}, {{"GRU", 1}}},
+      // Final states, with and without lengths.
+      {{"lstm",
+        "{inputs: {a: 'float[N,7,3]'}, steps: [{lstm: {in: a, size: 5, layers: 2, bidirectional: true, "
+        "as: [y, h, c]}}], outputs: [y, h, c]}",
+        {x}},
+       {{"LSTM", 2}}},
+      {{"gru",
+        "{steps: [{gru: {in: a, lengths: b, size: 5, bidirectional: true, as: [y, h]}}], outputs: [y, h]}",
+        {x, n},
+        false,
+        true},
+       {{"GRU", 1}}},
+      {{"rnn",
+        "{steps: [{rnn: {in: a, lengths: b, size: 5, as: [y, h]}}], outputs: [y, h]}",
+        {x, n},
+        false,
+        true},
+       {{"RNN", 1}}},
+      {{"lstm",
+        "{steps: [{lstm: {in: a, lengths: b, size: 5, layers: 2, bidirectional: true, as: [y, h, c]}}], "
+        "outputs: [y, h, c]}",
+        {x, n},
+        false,
+        true},
+       {{"LSTM", 2}}},
+      // Initial states.
+      {{"gru", "[gru: {in: [a, b], size: 5}]", {x, h}}, {{"GRU", 1}}},
+      {{"lstm", "{steps: [{lstm: {in: [a, b, c], size: 5, as: [y, h, d]}}], outputs: [y, h, d]}", {x, h, h}},
+       {{"LSTM", 1}}},
+  };
+  for (const Case& c : cases) {
+    INFO(c.example.layer << ": " << c.example.yaml);
+    std::map<std::string, int> found = check_export(c.example);
+    CHECK(found["Scan"] == 0);
+    for (const auto& [op, count] : c.operators) {
+      INFO(op);
+      CHECK(found[op] == count);
     }
   }
 }

@@ -69,12 +69,12 @@ class Layers {
     Nodes maker = b_.maker(product);
     if (is(maker, "embedding")) {  // rows of the product with a table
       if (b_.readers(product).size() != 1) return {};
-      d.x = maker[0]->inputs[1];
+      d.x = source(maker[0]->inputs[1]);
       product = maker[0]->inputs[0];
       maker = b_.maker(product);
     }
     if (!is(maker, "linear") || b_.readers(product).size() != 1) return {};
-    (d.x >= 0 ? d.table : d.x) = maker[0]->inputs[0];
+    (d.x >= 0 ? d.table : d.x) = source(maker[0]->inputs[0]);
     if (spec(d.x).rank() != (d.table >= 0 ? 2 : 3)) return {};
     d.w_ih = maker[0]->inputs[1];
     d.b_ih = maker[0]->inputs.size() > 2 ? maker[0]->inputs[2] : -1;
@@ -103,9 +103,13 @@ class Layers {
       }
       return {};
     };
-    for (const Nodes& reader : b_.readers(d.x)) {
-      if (!is(reader, d.table >= 0 ? "embedding" : "linear")) continue;
-      if (const auto other = consider(reader[0]->outputs[0])) return other;
+    std::vector<int> same{d.x};
+    for (size_t i = 0; i < same.size(); ++i) {
+      for (const Nodes& reader : b_.readers(same[i])) {
+        if (is(reader, "contiguous")) same.push_back(reader[0]->outputs[0]);
+        if (!is(reader, d.table >= 0 ? "embedding" : "linear")) continue;
+        if (const auto other = consider(reader[0]->outputs[0])) return other;
+      }
     }
     return {};
   }
@@ -134,6 +138,12 @@ class Layers {
   const TensorSpec& spec(int value) const { return b_.trace().values[static_cast<size_t>(value)].spec; }
 
  private:
+  /// The value that a copy in row-major order is of.
+  int source(int value) const {
+    for (Nodes maker = b_.maker(value); is(maker, "contiguous"); maker = b_.maker(value))
+      value = maker[0]->inputs[0];
+    return value;
+  }
   /// Steps beyond a sequence's length are as the last one for us, and as it likes for ONNX: they may only be
   /// read by what cuts them off.
   bool sayable(const Direction& d, int h) const {
