@@ -323,7 +323,9 @@ Outcome by_kernel(const Recurrence& n, const std::vector<KernelWeights>& weights
     RecurrentAttrs attrs;
     attrs.reverse = n.reverse || d == 1;
     attrs.relu = relu;
-    const Tensor inputs = kept ? fused_linear(n.x, w.w_ih, w.b_ih, {}, {}) : linear(n.x, w.w_ih, w.b_ih);
+    const Tensor inputs = w.product.defined() ? w.product
+                          : kept              ? fused_linear(n.x, w.w_ih, w.b_ih, {}, {})
+                                              : linear(n.x, w.w_ih, w.b_ih);
     const Tensor h0 = contiguous(select(n.h0, 0, d));
     const Tensor c0 = n.gates == 4 ? contiguous(select(n.c0, 0, d)) : Tensor();
     const Outputs out = n.gates == 4 ? apply(op::lstm_sequence(), {inputs, h0, w.w_hh, n.lengths, c0}, attrs)
@@ -361,23 +363,32 @@ void run(Call& c, int64_t gates, const std::vector<std::string>& defaults) {
   give(c, n, is_standard(n, defaults) ? by_kernel(n) : step_by_step(n));
 }
 
-/// What name_recurrent() of optimize() brings in: (x, lengths, h0, c0), then w_ih, w_hh, b_ih and b_hh of
-/// each direction, which it has checked against each other.
+/// What name_recurrent() of optimize() brings in: (x, lengths, h0, c0), then of each direction (product,
+/// w_ih, w_hh, b_ih, b_hh); a product [T, N, G H] stands for w_ih x + b_ih, and the first of two for x too.
 void fused_node(Call& c) {
-  constexpr size_t kFirst = 4, kEach = 4;
+  constexpr size_t kFirst = 4, kEach = 5;
   Recurrence n;
   n.gates = c.attribute("gates", int64_t{1});
   if (n.gates != 1 && n.gates != 3 && n.gates != 4) c.fail("expects 1, 3 or 4 gates, got {}", n.gates);
   n.reverse = c.attribute("reverse", int64_t{0}) != 0;
-  n.directions = c.has(kFirst + kEach) ? 2 : 1;
+  n.directions = c.has(kFirst + kEach + 2) ? 2 : 1;
   read_sequence(c, n);
   std::vector<KernelWeights> weights;
   for (size_t at = kFirst; weights.size() < static_cast<size_t>(n.directions); at += kEach) {
-    weights.push_back({c.tensor(at), c.tensor(at + 1), c.optional_tensor(at + 2), c.optional_tensor(at + 3)});
-    const Tensor& r = weights.back().w_hh;
+    const Tensor r = c.tensor(at + 2);
     if (r.rank() != 2) c.fail("expects R of 2 dimensions, got {}", shape_text(r.shape()));
     n.hidden = r.dim(1);
-    expect_shape(c, "W", weights.back().w_ih, {r.dim(0), n.x.dim(2)});
+    KernelWeights w{c.optional_tensor(at + 1), r, c.optional_tensor(at + 3), c.optional_tensor(at + 4)};
+    if (c.has(at)) {
+      w.product = c.tensor(at);
+      if (w.product.rank() != 3)
+        c.fail("expects products of 3 dimensions, got {}", shape_text(w.product.shape()));
+      w.product = contiguous(n.batch_first ? transpose(w.product, 0, 1) : w.product);
+      expect_shape(c, "a product", w.product, {n.steps(), n.batch(), r.dim(0)});
+    } else {
+      expect_shape(c, "W", c.tensor(at + 1), {r.dim(0), n.x.dim(2)});
+    }
+    weights.push_back(std::move(w));
   }
   read_states(c, n, 1);
   give(c, n, by_kernel(n, weights, c.attribute("relu", int64_t{0}) != 0, true));

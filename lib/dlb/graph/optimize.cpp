@@ -10,6 +10,7 @@
 #include "dlb/ops/arrange.h"
 #include "dlb/ops/binary.h"
 #include "dlb/ops/epilogue.h"
+#include "dlb/ops/matmul.h"
 #include "dlb/ops/shape_ops.h"
 #include "dlb/ops/unary.h"
 
@@ -376,12 +377,35 @@ class Rewriter {
         (names.empty() || names.size() >= activations.size() * static_cast<size_t>(directions));
     if (!right) return false;  // for the operator to say
     std::vector<std::string> inputs{n.inputs[0], input(4), input(5), gates == 4 ? input(6) : std::string()};
+    // Of a small table each row is multiplied once; the products take at most four times the weights' memory.
+    const Node* rows_of = maker(n.inputs[0], "Gather");
+    Tensor table =
+        rows_of != nullptr && rows_of->inputs.size() == 2 ? constant(rows_of->inputs[0]) : Tensor();
+    if (table.defined() && (table.rank() != 2 || table.dim(1) != w.dim(2) || table.dim(0) > 4 * w.dim(2) ||
+                            attribute_of(*rows_of, "axis", int64_t{0}) != 0))
+      table = Tensor();
+    const std::vector<std::string> looked_up = table.defined() ? rows_of->inputs : std::vector<std::string>();
     for (int64_t d = 0; d < directions; ++d) {
       const KernelWeights k = kernel_weights(w, r, b, d, gates);
-      inputs.push_back(add_constant(input(1), "w", contiguous(k.w_ih)));
-      inputs.push_back(add_constant(input(2), "r", contiguous(k.w_hh)));
-      inputs.push_back(k.b_ih.defined() ? add_constant(input(3), "b", contiguous(k.b_ih)) : std::string());
-      inputs.push_back(k.b_hh.defined() ? add_constant(input(3), "rb", contiguous(k.b_hh)) : std::string());
+      const auto made = [&](size_t i, const char* what, const Tensor& t) {
+        return t.defined() ? add_constant(input(i), what, contiguous(t)) : std::string();
+      };
+      std::string product;
+      if (table.defined()) {
+        const std::string products = add_constant(looked_up[0], "products", linear(table, k.w_ih, k.b_ih));
+        Node lookup = instead_of(n, "Gather", {products, looked_up[1]}, {}, "", 0);
+        product = products + "/rows";
+        while (own_.count(product) > 0 || variable_.count(product) > 0) product += '\'';
+        own_.insert(product);
+        lookup.outputs = {product};
+        emit(std::move(lookup));
+        if (d == 0) inputs[0] = product;
+      }
+      inputs.push_back(product);
+      inputs.push_back(table.defined() ? "" : made(1, "w", k.w_ih));
+      inputs.push_back(made(2, "r", k.w_hh));
+      inputs.push_back(table.defined() ? "" : made(3, "b", k.b_ih));
+      inputs.push_back(made(3, "rb", k.b_hh));
     }
     std::vector<Attribute> attributes{
         attribute("gates", gates), attribute("reverse", int64_t{direction == "reverse"}),

@@ -9,6 +9,7 @@ namespace dlb::graph {
 /// plain network have all biases in b_ih.
 struct KernelWeights {
   Tensor w_ih, w_hh, b_ih, b_hh;
+  Tensor product = {};  ///< [T, N, G H]: where it is defined, w_ih x + b_ih
 };
 
 /// Those of a direction of W [D, G H, I], R [D, G H, H] and B [D, 2 G H], or undefined, of an RNN (one gate),
