@@ -312,4 +312,24 @@ TEST_CASE("recurrent layers are ONNX's own operators", "[deploy]") {
   }
 }
 
+TEST_CASE("recurrent networks that ONNX's operators cannot say are a Scan", "[deploy]") {
+  const std::string parameters =
+      "{parameter: {shape: [20, 3], as: w}}, {parameter: {shape: [20, 5], as: r}}, ";
+  const Shape x{4, 7, 3}, n{4};
+  // Weights that depend on the input, with lengths and without.
+  const std::string inputs = "zeros([1, rows(a), 5])", rest = "false, 1, 0.0, false, false, true";
+  const std::string lstm = "{steps: [" + parameters + "{eval: {expr: \"lstm(a, [" + inputs + ", " + inputs +
+                           "], [w * mean(a), r], " + rest +
+                           ", lengths=b)\", as: [y, h, c]}}], outputs: [y, h, c]}";
+  std::map<std::string, int> found = check_export({"lstm", lstm.c_str(), {x, n}, false, true});
+  CHECK(found["Scan"] == 1);
+  CHECK(found["LSTM"] == 0);
+  // The same weights as constants are taken in.
+  std::string plain = lstm;
+  plain.replace(plain.find("w * mean(a)"), 11, "w * 2");
+  found = check_export({"lstm", plain.c_str(), {x, n}, false, true});
+  CHECK(found["Scan"] == 0);
+  CHECK(found["LSTM"] == 1);
+}
+
 }  // namespace dlb
