@@ -330,6 +330,18 @@ TEST_CASE("recurrent networks that ONNX's operators cannot say are a Scan", "[de
   found = check_export({"lstm", plain.c_str(), {x, n}, false, true});
   CHECK(found["Scan"] == 0);
   CHECK(found["LSTM"] == 1);
+  // Runtimes have no kernels for float64.
+  const std::string wide =
+      "{steps: [{parameter: {shape: [15, 3], as: w}}, {parameter: {shape: [15, 5], as: r}}, "
+      "{cast: {in: input, dtype: float64, as: x}}, {cast: {in: w, dtype: float64, as: v}}, "
+      "{cast: {in: r, dtype: float64, as: s}}, {eval: {expr: \"zeros([1, rows(x), 5])\"}}, "
+      "{cast: {dtype: float64, as: h}}, {eval: {expr: \"gru(x, h, [v, s], " +
+      rest +
+      ")\", as: [y, z]}}], "
+      "outputs: [y, z]}";
+  found = check_export({"gru", wide.c_str(), {x}});
+  CHECK(found["Scan"] == 1);
+  CHECK(found["GRU"] == 0);
 }
 
 }  // namespace dlb
