@@ -51,12 +51,13 @@ TEST_CASE("points lie where their class is") {
   for (const auto& [task, class_of] : classes) {
     CAPTURE(task);
     std::map<int64_t, int> seen;
-    each(*opened("points: {samples: 300, noise: 0, task: " + task + "}"), [&, &label_of = class_of](const data::Batch& b) {
-      const auto x = b.input().to_vector<double>();
-      const int64_t label = ints(b, "label")[0];
-      if (radius(x) > 1e-3) CHECK(label_of(x) == label);
-      ++seen[label];
-    });
+    each(*opened("points: {samples: 300, noise: 0, task: " + task + "}"),
+         [&, &label_of = class_of](const data::Batch& b) {
+           const auto x = b.input().to_vector<double>();
+           const int64_t label = ints(b, "label")[0];
+           if (radius(x) > 1e-3) CHECK(label_of(x) == label);
+           ++seen[label];
+         });
     for (const auto& [label, count] : seen) CHECK(count > 300 / int(seen.size()) / 2);
   }
   CHECK_THAT(plan_report("source: {points: {task: xor, classes: 3}}"), Contains("xor has 2 classes, not 3"));

@@ -25,7 +25,8 @@ std::vector<std::string> operators(const Graph& g) {
   std::vector<std::string> all;
   for (const Node& n : g.nodes) {
     std::string text = n.op;
-    if (n.inputs.size() > 3 && n.domain == graph::kFusedDomain && !n.inputs[3].empty())
+    if (n.op != "FusedRecurrent" && n.inputs.size() > 3 && n.domain == graph::kFusedDomain &&
+        !n.inputs[3].empty())
       text += n.op == "FusedAttention" ? " masked" : " residual";
     if (const Attribute* a = n.find("activation")) text += " " + std::get<std::string>(a->value);
     all.push_back(text);
@@ -239,6 +240,67 @@ TEST_CASE("What nobody reads is left out, and errors name nodes as they were giv
         std::vector<double>{2, 3});
   CHECK_THROWS_WITH(session.run({{"x", floats({1, 1})}, {"shape", integers({3})}}),
                     Catch::Contains("node 4 (Reshape)"));
+}
+
+TEST_CASE("Recurrent networks with constant weights have them in the kernels' order") {
+  struct Case {
+    const char* op;
+    int64_t gates;
+    std::vector<std::string> outputs;
+  };
+  const std::vector<Case> cases = {{"RNN", 1, {"y", "h"}},
+                                   {"GRU", 3, {"y", "h"}},
+                                   {"LSTM", 4, {"y", "h", "c"}},
+                                   {"LSTM", 4, {"", "h", "c"}}};
+  for (const Case& k : cases) {
+    for (const char* direction : {"forward", "reverse", "bidirectional"}) {
+      for (const bool biased : {false, true}) {
+        INFO(k.op << " " << direction << (biased ? " with biases" : ""));
+        const int64_t d = std::string(direction) == "bidirectional" ? 2 : 1;
+        const auto graph = [&](std::vector<Node> before, std::vector<Attribute> more) {
+          std::vector<std::string> inputs{"x", "w", "r", biased ? "b" : "", "n", "h0"};
+          if (k.gates == 4) inputs.emplace_back("c0");
+          more.push_back(attribute("direction", direction));
+          more.push_back(attribute("linear_before_reset", 1));
+          before.push_back(node(k.op, inputs, k.outputs, more));
+          std::vector<std::string> outputs;
+          for (const std::string& name : k.outputs) {
+            if (!name.empty()) outputs.push_back(name);
+          }
+          std::vector<std::string> given{before.size() > 1 ? "rows" : "x", "n", "h0"};
+          if (k.gates == 4) given.emplace_back("c0");
+          Graph g = graph_of(given, std::move(before), outputs);
+          g.initializers = {{"w", random({d, k.gates * 4, 3}, 1)},
+                            {"r", random({d, k.gates * 4, 4}, 2)},
+                            {"b", random({d, k.gates * 8}, 3)},
+                            {"table", random({6, 3}, 6)}};
+          return g;
+        };
+        std::map<std::string, Value> inputs = {{"x", random({5, 2, 3}, 0)}, {"h0", random({d, 2, 4}, 4)}};
+        if (k.gates == 4) inputs["c0"] = random({d, 2, 4}, 5);
+        inputs["n"] = Value(Tensor::from<int32_t>({5, 3}, {2}));
+        check(graph({}, {}), inputs, {"FusedRecurrent"});
+        check(graph({}, {attribute("clip", 0.4F)}), inputs, {k.op});
+        // Rows of a small table: their products are looked up.
+        inputs.erase("x");
+        inputs["rows"] = Value(Tensor::from<int64_t>({0, 5, 2, -1, 3, 3, 1, 0, 4, 2}, {5, 2}));
+        std::vector<std::string> looked_up(static_cast<size_t>(d), "Gather");
+        looked_up.emplace_back("FusedRecurrent");
+        check(graph({node("Gather", {"table", "rows"}, {"x"})}, {}), inputs, looked_up);
+      }
+    }
+  }
+  // Of all sequences' full length, layout 1, and a plain network's other activation.
+  Graph g = graph_of({"x"},
+                     {node("RNN", {"x", "w", "r"}, {"y", "h"},
+                           {attribute("layout", 1), attribute("activations", Attribute::Strings{"Relu"})})},
+                     {"y", "h"});
+  g.initializers = {{"w", random({1, 4, 3}, 1)}, {"r", random({1, 4, 4}, 2)}};
+  check(g, {{"x", random({2, 5, 3}, 0)}}, {"FusedRecurrent"});
+  // Weights that do not fit are refused by the operator itself.
+  g.initializers["w"] = random({1, 4, 2}, 1);
+  CHECK_THROWS_WITH(Session(model_of(g, 17)).run({{"x", random({2, 5, 3}, 0)}}),
+                    Catch::Contains("W must be"));
 }
 
 }  // namespace dlb::test

@@ -3,7 +3,6 @@
 #include <catch2/catch.hpp>
 #include <functional>
 
-#include "support/temp_folder.h"
 #include "dlb/base/error.h"
 #include "dlb/base/files.h"
 #include "dlb/base/version.h"
@@ -11,6 +10,7 @@
 #include "dlb/io/safetensors.h"
 #include "dlb/io/weights.h"
 #include "graph/graphs.h"
+#include "support/temp_folder.h"
 
 using namespace dlb;
 using namespace dlb::test;

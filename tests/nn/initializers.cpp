@@ -142,7 +142,9 @@ TEST_CASE("orthogonal: rows or columns are orthonormal, whatever the shape") {
       const std::vector<double> w = values(R"({"orthogonal": {"gain": 2}})", shape, dtype);
       const bool by_rows = rows <= columns;
       const size_t count = by_rows ? rows : columns, length = by_rows ? columns : rows;
-      const auto at = [&, row = columns](size_t i, size_t j) { return by_rows ? w[i * row + j] : w[j * row + i]; };
+      const auto at = [&, row = columns](size_t i, size_t j) {
+        return by_rows ? w[i * row + j] : w[j * row + i];
+      };
       for (size_t a = 0; a < count; ++a) {
         for (size_t b = 0; b < count; ++b) {
           double dot = 0;

@@ -2,6 +2,7 @@
 /// \file Saying one of our operators in ONNX: what the emitters of the operator families work with.
 
 #include <functional>
+#include <map>
 #include <set>
 #include <string>
 #include <string_view>
@@ -52,6 +53,23 @@ class OnnxBuilder {
     std::vector<graph::Node>* outer_;
   };
   Size dim(int value, int64_t d) const;
+  /// Whether a value is a constant, and the same in all traces.
+  bool is_fixed(int value) const;
+
+  // What is around a node, for operators of ONNX that say several of ours.
+  using Nodes = std::vector<const TracedNode*>;  ///< the same node of each trace
+  /// What makes a value; empty for inputs, variables and the like.
+  Nodes maker(int value) const;
+  /// What reads a value, in order; an empty one stands for a block that gives it out.
+  const std::vector<Nodes>& readers(int value) const;
+  /// Whether `later` comes after `node`, in the same block.
+  bool follows(const TracedNode& later, const TracedNode& node) const;
+  /// Says that a node's outputs have their names: it is left out when its turn comes.
+  void take(const TracedNode& node) { taken_.insert(&node); }
+  bool is_taken(const TracedNode& node) const { return taken_.count(&node) > 0; }
+  /// A constant made of those values, once however often it is asked for.
+  std::string made_constant(std::string_view stem, const std::vector<int>& values,
+                            const std::function<Tensor()>& make);
 
  private:
   using Blocks = std::vector<const TracedBlock*>;  ///< the same block of each trace
@@ -62,7 +80,12 @@ class OnnxBuilder {
   void emit_branch(const Blocks& blocks, const TracedNode& node, size_t index);
   Blocks sub_blocks(const Blocks& blocks, size_t index, size_t which) const;
   std::vector<std::string> emit_inlined(const Blocks& blocks, const std::vector<std::string>& inputs);
-  bool is_fixed(int value) const;
+  struct Place {
+    Nodes nodes;
+    const TracedBlock* block = nullptr;  ///< of the first trace
+    size_t index = 0;
+  };
+  void find_places(const Blocks& blocks);
   std::string differing_constant(int value);
   bool express(const Size& size, int value, std::string& name);
   std::string part_of_shape(int value, int64_t d);
@@ -75,6 +98,11 @@ class OnnxBuilder {
   std::vector<std::string> names_;  ///< by value
   std::set<std::string> used_;
   std::string layer_;
+  std::map<const TracedNode*, Place> places_;  ///< by the node of the first trace
+  std::map<int, const TracedNode*> makers_;    ///< by value
+  std::vector<std::vector<Nodes>> readers_;    ///< by value
+  std::set<const TracedNode*> taken_;
+  std::map<std::pair<std::string, std::vector<int>>, std::string> made_constants_;
 };
 
 /// What an emitter works with: one node of the trace in, ONNX nodes out.
@@ -145,6 +173,7 @@ graph::Attribute attribute(std::string name, int64_t value);
 graph::Attribute attribute(std::string name, double value);
 graph::Attribute attribute(std::string name, const char* value);
 graph::Attribute attribute(std::string name, std::vector<int64_t> values);
+graph::Attribute attribute(std::string name, std::vector<std::string> values);
 graph::Attribute attribute(std::string name, std::shared_ptr<graph::Graph> value);
 
 /// Whether all traces have the same value.
@@ -160,6 +189,7 @@ std::span<const EmitterRow> elementwise_emitters();
 std::span<const EmitterRow> shape_emitters();
 std::span<const EmitterRow> neural_emitters();
 std::span<const EmitterRow> window_emitters();
+std::span<const EmitterRow> recurrent_emitters();
 /// nullptr where ONNX cannot say the operator, or nobody has said how.
 Emitter find_emitter(const OpDef& op);
 

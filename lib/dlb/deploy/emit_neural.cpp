@@ -1,4 +1,4 @@
-// Products, convolutions, pooling, normalisation, attention and recurrent layers in ONNX.
+// Products, convolutions, pooling, normalisation and attention in ONNX.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -11,7 +11,6 @@
 #include "dlb/ops/interpolate_defs.h"
 #include "dlb/ops/norm_defs.h"
 #include "dlb/ops/pool_defs.h"
-#include "dlb/ops/recurrent_defs.h"
 #include "dlb/ops/softmax_defs.h"
 
 namespace dlb::deploy {
@@ -240,120 +239,6 @@ void packed_attention(Emit& e) {
   e.output(e.add("Transpose", {y}, {attribute("perm", std::vector<int64_t>{0, 2, 1, 3})}));
 }
 
-/// A recurrent layer as a Scan over the steps: the inputs' part of the gates is there already.
-class Recurrence {
- public:
-  Recurrence(Emit& e, size_t states)
-      : e_(e), states_(states), type_(e.out_spec().dtype), hidden_(e.spec(1).dim(1)) {}
-
-  /// `step` makes the new states from the gates' inputs and the old states, while nodes go to the body.
-  template <class F>
-  void run(bool has_lengths, F&& step) {
-    const bool reverse = e_.attrs<RecurrentAttrs>().reverse;
-    auto body = std::make_shared<graph::Graph>();
-    body->name = e_.builder().fresh("step");
-    std::vector<std::string> outputs;
-    {
-      const OnnxBuilder::Into into(e_.builder(), *body);
-      std::vector<std::string> state;
-      for (size_t i = 0; i < states_; ++i) state.push_back(input(*body, "state", type_, 2));
-      const std::string x = input(*body, "x", type_, 2);
-      std::vector<std::string> next = step(x, state);
-      if (has_lengths) {
-        // Beyond a sequence's length its states stay as they are.
-        const std::string time = input(*body, "time", DType::kInt64, 0);
-        const std::string runs =
-            e_.add("Unsqueeze", {e_.add("Less", {time, e_.in_as(3, DType::kInt64)}), e_.ints({1})});
-        for (size_t i = 0; i < states_; ++i) next[i] = e_.add("Where", {runs, next[i], state[i]});
-      }
-      for (size_t round = 0; round < 2; ++round) {  // as states, then as what the step gives
-        for (const std::string& name : next) output(*body, e_.add("Identity", {name}));
-      }
-    }
-    std::vector<std::string> inputs;
-    inputs.push_back(e_.in(1));
-    if (states_ == 2) inputs.push_back(e_.in(4));
-    inputs.push_back(e_.in(0));
-    int64_t scanned = 1;
-    if (has_lengths) {
-      inputs.push_back(e_.add(
-          "Range", {e_.number(0, DType::kInt64), e_.size_scalar(e_.dim(0, 0)), e_.number(1, DType::kInt64)}));
-      scanned = 2;
-    }
-    const std::vector<int64_t> directions(static_cast<size_t>(scanned), reverse ? 1 : 0);
-    const std::vector<int64_t> out_directions(states_, reverse ? 1 : 0);
-    const std::vector<std::string> results =
-        e_.add_many("Scan", inputs, 2 * states_,
-                    {attribute("body", std::move(body)), attribute("num_scan_inputs", scanned),
-                     attribute("scan_input_directions", directions),
-                     attribute("scan_output_directions", out_directions)});
-    for (size_t i = 0; i < states_; ++i) e_.output(results[states_ + i], i);
-  }
-
-  std::string gate(const std::string& all, int64_t i) {
-    return e_.add("Slice", {all, e_.ints({i * hidden_}), e_.ints({(i + 1) * hidden_}), e_.ints({1})});
-  }
-  std::string recurrent(const std::string& h) {
-    const std::string w = e_.add("Transpose", {e_.in(2)}, {attribute("perm", std::vector<int64_t>{1, 0})});
-    return e_.add("MatMul", {h, w});
-  }
-
- private:
-  std::string input(graph::Graph& body, const char* stem, DType dtype, size_t rank) {
-    graph::Declared d;
-    d.name = e_.builder().fresh(stem);
-    d.element = graph::element_of(dtype);
-    d.shape.emplace(rank);
-    body.inputs.push_back(d);
-    return d.name;
-  }
-  void output(graph::Graph& body, const std::string& name) {
-    graph::Declared d;
-    d.name = name;
-    d.element = graph::element_of(type_);
-    d.shape.emplace(2);
-    body.outputs.push_back(std::move(d));
-  }
-
-  Emit& e_;
-  size_t states_;
-  DType type_;
-  int64_t hidden_;
-};
-
-void rnn_sequence(Emit& e) {
-  Recurrence r(e, 1);
-  const char* activation = e.attrs<RecurrentAttrs>().relu ? "Relu" : "Tanh";
-  r.run(e.has(3), [&](const std::string& x, const std::vector<std::string>& state) {
-    return std::vector<std::string>{e.add(activation, {e.add("Add", {x, r.recurrent(state[0])})})};
-  });
-}
-
-void lstm_sequence(Emit& e) {
-  Recurrence r(e, 2);
-  r.run(e.has(3), [&](const std::string& x, const std::vector<std::string>& state) {
-    const std::string all = e.add("Add", {x, r.recurrent(state[0])});
-    const std::string in = e.add("Sigmoid", {r.gate(all, 0)}), forget = e.add("Sigmoid", {r.gate(all, 1)});
-    const std::string cell = e.add("Tanh", {r.gate(all, 2)}), out = e.add("Sigmoid", {r.gate(all, 3)});
-    const std::string c = e.add("Add", {e.add("Mul", {forget, state[1]}), e.add("Mul", {in, cell})});
-    return std::vector<std::string>{e.add("Mul", {out, e.add("Tanh", {c})}), c};
-  });
-}
-
-void gru_sequence(Emit& e) {
-  Recurrence r(e, 1);
-  r.run(e.has(3), [&](const std::string& x, const std::vector<std::string>& state) {
-    std::string m = r.recurrent(state[0]);
-    if (e.has(4)) m = e.add("Add", {m, e.in(4)});
-    const std::string reset = e.add("Sigmoid", {e.add("Add", {r.gate(x, 0), r.gate(m, 0)})});
-    const std::string update = e.add("Sigmoid", {e.add("Add", {r.gate(x, 1), r.gate(m, 1)})});
-    const std::string fresh =
-        e.add("Tanh", {e.add("Add", {r.gate(x, 2), e.add("Mul", {reset, r.gate(m, 2)})})});
-    const std::string kept = e.add("Mul", {update, e.add("Sub", {state[0], fresh})});
-    return std::vector<std::string>{e.add("Add", {fresh, kept})};
-  });
-}
-
 void resample(Emit& e) {
   const auto& a = e.attrs<ResampleAttrs>();
   if (a.antialias || a.transposed) e.unsupported("resizing with antialiasing");
@@ -412,9 +297,6 @@ constexpr EmitterRow kRows[] = {
     {"log_softmax", &softmax},
     {"attention", &attention},
     {"packed_attention", &packed_attention},
-    {"rnn_sequence", &rnn_sequence},
-    {"lstm_sequence", &lstm_sequence},
-    {"gru_sequence", &gru_sequence},
     {"resample", &resample},
     {"grid_sample", &grid_sample},
 };

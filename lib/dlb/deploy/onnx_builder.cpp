@@ -56,6 +56,9 @@ graph::Attribute attribute(std::string name, const char* value) {
 graph::Attribute attribute(std::string name, std::vector<int64_t> values) {
   return {std::move(name), std::move(values), ""};
 }
+graph::Attribute attribute(std::string name, std::vector<std::string> values) {
+  return {std::move(name), std::move(values), ""};
+}
 graph::Attribute attribute(std::string name, std::shared_ptr<graph::Graph> value) {
   return {std::move(name), std::move(value), ""};
 }
@@ -78,6 +81,8 @@ void OnnxBuilder::build(graph::Graph& graph, const std::vector<std::string>& out
   used_.insert(output_names.begin(), output_names.end());
   Blocks blocks;
   for (const Trace& t : traces_) blocks.push_back(&t.top);
+  readers_.resize(names_.size());
+  find_places(blocks);
   emit_block(blocks);
   if (!errors_.empty()) return;
   std::set<std::string> read;
@@ -138,6 +143,45 @@ std::string OnnxBuilder::constant(const Tensor& t, std::string_view stem) {
   return name;
 }
 
+std::string OnnxBuilder::made_constant(std::string_view stem, const std::vector<int>& values,
+                                       const std::function<Tensor()>& make) {
+  std::string& name = made_constants_[{std::string(stem), values}];
+  if (name.empty()) name = constant(make(), stem);
+  return name;
+}
+
+void OnnxBuilder::find_places(const Blocks& blocks) {
+  const TracedBlock& first = *blocks[0];
+  for (size_t i = 0; i < first.nodes.size(); ++i) {
+    const TracedNode& node = first.nodes[i];
+    Place place{{}, &first, i};
+    for (const TracedBlock* b : blocks) place.nodes.push_back(&b->nodes[i]);
+    for (const int value : node.inputs) {
+      if (value >= 0) readers_[static_cast<size_t>(value)].push_back(place.nodes);
+    }
+    for (const int value : node.outputs) makers_[value] = &node;
+    places_[&node] = std::move(place);
+    for (size_t which = 0; which < node.blocks.size(); ++which) find_places(sub_blocks(blocks, i, which));
+  }
+  for (const int value : first.outputs) {
+    if (value >= 0) readers_[static_cast<size_t>(value)].emplace_back();
+  }
+}
+
+OnnxBuilder::Nodes OnnxBuilder::maker(int value) const {
+  const auto found = makers_.find(value);
+  return found == makers_.end() ? Nodes() : places_.at(found->second).nodes;
+}
+
+const std::vector<OnnxBuilder::Nodes>& OnnxBuilder::readers(int value) const {
+  return readers_[static_cast<size_t>(value)];
+}
+
+bool OnnxBuilder::follows(const TracedNode& later, const TracedNode& node) const {
+  const Place &a = places_.at(&later), &b = places_.at(&node);
+  return a.block == b.block && a.index > b.index;
+}
+
 std::string OnnxBuilder::name_of(int value) {
   std::string& name = names_[static_cast<size_t>(value)];
   if (!name.empty()) return name;
@@ -153,7 +197,6 @@ std::string OnnxBuilder::name_of(int value) {
   return name;
 }
 
-/// Whether a value is a constant, and the same in all traces.
 bool OnnxBuilder::is_fixed(int value) const {
   const Tensor& first = traces_[0].values[static_cast<size_t>(value)].constant;
   if (!first.defined()) return false;
@@ -284,6 +327,7 @@ void OnnxBuilder::emit_block(const Blocks& blocks) {
 
 void OnnxBuilder::emit_node(const Blocks& blocks, size_t index) {
   const TracedNode& node = blocks[0]->nodes[index];
+  if (taken_.erase(&node) > 0) return;
   switch (node.kind) {
     case TracedNode::Kind::kLoop:
       return emit_loop(blocks, node, index);
@@ -476,7 +520,8 @@ std::string Emit::size_scalar(const Size& value) {
 }
 
 Emitter find_emitter(const OpDef& op) {
-  for (const auto family : {elementwise_emitters(), shape_emitters(), neural_emitters(), window_emitters()}) {
+  for (const auto family : {elementwise_emitters(), shape_emitters(), neural_emitters(), window_emitters(),
+                            recurrent_emitters()}) {
     for (const EmitterRow& row : family) {
       if (row.op == op.name) return row.emit;
     }

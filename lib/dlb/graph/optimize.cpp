@@ -1,13 +1,16 @@
 #include "dlb/graph/optimize.h"
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <map>
 #include <set>
 
+#include "dlb/graph/recurrent_weights.h"
 #include "dlb/ops/arrange.h"
 #include "dlb/ops/binary.h"
 #include "dlb/ops/epilogue.h"
+#include "dlb/ops/matmul.h"
 #include "dlb/ops/shape_ops.h"
 #include "dlb/ops/unary.h"
 
@@ -178,7 +181,11 @@ class Rewriter {
   // Patterns that say one operator.
 
   bool name_patterns(Node& n) {
-    if (!n.domain.empty() || n.outputs.empty() || n.outputs[0].empty()) return false;
+    if (!n.domain.empty() || n.outputs.empty()) return false;
+    if (n.op == "RNN") return name_recurrent(n, 1, {"tanh"});
+    if (n.op == "GRU") return name_recurrent(n, 3, {"sigmoid", "tanh"});
+    if (n.op == "LSTM") return name_recurrent(n, 4, {"sigmoid", "tanh", "tanh"});
+    if (n.outputs[0].empty()) return false;
     if (n.op == "Identity") return drop_identity(n);
     if (n.op == "Mul" && n.inputs.size() == 2) return name_silu(n) || name_gelu(n);
     if (n.op == "MatMul" && n.inputs.size() == 2) return name_attention(n);
@@ -343,6 +350,72 @@ class Rewriter {
     const Factors f = factors_of(name);
     return f.others.size() == 1 && maker(f.others[0], "MatMul") != nullptr ? f.others[0] : "";
   }
+
+  /// A recurrent network as the kernels have it, its constant weights in their order.
+  bool name_recurrent(const Node& n, int64_t gates, const std::vector<std::string>& activations) {
+    const auto input = [&](size_t i) { return i < n.inputs.size() ? n.inputs[i] : std::string(); };
+    const std::string direction = attribute_of(n, "direction", std::string("forward"));
+    const int64_t directions = direction == "bidirectional" ? 2 : 1;
+    const Tensor w = constant(input(1)), r = constant(input(2)), b = constant(input(3));
+    if (direction != "forward" && direction != "reverse" && direction != "bidirectional") return false;
+    if (!w.defined() || !r.defined() || b.defined() == input(3).empty() || !input(7).empty()) return false;
+    if (n.find("clip") != nullptr || attribute_of(n, "input_forget", int64_t{0}) != 0) return false;
+    if (gates == 3 && attribute_of(n, "linear_before_reset", int64_t{0}) == 0) return false;
+    std::vector<std::string> names = attribute_of(n, "activations", std::vector<std::string>());
+    for (std::string& name : names) std::transform(name.begin(), name.end(), name.begin(), lower);
+    const bool relu = gates == 1 && !names.empty() && names[0] == "relu";
+    for (size_t i = 0; i < names.size(); ++i) {
+      if (names[i] != (relu ? "relu" : activations[i % activations.size()])) return false;
+    }
+    const int64_t hidden = r.rank() == 3 ? r.dim(2) : 0;
+    const int64_t rows = gates * hidden;
+    const bool right =
+        hidden > 0 && w.rank() == 3 && r.shape() == Shape{directions, rows, hidden} &&
+        w.shape() == Shape{directions, rows, w.dim(2)} &&
+        (!b.defined() || b.shape() == Shape{directions, 2 * rows}) &&
+        attribute_of(n, "hidden_size", hidden) == hidden &&
+        (names.empty() || names.size() >= activations.size() * static_cast<size_t>(directions));
+    if (!right) return false;  // for the operator to say
+    std::vector<std::string> inputs{n.inputs[0], input(4), input(5), gates == 4 ? input(6) : std::string()};
+    // Of a small table each row is multiplied once; the products take at most four times the weights' memory.
+    const Node* rows_of = maker(n.inputs[0], "Gather");
+    Tensor table =
+        rows_of != nullptr && rows_of->inputs.size() == 2 ? constant(rows_of->inputs[0]) : Tensor();
+    if (table.defined() && (table.rank() != 2 || table.dim(1) != w.dim(2) || table.dim(0) > 4 * w.dim(2) ||
+                            attribute_of(*rows_of, "axis", int64_t{0}) != 0))
+      table = Tensor();
+    const std::vector<std::string> looked_up = table.defined() ? rows_of->inputs : std::vector<std::string>();
+    for (int64_t d = 0; d < directions; ++d) {
+      const KernelWeights k = kernel_weights(w, r, b, d, gates);
+      const auto made = [&](size_t i, const char* what, const Tensor& t) {
+        return t.defined() ? add_constant(input(i), what, contiguous(t)) : std::string();
+      };
+      std::string product;
+      if (table.defined()) {
+        const std::string products = add_constant(looked_up[0], "products", linear(table, k.w_ih, k.b_ih));
+        Node lookup = instead_of(n, "Gather", {products, looked_up[1]}, {}, "", 0);
+        product = products + "/rows";
+        while (own_.count(product) > 0 || variable_.count(product) > 0) product += '\'';
+        own_.insert(product);
+        lookup.outputs = {product};
+        emit(std::move(lookup));
+        if (d == 0) inputs[0] = product;
+      }
+      inputs.push_back(product);
+      inputs.push_back(table.defined() ? "" : made(1, "w", k.w_ih));
+      inputs.push_back(made(2, "r", k.w_hh));
+      inputs.push_back(table.defined() ? "" : made(3, "b", k.b_ih));
+      inputs.push_back(made(3, "rb", k.b_hh));
+    }
+    std::vector<Attribute> attributes{
+        attribute("gates", gates), attribute("reverse", int64_t{direction == "reverse"}),
+        attribute("relu", int64_t{relu}), attribute("layout", attribute_of(n, "layout", int64_t{0}))};
+    Node made = instead_of(n, "FusedRecurrent", std::move(inputs), std::move(attributes), kFusedDomain, 1);
+    made.outputs = n.outputs;
+    emit(std::move(made));
+    return true;
+  }
+  static char lower(char c) { return static_cast<char>(std::tolower(static_cast<unsigned char>(c))); }
 
   // Products with constant weights, which take in what follows them.
 

@@ -7,6 +7,8 @@ namespace dlb::graph {
 
 /// The model with
 ///  - patterns of nodes that say one operator replaced by it: gelu, silu, attention,
+///  - recurrent networks with constant weights given these in the kernels' order, and the products of a small
+///    table's rows where they read such rows,
 ///  - batch normalisation folded into the convolution before it,
 ///  - convolutions and products with constant weights taking in what follows them: a bias, a residual, an
 ///    activation,
