@@ -125,8 +125,7 @@ void Chain::say(const data::Cast& t) {
   const DType to = dtype_from_name(t.dtype);
   if (to == spec_.dtype) return;
   if (is_integral(to) && is_floating(spec_.dtype)) {
-    fail(ErrorKind::kUnsupported,
-         "cast of {} to {}: ONNX does not say what becomes of values outside the type's range",
+    fail(ErrorKind::kUnsupported, "ONNX does not say what becomes of {} values outside the range of {}",
          dtype_name(spec_.dtype), t.dtype);
   }
   cast(to);
@@ -234,7 +233,7 @@ void Chain::apply(const data::Pipeline& pipeline, size_t i) {
   } else if (dynamic_cast<const data::ToRgb*>(&transform) != nullptr) {
     if (spec_.dim(0) == 1) repeat_channel();
   } else {
-    fail(ErrorKind::kUnsupported, "a transform that ONNX is not made to say");
+    fail(ErrorKind::kUnsupported, "it has no form in ONNX");
   }
 }
 
@@ -278,7 +277,9 @@ Preprocessing::Preprocessing(const train::Experiment& experiment) : pipeline_(ex
     try {
       chain.apply(pipeline_, i);
     } catch (Error& e) {
-      refuse(nodes[i], fmt::format("{}: {}", steps_[i], e.message));
+      errors.push_back(
+          Error(e.kind, fmt::format("{} cannot be preprocessing in the graph: {}", steps_[i], e.message))
+              .at(nodes[i].mark().str()));
     }
   }
   if (errors.empty()) return;
@@ -314,7 +315,7 @@ void Preprocessing::prepend(graph::Model& model) const {
                       std::make_move_iterator(model.graph.nodes.end()));
   model.graph.nodes = std::move(before.nodes);
   model.graph.initializers.merge(before.initializers);
-  model.metadata["preprocessing"] = fmt::format("{}", fmt::join(steps_, ", "));
+  model.metadata["dlbench.preprocessing"] = fmt::format("{}", fmt::join(steps_, ", "));
 }
 
 std::vector<Tensor> Preprocessing::inputs_of(const data::Batch& raw) const {
