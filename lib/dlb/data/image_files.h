@@ -62,7 +62,7 @@ struct ImageSource : Source {
   int64_t seed = 0;
   double test_fraction = 0;
   std::string changes_inputs() const override {
-    return exact() ? "" : "pictures of any size are scaled to image_size";
+    return exact() ? "" : "pictures of any size are scaled to `size`";
   }
 
  protected:

@@ -176,8 +176,7 @@ std::string Chain::weights(const data::Taps& taps, int64_t from, bool transposed
   return constant(Tensor::from(matrix, transposed ? Shape{from, to} : Shape{to, from}));
 }
 
-/// ONNX's own Resize smooths only from opset 18 on, and differs in its taps at the edges; products with our
-/// taps are the same everywhere.
+/// ONNX's own Resize smooths from opset 18 on only; products with our weights are the same for every kind.
 void Chain::say(const data::Resize& t) {
   const bool smooth = !t.rows().selects() || !t.columns().selects();
   if (smooth) to_float();
@@ -303,8 +302,8 @@ void Preprocessing::prepend(graph::Model& model) const {
     }
     rename_reads(model.graph, d.name, chain.value());
     std::vector<graph::Dim> dims = {d.shape->front()};
-    std::vector<int64_t> order(static_cast<size_t>(input.spec.rank()));
-    for (size_t k = 0; k < order.size(); ++k) {
+    const auto rank = static_cast<size_t>(input.spec.rank());
+    for (size_t k = 0; k < rank; ++k) {
       const size_t from = input.image ? (k + 1) % 3 : k;
       dims.push_back({input.spec.shape[from], ""});
     }
