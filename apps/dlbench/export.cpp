@@ -1,5 +1,7 @@
 #include "dlb/deploy/export.h"
 
+#include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
 
 #include "commands.h"
@@ -23,6 +25,7 @@ nlohmann::ordered_json as_json(const deploy::ExportResult& r) {
     compared.push_back({{"name", c.name}, {"largest_difference", c.largest}, {"relative", c.relative}});
   Json j = {{"file", r.file}, {"bytes", r.bytes}, {"trained", r.trained}, {"compared", compared}};
   if (r.tensors > 0) j["tensors"] = r.tensors;
+  if (r.preprocessing) j["preprocessing"] = *r.preprocessing;
   if (r.nodes > 0) {
     j["opset"] = r.opset;
     j["nodes"] = r.nodes;
@@ -40,6 +43,9 @@ void print_result(const deploy::ExportResult& r) {
     return;
   }
   print("{}: opset {}, {} nodes, {:.1f} MB\n", r.file, r.opset, r.nodes, static_cast<double>(r.bytes) / 1e6);
+  if (r.preprocessing)
+    print("takes what the data files hold; preprocessing: {}\n",
+          r.preprocessing->empty() ? "none" : fmt::format("{}", fmt::join(*r.preprocessing, ", ")));
   for (const graph::Declared& d : r.inputs) print("input   {}: {}\n", d.name, describe(d));
   for (size_t i = 0; i < r.outputs.size(); ++i) {
     print(
@@ -78,6 +84,9 @@ void add_export(CLI::App& app, Globals& globals) {
       ->add_option("--names", options->names,
                    "for safetensors: a YAML file with other names of the tensors, as weights.map has them")
       ->type_name("FILE");
+  command->add_flag("--preprocessing", options->preprocessing,
+                    "include data.transforms: the graph takes what the data files hold, images as uint8 "
+                    "[batch, height, width, channels]");
   command->add_option("--split", options->split, "split whose batches are compared (default: test, else val)")
       ->type_name("SPLIT")
       ->check(name_among({"val", "test", "train"}));
@@ -95,6 +104,7 @@ void add_export(CLI::App& app, Globals& globals) {
       "Examples:\n"
       "  dlbench export runs/mnist-1 --to onnx --out mnist.onnx\n"
       "  dlbench run mnist.onnx --random 0 --size batch=32\n"
+      "  dlbench export runs/mnist-1 --to onnx --preprocessing      # takes the pixels as they are\n"
       "  dlbench export runs/mnist-1 --to program --out mnist.dlb\n"
       "  dlbench run mnist.dlb --input x.npy\n"
       "What is exported is run again and compared with the model on real batches; the file appears only if "

@@ -313,7 +313,7 @@ class Ragged final : public data::Dataset {
 std::vector<data::Batch> ragged_batches(const data::LoaderOptions& options, int64_t size,
                                         int64_t number = 0) {
   auto dataset = std::make_shared<Ragged>(size);
-  data::Loader loader(dataset, data::Pipeline{{}, dataset->spec().input().spec}, options);
+  data::Loader loader(dataset, data::Pipeline{{}, {}, dataset->spec().input().spec}, options);
   loader.start(number);
   std::vector<data::Batch> all;
   while (auto batch = loader.next()) all.push_back(std::move(*batch));

@@ -33,6 +33,8 @@ def main():
                 shape = [d if isinstance(d, int) else batch if d.startswith("batch") else 9 for d in value.shape]
                 whole = "int" in value.type
                 x = random.integers(0 if len(shape) > 1 else 1, 2, shape).astype(np.int64) if whole else random.standard_normal(shape).astype(np.float32)
+                if value.type == "tensor(uint8)":
+                    x = random.integers(0, 256, shape).astype(np.uint8)
                 feed[value.name] = x
                 np.save(f"{folder}/{i}.npy", x)
                 arguments += ["--input", f"{value.name}={folder}/{i}.npy"]

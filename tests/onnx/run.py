@@ -92,6 +92,44 @@ def families(python, dlbench, names):
     return cases
 
 
+PREPROCESSED = """
+data:
+  source: {synthetic: {shape: [3, 13, 17], classes: 4, samples: 64, test_samples: 40, dtype: uint8}}
+  batch: 16
+  transforms: TRANSFORMS
+model: [conv2d: {out: 4, kernel: 3}, relu, flatten, linear: 4]
+loss: cross_entropy
+optimizer: sgd
+train: {steps: 1}
+"""
+# In each, what ONNX Runtime has to do on bytes and on floats.
+TRANSFORMS = {
+    "bytes": "[resize: [26, 34], pad: {padding: 2, value: 9}, center_crop: 24, to_float, normalize: {mean: [0.1, 0.2, 0.3], std: 0.5}]",
+    "floats": "[to_float, resize: {size: 9, interpolation: bicubic}, pad: {padding: 2, mode: symmetric}, scale: {factor: 2, offset: -1}]",
+    "grey": "[grayscale: 3, resize: {size: [9, 29], interpolation: nearest}, cast]",
+}
+
+
+def preprocessing(python, dlbench, names):
+    """Graphs that take pixels and do the transforms themselves."""
+    cases = []
+    with tempfile.TemporaryDirectory() as folder:
+        for name, transforms in TRANSFORMS.items():
+            case = f"preprocessing {name}"
+            if names and not any(n in case for n in names):
+                continue
+            config, model = Path(folder) / f"{name}.yaml", Path(folder) / f"{name}.onnx"
+            config.write_text(PREPROCESSED.replace("TRANSFORMS", transforms))
+            command = [dlbench, "export", str(config), "--to", "onnx", "--preprocessing", "--out", str(model), "--quiet"]
+            export = subprocess.run(command, capture_output=True, text=True)
+            if export.returncode != 0:
+                cases.append((case, f"exit code {export.returncode}: {export.stderr[:400]}"))
+                continue
+            check = subprocess.run([python, str(HERE / "compare_runtimes.py"), dlbench, str(model)], capture_output=True, text=True)
+            cases.append((case, None if check.returncode == 0 else (check.stdout + check.stderr)[-600:]))
+    return cases
+
+
 MNIST_7 = """
 data: {source: mnist, batch: 100, transforms: [to_float: {max: 255}]}
 model: [flatten, {linear: 10}]
@@ -146,6 +184,7 @@ def main():
         print("onnx: 0 passed, 0 failed, 1 skipped")
         return 0
     cases = families(python, dlbench, arguments.names)
+    cases += preprocessing(python, dlbench, arguments.names)
     if not arguments.names or any("backend".startswith(n) for n in arguments.names):
         cases += backend(python, dlbench)
     if not arguments.names or any("mnist-7".startswith(n) for n in arguments.names):

@@ -87,7 +87,7 @@ inline Batches batches_of(const std::shared_ptr<const data::Dataset>& set, int64
   data::LoaderOptions o;
   o.batch = batch;
   const TensorSpec spec = set->spec().input().spec;
-  Batches batches(std::make_unique<data::Loader>(set, data::Pipeline{{}, spec}, o));
+  Batches batches(std::make_unique<data::Loader>(set, data::Pipeline{{}, {}, spec}, o));
   batches.start(0);
   return batches;
 }

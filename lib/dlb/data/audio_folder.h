@@ -55,6 +55,7 @@ struct AudioFolderSource final : Source {
   std::string name_of(std::string_view column, int64_t number) const override {
     return column == "label" ? label_among(names_, number) : "";
   }
+  std::string changes_inputs() const override { return "sound of any length becomes one length"; }
 
  private:
   struct Sample {

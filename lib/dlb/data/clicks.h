@@ -38,6 +38,7 @@ struct CriteoSource final : Source {
   SampleSpec spec() override;
   int64_t size(const std::string& split) override;
   std::shared_ptr<const Dataset> open(const std::string& split) override;
+  std::string changes_inputs() const override { return "counts and categories become numbers"; }
 
  private:
   struct Lines;

@@ -92,6 +92,12 @@ std::map<std::string, std::string> CsvSource::checksums() const {
   return table_ ? table_->checksums() : std::map<std::string, std::string>();
 }
 
+std::string CsvSource::changes_inputs() const {
+  if (table_ && table_->has_categories()) return "categories become numbers";
+  if (missing == "fill") return "missing values are filled in";
+  return standardize ? "columns are standardized" : "";
+}
+
 std::string CsvSource::name_of(std::string_view column, int64_t number) const {
   return column == "label" && table_ ? label_among(table_->label_values(), number) : "";
 }

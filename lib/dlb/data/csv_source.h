@@ -51,6 +51,7 @@ struct CsvSource final : Source {
   int64_t size(const std::string& split) override;
   std::shared_ptr<const Dataset> open(const std::string& split) override;
   std::map<std::string, std::string> checksums() const override;
+  std::string changes_inputs() const override;
   std::string name_of(std::string_view column, int64_t number) const override;
 
  private:

@@ -372,6 +372,10 @@ void CsvTable::decode_numbers(std::span<const std::string_view> fields, float* x
   }
 }
 
+bool CsvTable::has_categories() const {
+  return std::any_of(inputs_.begin(), inputs_.end(), [](const CsvColumn& c) { return !c.numeric; });
+}
+
 void CsvTable::decode_target(std::span<const std::string_view> fields, void* out) const {
   if (source_.task == "classification") {
     const CsvColumn& column = targets_[0];

@@ -50,6 +50,8 @@ class CsvTable {
 
   /// Writes the fields of a row as a sample. Errors: data, without a place.
   void decode(std::span<const std::string_view> fields, void* const* columns) const;
+  /// Whether an input is a category.
+  bool has_categories() const;
   const CsvFormat& format() const { return format_; }
   /// The values of the target of a classification, in the order of their numbers.
   const std::vector<std::string>& label_values() const { return targets_.front().values; }

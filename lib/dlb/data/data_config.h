@@ -81,6 +81,14 @@ class DataModule {
   /// Batches of a split; `training`: shuffled and augmented as the section says, else in order, all of them.
   /// open() comes first.
   std::unique_ptr<Loader> loader(const std::string& split, bool training, uint64_t seed) const;
+  /// One sample as the source gives it, before any transform.
+  const SampleSpec& raw_spec() const { return raw_spec_; }
+  /// What becomes of samples in evaluation, and why inputs of the source are not what its files hold ("":
+  /// they are).
+  const Pipeline& evaluation() const { return pipelines_.evaluation; }
+  std::string changes_inputs() const { return source_->changes_inputs(); }
+  /// The batches of an evaluation, samples as the source gives them.
+  std::unique_ptr<Loader> raw_loader(const std::string& split, uint64_t seed) const;
   /// What run.json records: path -> checksum of the files that open() has read.
   std::map<std::string, std::string> checksums() const { return source_->checksums(); }
   /// What a number of that column stands for, "" where it has no name; see Source::name_of().
@@ -106,11 +114,13 @@ class DataModule {
   bool plan_parts(config::Reader& reader, const config::Node& node);
   bool hold_out(config::Reader& reader, const config::Node& node);
 
+  LoaderOptions loader_options(bool training, uint64_t seed) const;
   bool plan_inputs(config::Reader& reader, const config::Node& node);
 
   DataConfig config_;
   std::unique_ptr<Source> source_;
   std::vector<size_t> input_columns_;
+  SampleSpec raw_spec_;
   SampleSpec spec_;
   Pipelines pipelines_;
   std::map<std::string, Part> parts_;

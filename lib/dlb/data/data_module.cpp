@@ -166,6 +166,7 @@ std::unique_ptr<DataModule> DataModule::plan(config::Reader& reader, const confi
     c.eval_batch = module->eval_batch();
     c.batch = std::min(c.batch, module->size("train"));
   }
+  module->raw_spec_ = module->spec_;
   module->spec_ = transformed(module->spec_, module->pipelines_.evaluation.output);
   for (Column& column : module->spec_.columns) {
     if (column.collate == Collate::kPad)
@@ -200,7 +201,7 @@ std::unique_ptr<DataModule> DataModule::of(std::map<std::string, std::shared_ptr
   DLB_CHECK(splits.contains("train"));
   std::unique_ptr<DataModule> module(new DataModule);
   module->config_ = config;
-  module->spec_ = splits.at("train")->spec();
+  module->raw_spec_ = module->spec_ = splits.at("train")->spec();
   module->pipelines_.training.output = module->pipelines_.evaluation.output = module->spec_.input().spec;
   module->input_columns_.resize(module->spec_.inputs);
   std::iota(module->input_columns_.begin(), module->input_columns_.end(), size_t{0});
@@ -250,8 +251,7 @@ void DataModule::open() {
   }
 }
 
-std::unique_ptr<Loader> DataModule::loader(const std::string& split, bool training, uint64_t seed) const {
-  DLB_CHECK(open_.contains(split));
+LoaderOptions DataModule::loader_options(bool training, uint64_t seed) const {
   LoaderOptions options;
   options.batch = training ? batch() : eval_batch();
   options.shuffle = training && config_.shuffle;
@@ -261,8 +261,20 @@ std::unique_ptr<Loader> DataModule::loader(const std::string& split, bool traini
   options.prefetch = config_.prefetch;
   options.bucket = training ? config_.bucket : 0;
   options.pad_to = config_.pad_to;
+  return options;
+}
+
+std::unique_ptr<Loader> DataModule::loader(const std::string& split, bool training, uint64_t seed) const {
+  DLB_CHECK(open_.contains(split));
   return std::make_unique<Loader>(open_.at(split), training ? pipelines_.training : pipelines_.evaluation,
-                                  options);
+                                  loader_options(training, seed));
+}
+
+std::unique_ptr<Loader> DataModule::raw_loader(const std::string& split, uint64_t seed) const {
+  DLB_CHECK(open_.contains(split));
+  Pipeline none;
+  none.output = raw_spec_.input().spec;
+  return std::make_unique<Loader>(open_.at(split), std::move(none), loader_options(false, seed));
 }
 
 const std::vector<std::string>& DataModule::fact_names() {

@@ -108,6 +108,9 @@ class Source {
   /// What a number of that column stands for, once open() has been called: the name of a class, the text of a
   /// token; "" where it has no name.
   virtual std::string name_of(std::string_view column, int64_t number) const;
+  /// What becomes of inputs between the files, decoded, and the samples: "text becomes tokens"; "" where
+  /// samples hold what the files hold. Called after spec().
+  virtual std::string changes_inputs() const { return {}; }
 };
 /// The name of that number, "" outside the list.
 std::string label_among(const std::vector<std::string>& names, int64_t number);

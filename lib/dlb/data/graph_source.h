@@ -32,6 +32,7 @@ struct GraphSource final : Source {
   int64_t size(const std::string& split) override;
   std::shared_ptr<const Dataset> open(const std::string& split) override;
   std::map<std::string, std::string> checksums() const override;
+  std::string changes_inputs() const override { return "lines become features and edges"; }
 
  private:
   struct Graph;

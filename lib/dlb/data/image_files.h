@@ -61,6 +61,9 @@ struct ImageSource : Source {
   int64_t cache_mb = 512;
   int64_t seed = 0;
   double test_fraction = 0;
+  std::string changes_inputs() const override {
+    return exact() ? "" : "pictures of any size are scaled to `size`";
+  }
 
  protected:
   /// Own fields, then those that all such sources have.

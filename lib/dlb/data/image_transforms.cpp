@@ -73,6 +73,16 @@ int64_t Pad::source(int64_t i, int64_t size) const {
   return i < size ? i : 2 * size - 2 + whole - i;
 }
 
+std::vector<int64_t> Pad::sources(int64_t before, int64_t size, int64_t padded) const {
+  std::vector<int64_t> list;
+  for (int64_t i = 0; i < padded; ++i) list.push_back(source(i - before, size));
+  return list;
+}
+
+std::vector<int64_t> Pad::sides() const {
+  return {top_, out_.height - in_.height - top_, left_, out_.width - in_.width - left_};
+}
+
 void Pad::apply(const void* in, void* out, RandomStream&) const {
   with_pixels(type_, [&]<class T>(T) {
     const T* x = static_cast<const T*>(in);
@@ -117,10 +127,12 @@ TensorSpec CenterCrop::prepare(const TensorSpec& in) {
 
 void CenterCrop::apply(const void* in, void* out, RandomStream&) const {
   with_pixels(type_, [&]<class T>(T) {
-    copy_window(static_cast<const T*>(in), in_, static_cast<T*>(out), out_, half(in_.height - out_.height),
-                half(in_.width - out_.width), T{0});
+    copy_window(static_cast<const T*>(in), in_, static_cast<T*>(out), out_, top(), left(), T{0});
   });
 }
+
+int64_t CenterCrop::top() const { return half(in_.height - out_.height); }
+int64_t CenterCrop::left() const { return half(in_.width - out_.width); }
 
 Fields Resize::fields() {
   static const Field list[] = {

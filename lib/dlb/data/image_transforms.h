@@ -31,10 +31,16 @@ struct Pad final : Transform {
   static Fields fields();
   TensorSpec prepare(const TensorSpec& in) override;
   void apply(const void* in, void* out, RandomStream& random) const override;
+  /// Pixels added [top, bottom, left, right], once prepared.
+  std::vector<int64_t> sides() const;
+  /// Of a mode that takes the border from the image: the row (column) of the image at each of the result.
+  std::vector<int64_t> source_rows() const { return sources(top_, in_.height, out_.height); }
+  std::vector<int64_t> source_columns() const { return sources(left_, in_.width, out_.width); }
 
  private:
   /// Where position i of a padded side comes from.
   int64_t source(int64_t i, int64_t size) const;
+  std::vector<int64_t> sources(int64_t before, int64_t size, int64_t padded) const;
   DType type_ = DType::kUInt8;
   ImageShape in_;
   ImageShape out_;
@@ -48,6 +54,8 @@ struct CenterCrop final : Transform {
   static Fields fields();
   TensorSpec prepare(const TensorSpec& in) override;
   void apply(const void* in, void* out, RandomStream& random) const override;
+  int64_t top() const;   ///< first row that is kept, once prepared
+  int64_t left() const;  ///< first column
 
  private:
   DType type_ = DType::kUInt8;
@@ -66,6 +74,8 @@ struct Resize final : Transform {
   static Fields fields();
   TensorSpec prepare(const TensorSpec& in) override;
   void apply(const void* in, void* out, RandomStream& random) const override;
+  const Taps& rows() const { return rows_; }  ///< once prepared
+  const Taps& columns() const { return columns_; }
 
  private:
   DType type_ = DType::kUInt8;

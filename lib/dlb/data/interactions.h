@@ -35,6 +35,7 @@ struct InteractionsSource final : Source {
   int64_t size(const std::string& split) override;
   std::shared_ptr<const Dataset> open(const std::string& split) override;
   std::map<std::string, std::string> checksums() const override;
+  std::string changes_inputs() const override { return "users and items become numbers"; }
 
  private:
   struct Ratings;

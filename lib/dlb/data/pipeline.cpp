@@ -69,6 +69,7 @@ std::optional<Pipeline> make_pipeline(config::Reader& reader, const config::Node
       continue;
     }
     pipeline.scratch_bytes = std::max(pipeline.scratch_bytes, pipeline.output.bytes());
+    pipeline.inputs.push_back(pipeline.output);
     auto made = make_one(reader, item, pipeline.output, randomness);
     good = made != nullptr;
     pipeline.transforms.push_back(std::move(made));
@@ -102,6 +103,7 @@ std::optional<Pipelines> make_pipelines(config::Reader& reader, const config::No
   Pipelines both{std::move(*augmented), std::move(*plain)};
   auto& list = both.training.transforms;
   list.insert(list.end(), after->transforms.begin(), after->transforms.end());
+  both.training.inputs.insert(both.training.inputs.end(), after->inputs.begin(), after->inputs.end());
   both.training.output = both.evaluation.output;
   both.training.scratch_bytes = std::max(both.training.scratch_bytes, after->scratch_bytes);
   return both;

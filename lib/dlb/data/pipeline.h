@@ -14,6 +14,7 @@ namespace dlb::data {
 /// Transforms prepared one after the other, and the spec of what the last one gives.
 struct Pipeline {
   std::vector<std::shared_ptr<const Transform>> transforms;
+  std::vector<TensorSpec> inputs;  ///< what each of them takes
   TensorSpec output;
   size_t scratch_bytes = 0;  ///< of the largest sample before the last transform
 };

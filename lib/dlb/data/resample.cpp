@@ -116,9 +116,6 @@ void resample_as(const T* in, int64_t in_row, const ImageShape& in_shape, const 
   }
 }
 
-/// Every span is one position with weight 1.
-bool selects(const Taps& taps) { return taps.identity || taps.weights.size() == taps.spans.size(); }
-
 template <class T>
 void select_pixels(const T* in, int64_t in_row, int64_t channels, const Taps& rows, const Taps& columns,
                    T* out) {
@@ -175,7 +172,7 @@ void resample(DType type, const void* in, int64_t in_row, const ImageShape& in_s
   with_pixels(type, [&]<class T>(T) {
     const T* x = static_cast<const T*>(in);
     T* y = static_cast<T*>(out);
-    if (selects(rows) && selects(columns)) {
+    if (rows.selects() && columns.selects()) {
       select_pixels(x, in_row, in_shape.channels, rows, columns, y);
     } else {
       resample_as(x, in_row, in_shape, rows, columns, y, out_shape);

@@ -25,6 +25,8 @@ struct Taps {
   std::vector<Span> spans;
   std::vector<float> weights;
   bool identity = false;  ///< every position is its own
+  /// Every span is one position with weight 1.
+  bool selects() const { return identity || weights.size() == spans.size(); }
 };
 
 /// PyTorch's interpolate along one side, align_corners=False. With `antialias`, bilinear and bicubic (a =

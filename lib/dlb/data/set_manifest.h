@@ -66,6 +66,7 @@ class SetSource final : public Source {
   std::shared_ptr<const Dataset> open(const std::string& split) override;
   std::map<std::string, std::string> checksums() const override;
   std::string name_of(std::string_view column, int64_t number) const override;
+  std::string changes_inputs() const override { return inner().changes_inputs(); }
 
  private:
   Source& inner() const;

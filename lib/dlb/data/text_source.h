@@ -48,6 +48,7 @@ struct TextSource final : Source {
   std::shared_ptr<const Dataset> open(const std::string& split) override;
   std::map<std::string, std::string> checksums() const override { return checksums_; }
   std::string name_of(std::string_view column, int64_t number) const override;
+  std::string changes_inputs() const override { return "text becomes tokens"; }
   const Tokenizer& tokens();
 
  private:

@@ -3,11 +3,14 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <memory>
+#include <optional>
 
 #include "dlb/backend/cpu/install.h"
 #include "dlb/base/error.h"
 #include "dlb/base/files.h"
 #include "dlb/base/threads.h"
+#include "dlb/deploy/preprocessing.h"
 #include "dlb/graph/session.h"
 #include "dlb/io/onnx.h"
 #include "dlb/io/program.h"
@@ -30,27 +33,47 @@ std::string split_of(const ExportOptions& options, const train::Experiment& expe
   return experiment.data->has("test") ? "test" : experiment.data->has("val") ? "val" : "train";
 }
 
+/// Inputs of the exported model and of the model itself: the same, unless the exported one does the
+/// preprocessing.
+struct Compared {
+  std::vector<Tensor> given;
+  std::vector<Tensor> own;
+};
+
+std::vector<Tensor> first_row(const std::vector<Tensor>& batch) {
+  std::vector<Tensor> single;
+  for (const Tensor& t : batch) single.push_back(narrow(t, 0, 0, std::min<int64_t>(t.dim(0), 1)));
+  return single;
+}
+
 /// The inputs of the first batches, and where all inputs have one open first size, of a single sample.
-std::vector<std::vector<Tensor>> real_inputs(train::Experiment& experiment, const ExportOptions& options,
-                                             const std::vector<graph::Declared>& declared) {
+std::vector<Compared> real_inputs(train::Experiment& experiment, const ExportOptions& options,
+                                  const Preprocessing* preprocessing,
+                                  const std::vector<graph::Declared>& declared) {
   experiment.data->open();
-  train::Batches batches(experiment, split_of(options, experiment), false);
+  const std::string split = split_of(options, experiment);
+  train::Batches batches(experiment, split, false);
   batches.start(0);
-  std::vector<std::vector<Tensor>> all;
+  std::unique_ptr<data::Loader> raw;
+  if (preprocessing != nullptr) {
+    raw = experiment.data->raw_loader(split, experiment.seed);
+    raw->start(0);
+  }
+  std::vector<Compared> all;
   while (static_cast<int64_t>(all.size()) < options.batches) {
     const std::optional<data::Batch> batch = batches.next();
     if (!batch) break;
-    all.push_back(experiment.inputs_of(*batch));
+    Compared both;
+    both.own = experiment.inputs_of(*batch);
+    both.given = raw == nullptr ? both.own : preprocessing->inputs_of(raw->next().value());
+    all.push_back(std::move(both));
   }
   if (all.empty()) fail(ErrorKind::kData, "the data of '{}' has no batch to compare on", experiment.file);
   const auto open = [&](const graph::Declared& d) {
     return d.shape && !d.shape->empty() && !d.shape->front().size && d.shape->front().name == "batch";
   };
-  if (std::all_of(declared.begin(), declared.end(), open)) {
-    std::vector<Tensor> single;
-    for (const Tensor& t : all[0]) single.push_back(narrow(t, 0, 0, std::min<int64_t>(t.dim(0), 1)));
-    all.push_back(std::move(single));
-  }
+  if (std::all_of(declared.begin(), declared.end(), open))
+    all.push_back({first_row(all[0].given), first_row(all[0].own)});
   return all;
 }
 
@@ -72,17 +95,17 @@ void widen(OutputCheck& check, double& scale, const Tensor& found, const Tensor&
 }
 
 void compare(const graph::Session& session, train::Experiment& experiment, const ExportOptions& options,
-             ExportResult& result) {
+             const Preprocessing* preprocessing, ExportResult& result) {
   const NoGrad no_grad;
   const std::vector<graph::Declared>& inputs = session.model().graph.inputs;
   std::vector<double> scales(result.outputs.size(), 0);
   for (const graph::Declared& d : result.outputs) result.compared.push_back({d.name, 0, 0});
-  for (const std::vector<Tensor>& batch : real_inputs(experiment, options, inputs)) {
+  for (const Compared& batch : real_inputs(experiment, options, preprocessing, inputs)) {
     std::map<std::string, graph::Value> values;
-    for (size_t i = 0; i < inputs.size(); ++i) values[inputs[i].name] = graph::Value(batch[i]);
+    for (size_t i = 0; i < inputs.size(); ++i) values[inputs[i].name] = graph::Value(batch.given[i]);
     const std::vector<graph::Value> found = session.run(values);
     nn::Context context;
-    const Outputs own = experiment.model->forward(context, batch);
+    const Outputs own = experiment.model->forward(context, batch.own);
     for (size_t i = 0; i < found.size(); ++i) widen(result.compared[i], scales[i], found[i].tensor, own[i]);
     ++result.batches;
   }
@@ -105,8 +128,13 @@ std::string default_name(const train::Experiment& experiment, const train::Train
 }
 
 /// As an ONNX file or a program.
-void export_graph(train::Experiment& experiment, const ExportOptions& options, ExportResult& result) {
-  const graph::Model model = to_graph(*experiment.model, experiment.name);
+void export_graph(train::Experiment& experiment, const ExportOptions& options,
+                  const Preprocessing* preprocessing, ExportResult& result) {
+  graph::Model model = to_graph(*experiment.model, experiment.name);
+  if (preprocessing != nullptr) {
+    preprocessing->prepend(model);
+    result.preprocessing = preprocessing->steps();
+  }
   const std::string bytes = options.to == "program" ? io::to_program(model) : io::to_onnx(model);
   result.opset = model.opsets.at("");
   result.nodes = static_cast<int64_t>(model.graph.nodes.size());
@@ -114,7 +142,7 @@ void export_graph(train::Experiment& experiment, const ExportOptions& options, E
   result.outputs = model.graph.outputs;
   // What is compared is what was written, read again.
   const graph::Session session(io::parse_model(bytes, result.file));
-  compare(session, experiment, options, result);
+  compare(session, experiment, options, preprocessing, result);
   files::write_atomic(result.file, bytes);
   result.bytes = static_cast<int64_t>(bytes.size());
 }
@@ -151,6 +179,12 @@ ExportResult export_model(const ExportOptions& options) {
   std::vector<std::string> names;
   if (!options.names.empty())
     names = train::names_to_write(train::read_names_file(options.names), *experiment.model);
+  std::optional<Preprocessing> preprocessing;
+  if (options.preprocessing) {
+    if (options.to == "safetensors")
+      fail(ErrorKind::kConfig, "preprocessing is for onnx and program: safetensors has weights alone");
+    preprocessing.emplace(experiment);
+  }
   ExportResult result;
   result.trained = train::load_trained_weights(trained);
   const char* suffix = options.to == "onnx" ? ".onnx" : options.to == "program" ? ".dlb" : ".safetensors";
@@ -158,7 +192,7 @@ ExportResult export_model(const ExportOptions& options) {
   if (options.to == "safetensors") {
     export_safetensors(experiment, names, result);
   } else {
-    export_graph(experiment, options, result);
+    export_graph(experiment, options, preprocessing ? &*preprocessing : nullptr, result);
   }
   return result;
 }

@@ -2,6 +2,7 @@
 /// \file Exporting a trained model, and making sure that what was exported is the model.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,7 @@ struct ExportOptions {
   int64_t batches = 3;                 ///< how many are compared
   double rtol = 1e-5;                  ///< of the largest difference to the largest value of an output
   std::string names;                   ///< safetensors: a file with other names for the variables
+  bool preprocessing = false;          ///< the graph takes what the data files hold: onnx, program
   int threads = 0;
 };
 
@@ -39,6 +41,7 @@ struct ExportResult {
   bool trained = true;  ///< false: the weights are initial ones
   std::vector<graph::Declared> inputs;
   std::vector<graph::Declared> outputs;
+  std::optional<std::vector<std::string>> preprocessing;  ///< transforms that are in the graph, if asked for
   std::vector<OutputCheck> compared;
   int64_t batches = 0;  ///< that were compared, of different sizes where those are open
 };

@@ -30,6 +30,13 @@ std::vector<size_t> matched(const std::vector<std::string>& wanted,
 ExportedModel::ExportedModel(const std::string& path, const Experiment& experiment)
     : path_(path), session_(io::read_model(path)) {
   const model::Model& own = *experiment.model;
+  // Its inputs may fit by their shapes, but batches have been through the transforms.
+  if (session_.model().metadata.contains("dlbench.preprocessing")) {
+    Error error(ErrorKind::kConfig,
+                fmt::format("'{}' includes preprocessing: it takes what data files hold, not batches", path));
+    error.hint = "export the model without --preprocessing to measure it";
+    throw error;
+  }
   const std::vector<graph::Declared> inputs = session_.required_inputs();
   const std::vector<graph::Declared>& outputs = session_.model().graph.outputs;
   if (inputs.size() != own.inputs().size() || outputs.size() < own.outputs()) {
