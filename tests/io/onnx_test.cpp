@@ -7,6 +7,7 @@
 
 #include "dlb/base/error.h"
 #include "dlb/base/files.h"
+#include "dlb/base/sanitizers.h"
 #include "graph/graphs.h"
 #include "support/temp_folder.h"
 
@@ -183,7 +184,7 @@ TEST_CASE("Empty parts by the million do not fill memory") {
     nested = bytes(1, bytes(4, "If") + bytes(2, "y") + bytes(5, bytes(6, nested) + number(20, 5)));
   CHECK_THROWS_AS(io::parse_onnx(model(nested), "deep.onnx"), Error);
   // 4 MB each; parsed without a limit they take up to 150 times that. The sanitizer keeps what is freed.
-#ifdef __SANITIZE_ADDRESS__
+#ifdef DLB_ADDRESS_SANITIZER
   static_cast<void>(before);
 #else
   CHECK(peak_mib() - before < 300);

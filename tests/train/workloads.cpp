@@ -8,6 +8,7 @@
 
 #include "dlb/backend/cpu/install.h"
 #include "dlb/base/files.h"
+#include "dlb/base/sanitizers.h"
 #include "dlb/base/threads.h"
 #include "dlb/train/updater.h"
 #include "support/skip.h"
@@ -190,7 +191,7 @@ void compare(const std::string& name) {
   }
 }
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(NDEBUG)
+#if defined(DLB_ADDRESS_SANITIZER) || defined(DLB_THREAD_SANITIZER) || !defined(NDEBUG)
 constexpr bool kSlow = true;
 #else
 constexpr bool kSlow = false;

@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <new>
 
+#include "dlb/base/sanitizers.h"
+
 namespace dlb {
 
 /// Blocks of `kBytes` for the class that names it as `Tag`. A block may be given back by another thread than
@@ -12,7 +14,7 @@ template <class Tag, size_t kBytes>
 class ObjectPool {
  public:
   static void* take() {
-#if !defined(__SANITIZE_ADDRESS__)  // which must see that an object is gone
+#if !defined(DLB_ADDRESS_SANITIZER)  // which must see that an object is gone
     if (list_.first != nullptr) {
       Block* const block = list_.first;
       list_.first = block->next;
@@ -24,7 +26,7 @@ class ObjectPool {
   }
 
   static void give(void* memory) {
-#if !defined(__SANITIZE_ADDRESS__)
+#if !defined(DLB_ADDRESS_SANITIZER)
     if (list_.count < kMost && !list_.closed) {
       if (!list_.watched) {
         list_.watched = true;
