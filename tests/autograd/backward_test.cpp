@@ -21,7 +21,40 @@ Tensor leaf(std::vector<double> values, Shape shape) {
   return Tensor::from(values, std::move(shape)).set_requires_grad(true);
 }
 
+/// Attributes that know how many of them there are, of an operator that saves its output.
+struct Counted {
+  Counted() { ++alive; }
+  Counted(const Counted&) { ++alive; }
+  ~Counted() { --alive; }
+  int number = 0;
+  static inline int alive = 0;
+};
+const OpDef& counted() {
+  static const OpDef def =
+      define<Counted>({.name = "counted",
+                       .doc = "the same",
+                       .infer = [](Infer& c, const Counted&) { c.output(c.input(0)); },
+                       .vjp = [](Vjp& c, const Counted&) { c.input_grad(0, c.grad(0)); },
+                       .saves = Saves::kOutputs,
+                       .reference = [](Inputs in, const Counted&) -> Outputs { return {mul(in[0], 1.0)}; }});
+  return def;
+}
+
 }  // namespace
+
+TEST_CASE("a graph that no backward pass has run through goes with its result", "[autograd]") {
+  for (const Device device : {kCpu, kMeta}) {
+    Tensor x = Tensor::empty({2}, DType::kFloat64, device);
+    x.set_requires_grad(true);
+    const int before = Counted::alive;
+    {
+      const Counted attrs;
+      const Tensor y = apply1(counted(), {apply1(counted(), {x}, attrs)}, attrs);
+      CHECK(Counted::alive == before + 3);  // of each node its own
+    }
+    CHECK(Counted::alive == before);
+  }
+}
 
 TEST_CASE("gradients of a shared subexpression add up", "[autograd]") {
   const Tensor x = leaf({2, 3}, {2});

@@ -108,8 +108,9 @@ void attach_node(const OpDef& op, Inputs inputs, Outputs& out, const void* attrs
     node->edges.push_back(std::move(edge));
   }
   for (size_t i = 0; i < out.size(); ++i) {
-    // A saved output must not hold its own node: that would be a cycle.
-    node->outputs.push_back(save_outputs ? out[i].detach() : stand_ins.of(out[i]));
+    // A saved output must not hold its own node: that would be a cycle. Without data it is its spec.
+    const bool whole = save_outputs && !out[i].is_meta();
+    node->outputs.push_back(whole ? out[i].detach() : stand_ins.of(out[i]));
     if (save_outputs) node->versions.push_back(out[i].version());
     if (is_floating(out[i].dtype())) out[i].set_history(node, static_cast<int>(i));
   }
