@@ -115,11 +115,7 @@ void infer_conv(Infer& c, const ConvAttrs& a) {
 
 void infer_fused_conv(Infer& c, const FusedConvAttrs& a) {
   infer_conv(c, a.conv);
-  if (!c.has(3)) return;
-  c.same_dtype(0, 3);
-  const Shape& y = c.outputs()[0].spec.shape;
-  if (!(c.input(3).shape == y))
-    c.fail_shape("expects a residual {}, got {}", shape_text(y), shape_text(c.input(3).shape));
+  check_residual(c);
 }
 
 /// Attributes of the convolution itself, without the activation.

@@ -52,4 +52,12 @@ Tensor apply_epilogue(Tensor y, const Tensor& residual, const Epilogue& e) {
   return activate(y, e);
 }
 
+void check_residual(Infer& c) {
+  if (!c.has(3)) return;
+  c.same_dtype(0, 3);
+  const Shape& y = c.outputs()[0].spec.shape;
+  if (!(c.input(3).shape == y))
+    c.fail_shape("expects a residual {}, got {}", shape_text(y), shape_text(c.input(3).shape));
+}
+
 }  // namespace dlb

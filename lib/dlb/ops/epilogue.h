@@ -35,4 +35,7 @@ std::optional<Activation> find_activation(std::string_view name);
 /// f(y + residual) by the operators of its parts; the residual may be undefined, and may broadcast to y.
 Tensor apply_epilogue(Tensor y, const Tensor& residual, const Epilogue& e);
 
+/// The residual, input 3 of a fused operator, is undefined or like output 0. Errors: dtype, shape.
+void check_residual(Infer& c);
+
 }  // namespace dlb

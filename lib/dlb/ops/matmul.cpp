@@ -98,11 +98,7 @@ Outputs reference_linear(Inputs in, const NoAttrs&) {
 
 void infer_fused_linear(Infer& c, const Epilogue&) {
   infer_linear(c, {});
-  if (!c.has(3)) return;
-  c.same_dtype(0, 3);
-  const Shape& y = c.outputs()[0].spec.shape;
-  if (!(c.input(3).shape == y))
-    c.fail_shape("expects a residual {}, got {}", shape_text(y), shape_text(c.input(3).shape));
+  check_residual(c);
 }
 
 Outputs reference_fused_linear(Inputs in, const Epilogue& e) {

@@ -192,10 +192,7 @@ bool run_forward(const KernelArgs& args, const ConvAttrs& a, const Epilogue& e) 
                         residual.defined(), e);
   });
   if (!plan) return false;
-  InlineVector<onednn::Memory, 5> memory{onednn::Memory(x.raw()), onednn::Memory(w)};
-  if (bias.defined()) memory.push_back(bias.raw());
-  memory.push_back({y, residual});
-  onednn::execute(*plan, std::span<const onednn::Memory>(memory.data(), memory.size()));
+  onednn::execute_product(*plan, x, w, bias, residual, y);
   return true;
 }
 

@@ -451,10 +451,7 @@ void fused_linear_kernel(const KernelArgs& args, const Epilogue& e) {
   const Tensor x = row_major(args.in(0)), w = row_major(args.in(1));
   const Tensor bias = args.has(2) ? row_major(args.in(2)) : Tensor{};
   const Tensor residual = args.has(3) ? row_major(args.in(3)) : Tensor{};
-  InlineVector<onednn::Memory, 5> memory{onednn::Memory(x.raw()), onednn::Memory(w)};
-  if (bias.defined()) memory.push_back(bias.raw());
-  memory.push_back({y, residual});
-  onednn::execute(*plan, std::span<const onednn::Memory>(memory.data(), memory.size()));
+  onednn::execute_product(*plan, x, w, bias, residual, y);
 }
 
 }  // namespace

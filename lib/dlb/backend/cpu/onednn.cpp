@@ -242,4 +242,12 @@ void execute(const Plan& plan, std::span<const Memory> memory) {
   }
 }
 
+void execute_product(const Plan& plan, const Tensor& x, const Tensor& weight, const Tensor& bias,
+                     const Tensor& residual, const Tensor& y) {
+  InlineVector<Memory, 4> memory{Memory(x.raw()), Memory(weight)};
+  if (bias.defined()) memory.push_back(bias.raw());
+  memory.push_back({y, residual});
+  execute(plan, std::span<const Memory>(memory.data(), memory.size()));
+}
+
 }  // namespace dlb::backend::cpu::onednn

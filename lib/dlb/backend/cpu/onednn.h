@@ -111,5 +111,8 @@ void execute(const Plan& plan, std::span<const Memory> memory);
 inline void execute(const Plan& plan, std::initializer_list<Memory> memory) {
   execute(plan, std::span(memory.begin(), memory.size()));
 }
+/// y = x weight (+ bias) (+ residual), for a plan with these arguments; bias and residual may be undefined.
+void execute_product(const Plan& plan, const Tensor& x, const Tensor& weight, const Tensor& bias,
+                     const Tensor& residual, const Tensor& y);
 
 }  // namespace dlb::backend::cpu::onednn
