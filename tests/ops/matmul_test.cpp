@@ -165,6 +165,50 @@ TEST_CASE("integers are multiplied exactly and wrap around") {
   CHECK_THROWS_AS(matmul(flags, transpose(flags, 0, 1)), Error);
 }
 
+TEST_CASE("products with frozen weights agree with the operators that they fuse") {
+  // Rows below and above what is packed, more of them than stay in a cache at a time, panels that are not
+  // full, sums longer than a block of them, no sums at all.
+  for (const auto& [n, m, k] : {std::tuple<int64_t, int64_t, int64_t>{1, 40, 30},
+                                {12, 33, 5},
+                                {13, 300, 20},
+                                {197, 70, 600},
+                                {400, 31, 1100},
+                                {20, 4, 0}}) {
+    const Tensor x = values({n, k}, -1, 1, 1), w = values({m, k}, -1, 1, 2), bias = values({m}, -1, 1, 3);
+    const Tensor residual = values({n, m}, -1, 1, 4);
+    w.storage()->freeze();
+    const Tensor wide = linear(cast(x, DType::kFloat64), cast(w, DType::kFloat64));
+    for (int i = 0; i <= static_cast<int>(Activation::kGeluTanh); ++i) {
+      const Epilogue e{static_cast<Activation>(i), i == static_cast<int>(Activation::kLeakyRelu) ? 0.2 : -0.4,
+                       0.5};
+      for (const bool with_bias : {false, true}) {
+        for (const bool with_residual : {false, true}) {
+          INFO(n << " " << m << " " << k << ", " << activation_name(e.activation) << ", bias " << with_bias
+                 << ", residual " << with_residual);
+          const Tensor b = with_bias ? bias : Tensor{}, r = with_residual ? residual : Tensor{};
+          const Tensor got = fused_linear(x, w, b, r, e);
+          const Tensor sums = with_bias ? add(wide, cast(bias, DType::kFloat64)) : wide;
+          check_close(got,
+                      apply_epilogue(sums, with_residual ? cast(residual, DType::kFloat64) : Tensor{}, e),
+                      2e-6 * std::sqrt(static_cast<double>(k + 1)));
+          // The same bits for any number of threads, and for a row among others.
+          const int before = threads();
+          for (const int count : {1, 3}) {
+            set_threads(count);
+            CHECK(fused_linear(x, w, b, r, e).to_vector<float>() == got.to_vector<float>());
+          }
+          set_threads(before);
+          if (n > 12) {
+            const Tensor part = fused_linear(narrow(x, 0, 1, 12), w, b,
+                                             with_residual ? narrow(residual, 0, 1, 12) : Tensor{}, e);
+            CHECK(part.to_vector<float>() == narrow(got, 0, 1, 12).to_vector<float>());
+          }
+        }
+      }
+    }
+  }
+}
+
 TEST_CASE("a product's cost is its multiplications and additions") {
   struct Count : testing::Watch {
     double flops = 0;

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <unordered_map>
 
+#include "dlb/backend/cpu/prepared_forms.h"
 #include "dlb/base/threads.h"
 
 namespace dlb::backend::cpu::onednn {
@@ -53,35 +54,29 @@ class Cache {
   std::unordered_map<Key, std::list<Entry>::iterator, KeyHash> index_;
 };
 
-/// A frozen tensor in the orders that primitives wanted so far.
-class ConvertedForms final : public Prepared {
- public:
-  /// That of `a`, made by `convert` when there is none yet.
-  void* get(const void* data, const Plan::Argument& a, const std::function<void(void*)>& convert) {
-    const std::lock_guard lock(mutex_);
-    for (const Form& f : forms_) {
-      if (f.data == data && f.given == a.given && f.wanted == a.wanted) return f.storage->data();
-    }
-    Ref<Storage> storage = Storage::allocate(a.wanted.get_size(), kCpu);
-    convert(storage->data());
-    forms_.push_back({data, a.given, a.wanted, std::move(storage)});
-    return forms_.back().storage->data();
-  }
-
- private:
-  struct Form {
-    const void* data;  ///< which tensor of the storage
-    dnnl::memory::desc given, wanted;
-    Ref<Storage> storage;
-  };
-  std::mutex mutex_;
-  std::vector<Form> forms_;
+/// A frozen tensor in the order that a primitive wants.
+struct ConvertedForm final : Form {
+  const void* data;  ///< which tensor of the storage
+  dnnl::memory::desc given, wanted;
+  Ref<Storage> storage;
 };
 
-ConvertedForms& forms_of(Storage& owner) {
-  Prepared* kept = owner.prepared();
-  if (kept == nullptr) kept = &owner.keep(std::make_unique<ConvertedForms>());
-  return static_cast<ConvertedForms&>(*kept);
+/// That of argument `a` at `data`, made by `convert` when there is none yet.
+void* kept_form(Storage& owner, const void* data, const Plan::Argument& a,
+                const std::function<void(void*)>& convert) {
+  const auto matches = [&](const ConvertedForm& f) {
+    return f.data == data && f.given == a.given && f.wanted == a.wanted;
+  };
+  const auto make = [&] {
+    auto form = std::make_unique<ConvertedForm>();
+    form->data = data;
+    form->given = a.given;
+    form->wanted = a.wanted;
+    form->storage = Storage::allocate(a.wanted.get_size(), kCpu);
+    convert(form->storage->data());
+    return form;
+  };
+  return PreparedForms::of(owner).get<ConvertedForm>(matches, make).storage->data();
 }
 
 void copy(const void* from, void* to, size_t bytes) {
@@ -208,7 +203,7 @@ void execute(const Plan& plan, std::span<const Memory> memory) {
         continue;
       }
       if (!a.output && m.owner != nullptr && m.owner->frozen()) {
-        void* kept = forms_of(*m.owner).get(data, a, [&](void* to) {
+        void* kept = kept_form(*m.owner, data, a, [&](void* to) {
           dnnl::memory wanted(a.wanted, engine(), to);
           a.convert.execute(stream(), given, wanted);
         });

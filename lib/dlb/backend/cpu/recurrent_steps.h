@@ -51,7 +51,7 @@ template <class T>
 void multiply(const PackedMatrix<T>& b, int64_t rows, int64_t k, const T* a, T* c, int64_t c_row, bool add) {
   const int64_t work = rows * k * PackedMatrix<T>::kPanel;
   parallel_for(b.panel_count(), 1 + 65536 / std::max<int64_t>(work, 1), [&](int64_t first, int64_t last) {
-    b.multiply(first, last, rows, {a, k, 1}, c, c_row, add);
+    b.multiply(first, last, rows, {a, k, 1}, c + first * PackedMatrix<T>::kPanel, c_row, add);
   });
 }
 

@@ -81,11 +81,12 @@ class PackedMatrix {
 
   int64_t panel_count() const { return (n_ + kPanel - 1) / kPanel; }
 
-  /// Columns of panels [first, last) of c (+)= a b, for a of m rows.
+  /// The product's columns from panel `first` to before panel `last`: c (+)= a b[:, ...], for a of m rows.
   void multiply(int64_t first, int64_t last, int64_t m, const Factor<T>& a, T* c, int64_t c_row,
                 bool add) const {
     for (int64_t p = first; p < last; ++p) {
-      tile_gemm(m, width(p), k_, a, panels_.data() + p * kPanel * k_, kPanel, c + p * kPanel, c_row, add);
+      tile_gemm(m, width(p), k_, a, panels_.data() + p * kPanel * k_, kPanel, c + (p - first) * kPanel, c_row,
+                add);
     }
   }
 
