@@ -1,5 +1,7 @@
 #include "dlb/backend/cpu/onednn.h"
 
+#include <algorithm>
+#include <atomic>
 #include <bit>
 #include <cstring>
 #include <list>
@@ -58,15 +60,21 @@ class Cache {
 struct ConvertedForm final : Form {
   const void* data;  ///< which tensor of the storage
   dnnl::memory::desc given, wanted;
+  std::vector<uint64_t> arguments;  ///< that are known to have these: comparing descriptions takes long
   Ref<Storage> storage;
+
+  bool serves(const Plan::Argument& a) {
+    if (std::find(arguments.begin(), arguments.end(), a.number) != arguments.end()) return true;
+    if (given != a.given || wanted != a.wanted) return false;
+    arguments.push_back(a.number);
+    return true;
+  }
 };
 
 /// That of argument `a` at `data`, made by `convert` when there is none yet.
 void* kept_form(Storage& owner, const void* data, const Plan::Argument& a,
                 const std::function<void(void*)>& convert) {
-  const auto matches = [&](const ConvertedForm& f) {
-    return f.data == data && f.given == a.given && f.wanted == a.wanted;
-  };
+  const auto matches = [&](ConvertedForm& f) { return f.data == data && f.serves(a); };
   const auto make = [&] {
     auto form = std::make_unique<ConvertedForm>();
     form->data = data;
@@ -78,6 +86,65 @@ void* kept_form(Storage& owner, const void* data, const Plan::Argument& a,
   };
   return PreparedForms::of(owner).get<ConvertedForm>(matches, make).storage->data();
 }
+
+/// One of oneDNN's memory objects, pointed to our memory before each execution.
+class Slot {
+ public:
+  explicit Slot(const dnnl::memory::desc& desc) : memory_(desc, engine(), nullptr) {}
+  const dnnl::memory& at(void* data) {
+    if (data != data_) memory_.set_data_handle(data);
+    data_ = data;
+    return memory_;
+  }
+  const dnnl::memory& get() const { return memory_; }
+
+ private:
+  dnnl::memory memory_;
+  void* data_ = nullptr;
+};
+
+/// The objects for one execution at a time of a plan.
+struct Binding {
+  explicit Binding(const Plan& plan) : scratchpad(plan.scratchpad) {
+    for (const Plan::Argument& a : plan.arguments) {
+      given.emplace_back(a.given);
+      wanted.emplace_back(a.wanted);
+      call.push_back({a.id, (a.converts ? wanted : given).back().get().get()});
+    }
+    if (plan.scratchpad_bytes > 0) call.push_back({DNNL_ARG_SCRATCHPAD, scratchpad.get().get()});
+  }
+  std::vector<Slot> given, wanted;
+  Slot scratchpad;
+  std::vector<dnnl_exec_arg_t> call;
+};
+
+}  // namespace
+
+/// Bindings that no execution uses at the moment.
+class BindingPool {
+ public:
+  std::unique_ptr<Binding> take(const Plan& plan) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (!idle_.empty()) {
+        std::unique_ptr<Binding> binding = std::move(idle_.back());
+        idle_.pop_back();
+        return binding;
+      }
+    }
+    return std::make_unique<Binding>(plan);
+  }
+  void give_back(std::unique_ptr<Binding> binding) {
+    const std::lock_guard lock(mutex_);
+    idle_.push_back(std::move(binding));
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<Binding>> idle_;
+};
+
+namespace {
 
 void copy(const void* from, void* to, size_t bytes) {
   parallel_for(static_cast<int64_t>(bytes), int64_t{1} << 18, [&](int64_t begin, int64_t end) {
@@ -91,7 +158,22 @@ dnnl::stream& stream() {
   return s;
 }
 
+void check(dnnl_status_t status) {
+  if (status != dnnl_success) throw dnnl::error(status, "could not execute a primitive");
+}
+
+void run(const dnnl::reorder& reorder, const dnnl::memory& from, const dnnl::memory& to) {
+  const dnnl_exec_arg_t call[] = {{DNNL_ARG_FROM, from.get()}, {DNNL_ARG_TO, to.get()}};
+  check(dnnl_primitive_execute(reorder.get(), stream().get(), 2, call));
+}
+
 }  // namespace
+
+Plan empty_plan() {
+  Plan plan;
+  plan.bindings = std::make_shared<BindingPool>();
+  return plan;
+}
 
 const dnnl::engine& engine() {
   static const dnnl::engine e(dnnl::engine::kind::cpu, 0);
@@ -113,7 +195,8 @@ uint64_t Key::hash() const {
 }
 
 void Plan::add(int id, bool is_output, const dnnl::memory::desc& given, const dnnl::memory::desc& wanted) {
-  Argument a{id, is_output, given, wanted, {}, {}, given != wanted};
+  static std::atomic<uint64_t> last_number = 0;
+  Argument a{id, ++last_number, is_output, given, wanted, {}, {}, given != wanted};
   if (a.converts) a.convert = is_output ? reorder_of(wanted, given) : reorder_of(given, wanted);
   arguments.push_back(std::move(a));
 }
@@ -185,53 +268,43 @@ std::shared_ptr<const Plan> plan(Key key, const std::function<Plan()>& make) {
 void execute(const Plan& plan, std::span<const Memory> memory) {
   DLB_CHECK(memory.size() == plan.arguments.size());
   try {
-    std::unordered_map<int, dnnl::memory> args;
     InlineVector<Ref<Storage>, 6> temporary;
-    InlineVector<std::pair<const Plan::Argument*, void*>, 4> results;
     const auto scratch = [&](size_t bytes) {
       temporary.push_back(Storage::allocate(bytes, kCpu));
       return temporary.back()->data();
     };
-    auto pointer = memory.begin();
-    for (const Plan::Argument& a : plan.arguments) {
-      const Memory& m = *pointer++;
-      void* const data = m.data;
-      dnnl::memory given(a.given, engine(), data);
+    std::unique_ptr<Binding> binding = plan.bindings->take(plan);
+    for (size_t i = 0; i < memory.size(); ++i) {
+      const Plan::Argument& a = plan.arguments[i];
+      const Memory& m = memory[i];
+      const dnnl::memory& given = binding->given[i].at(m.data);
       if (!a.converts) {
-        if (m.initial != nullptr) copy(m.initial, data, a.given.get_size());
-        args.emplace(a.id, std::move(given));
-        continue;
-      }
-      if (!a.output && m.owner != nullptr && m.owner->frozen()) {
-        void* kept = kept_form(*m.owner, data, a, [&](void* to) {
+        if (m.initial != nullptr) copy(m.initial, m.data, a.given.get_size());
+      } else if (!a.output && m.owner != nullptr && m.owner->frozen()) {
+        void* const kept = kept_form(*m.owner, m.data, a, [&](void* to) {
           dnnl::memory wanted(a.wanted, engine(), to);
-          a.convert.execute(stream(), given, wanted);
+          run(a.convert, given, wanted);
         });
-        args.emplace(a.id, dnnl::memory(a.wanted, engine(), kept));
-        continue;
-      }
-      dnnl::memory wanted(a.wanted, engine(), scratch(a.wanted.get_size()));
-      if (a.output) {
-        if (m.initial != nullptr) {
-          dnnl::memory initial(a.given, engine(), const_cast<void*>(m.initial));
-          a.fill.execute(stream(), initial, wanted);
-        }
-        results.push_back({&a, data});
+        binding->wanted[i].at(kept);
       } else {
-        a.convert.execute(stream(), given, wanted);
+        const dnnl::memory& wanted = binding->wanted[i].at(scratch(a.wanted.get_size()));
+        if (!a.output) {
+          run(a.convert, given, wanted);
+        } else if (m.initial != nullptr) {
+          const dnnl::memory initial(a.given, engine(), const_cast<void*>(m.initial));
+          run(a.fill, initial, wanted);
+        }
       }
-      args.emplace(a.id, std::move(wanted));
     }
-    if (plan.scratchpad_bytes > 0) {
-      args.emplace(DNNL_ARG_SCRATCHPAD,
-                   dnnl::memory(plan.scratchpad, engine(), scratch(plan.scratchpad_bytes)));
-    }
-    plan.primitive.execute(stream(), args);
-    for (const auto& [a, data] : results) {
-      dnnl::memory given(a->given, engine(), data);
-      a->convert.execute(stream(), args.at(a->id), given);
+    if (plan.scratchpad_bytes > 0) binding->scratchpad.at(scratch(plan.scratchpad_bytes));
+    check(dnnl_primitive_execute(plan.primitive.get(), stream().get(), static_cast<int>(binding->call.size()),
+                                 binding->call.data()));
+    for (size_t i = 0; i < memory.size(); ++i) {
+      const Plan::Argument& a = plan.arguments[i];
+      if (a.converts && a.output) run(a.convert, binding->wanted[i].get(), binding->given[i].get());
     }
     stream().wait();
+    plan.bindings->give_back(std::move(binding));
   } catch (const dnnl::error& e) {
     fail(e.status == dnnl_out_of_memory ? ErrorKind::kDevice : ErrorKind::kInternal, "oneDNN: {}", e.what());
   }

@@ -40,11 +40,14 @@ class Key {
   InlineVector<int64_t, 48> words_;
 };
 
+class BindingPool;
+
 /// A primitive, the layouts in which its arguments come and those it wants; they are converted on the way
 /// where the two differ.
 struct Plan {
   struct Argument {
     int id = 0;
+    uint64_t number = 0;  ///< no other argument of any plan has it
     bool output = false;
     dnnl::memory::desc given;
     dnnl::memory::desc wanted;
@@ -56,6 +59,8 @@ struct Plan {
   std::vector<Argument> arguments;
   size_t scratchpad_bytes = 0;
   dnnl::memory::desc scratchpad;
+  /// oneDNN's objects for an execution, to be had again: making them takes as long as a small primitive.
+  std::shared_ptr<BindingPool> bindings;
 
   void input(int id, const dnnl::memory::desc& given, const dnnl::memory::desc& wanted) {
     add(id, false, given, wanted);
@@ -77,10 +82,12 @@ dnnl::post_ops post_ops(bool residual, const Epilogue& e);
 /// Adds to a key what post_ops() depends on.
 void add(Key& key, bool residual, const Epilogue& e);
 
+/// A plan without a primitive.
+Plan empty_plan();
 /// A plan of the primitive that `made` describes, without its arguments.
 template <class Primitive, class Desc>
 Plan start_plan(const Desc& made) {
-  Plan plan;
+  Plan plan = empty_plan();
   plan.primitive = Primitive(made);
   plan.scratchpad = made.scratchpad_desc();
   plan.scratchpad_bytes = plan.scratchpad.get_size();
