@@ -65,6 +65,15 @@ bool names(const std::vector<Difference>& list, const std::string& what) {
 
 }  // namespace
 
+TEST_CASE("steps are watched so seldom that it costs two percent of all") {
+  CHECK(watched_every(0.1, 0.3) == 2);
+  CHECK(watched_every(4, 0) == 2);  // of two steps one, so 2 % of both
+  CHECK(watched_every(4.1, 0) == 3);
+  CHECK(watched_every(22, 0.9) == 13);
+  CHECK(watched_every(22, 10) == 2);  // may be noise
+  CHECK(watched_every(1000, 1) == 64);
+}
+
 TEST_CASE("the JSON document has what the contract says") {
   const Json j = as_json(small_profile());
   for (const char* key : {"model", "device", "dtype", "mode"}) CHECK(j.at(key).is_string());

@@ -121,6 +121,8 @@ std::string to_json(const Profile& p, const Comparison* comparison) {
             {"activation_mb", mib(p.memory.activation_bytes)},
             {"achieved_gflops", rounded(p.gflops())},
             {"peaks", {{"gflops", rounded(p.peaks.gflops)}, {"gb_per_s", rounded(p.peaks.gb_per_s)}}},
+            {"watched_every", p.watched_every},
+            {"watched_overhead_percent", rounded(p.watched_overhead_percent)},
             {"overhead_percent", rounded(p.overhead_percent)},
             {"overhead_margin", rounded(p.overhead_margin)},
             {"allocations", {{"count", p.memory.allocations}, {"mb", mib(p.memory.allocated_bytes)}}},

@@ -93,7 +93,7 @@ std::string facts(const Profile& p) {
                                     bytes_text(static_cast<double>(p.memory.activation_bytes))));
   out += fact("allocations", fmt::format("{} a step, {} in all", p.memory.allocations,
                                          bytes_text(p.memory.allocated_bytes)));
-  out += fact("watching costs", fmt::format("{:.1f} % (+- {:.1f})", p.overhead_percent, p.overhead_margin));
+  out += fact("watching costs", overhead_text(p));
   return out + "</table>\n";
 }
 

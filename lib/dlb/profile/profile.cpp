@@ -53,14 +53,25 @@ int64_t default_steps(double step_ms) {
 struct Pairs {
   Tally tally;
   std::vector<double> plain, watched;  ///< milliseconds
+  std::vector<double> costs;           ///< of a watched step beside a plain one, in percent
   int64_t samples = 0;                 ///< of the watched ones
+
+  Spread cost() const { return spread_of(costs); }
+  /// The standard error of the median cost: of normal values 80 % lie within 2.563 standard deviations, and
+  /// a median's error is 1.253 times a mean's.
+  double margin() const {
+    const Spread spread = cost();
+    return (spread.p90 - spread.p10) / 2.563 * 1.253 /
+           std::sqrt(static_cast<double>(std::max<size_t>(costs.size(), 1)));
+  }
 };
 
 /// Steps differ and machines drift, so each watched step has another one beside it, before or after it in
-/// turn: A B, B A, ...
-Pairs measure(Workload& workload, StepRecorder& recorder, int64_t steps, Trace& trace) {
+/// turn: A B, B A, ... Of `every` steps one is watched.
+Pairs measure(Workload& workload, StepRecorder& recorder, int64_t steps, int64_t every, Trace& trace) {
   Pairs pairs;
   for (int64_t i = 0; i < steps; ++i) {
+    for (int64_t other = 2; other < every; ++other) pairs.plain.push_back(plain_step(workload));
     if (i % 2 == 0) pairs.plain.push_back(plain_step(workload));
     const int64_t begin = now_ns();
     recorder.start();
@@ -69,21 +80,21 @@ Pairs measure(Workload& workload, StepRecorder& recorder, int64_t steps, Trace& 
     const int64_t end = now_ns();
     if (i % 2 == 1) pairs.plain.push_back(plain_step(workload));
     pairs.watched.push_back(milliseconds(end - begin));
+    pairs.costs.push_back(100 * (pairs.watched.back() / pairs.plain.back() - 1));
     pairs.tally.add(recorder.records(), begin, end);
     trace.add(i + 1, begin, end, recorder.records());
   }
   return pairs;
 }
 
-void add_overhead(Profile& p, const Pairs& pairs) {
-  std::vector<double> ratios;
-  for (size_t i = 0; i < pairs.plain.size(); ++i)
-    ratios.push_back(100 * (pairs.watched[i] / pairs.plain[i] - 1));
-  const Spread spread = spread_of(ratios);
-  p.overhead_percent = spread.median;
-  // Of normal values 80 % lie within 2.563 standard deviations, and a median's error is 1.253 times a mean's.
-  p.overhead_margin =
-      (spread.p90 - spread.p10) / 2.563 * 1.253 / std::sqrt(static_cast<double>(ratios.size()));
+/// A few pairs tell how often steps may be watched.
+int64_t choose_watched_every(Workload& workload, StepRecorder& recorder) {
+  constexpr int64_t kPairs = 16;
+  constexpr double kShortMs = 1;  // a longer step has work enough for its records
+  if (plain_step(workload) > kShortMs) return kLeastEvery;
+  Trace no_trace(0);
+  const Pairs pairs = measure(workload, recorder, kPairs, kLeastEvery, no_trace);
+  return watched_every(pairs.cost().median, pairs.margin());
 }
 
 void add_parts(Profile& p, const Tally& tally) {
@@ -125,6 +136,13 @@ void require_place_for(const std::string& file, std::string_view option) {
     fail(ErrorKind::kIo, "{} '{}': there is no folder '{}'", option, file, folder);
 }
 
+int64_t watched_every(double cost, double margin) {
+  constexpr double kReserve = 1.1;  // steps to come may cost more than those measured
+  if (cost - 2 * margin <= kMostOverhead * kLeastEvery) return kLeastEvery;
+  return static_cast<int64_t>(
+      std::min(std::ceil(kReserve * cost / kMostOverhead), static_cast<double>(kMostEvery)));
+}
+
 Profile profile(const ProfileOptions& o) {
   require_place_for(o.trace, "--trace");
   backend::cpu::install();
@@ -152,9 +170,12 @@ Profile profile(const ProfileOptions& o) {
   } else {
     p.steps = o.steps;
   }
-  log::info("profiling '{}': {} steps, each beside one that is not watched", p.model, p.steps);
   Trace trace(o.trace.empty() ? 0 : kMostTraceEvents);
-  const Pairs pairs = measure(workload, recorder, p.steps, trace);
+  p.watched_every = choose_watched_every(workload, recorder);
+  log::info("profiling '{}': {} steps, each beside {} that {} not watched", p.model, p.steps,
+            p.watched_every == 2 ? "one" : std::to_string(p.watched_every - 1),
+            p.watched_every == 2 ? "is" : "are");
+  const Pairs pairs = measure(workload, recorder, p.steps, p.watched_every, trace);
 
   p.peak_rss_mb = peak_rss_mb();
   p.samples = static_cast<double>(pairs.samples) / static_cast<double>(p.steps);
@@ -163,7 +184,9 @@ Profile profile(const ProfileOptions& o) {
   p.rows = pairs.tally.rows();
   for (const Row& row : p.rows) p.flops += row.flops;
   add_parts(p, pairs.tally);
-  add_overhead(p, pairs);
+  p.watched_overhead_percent = pairs.cost().median;
+  p.overhead_percent = p.watched_overhead_percent / static_cast<double>(p.watched_every);
+  p.overhead_margin = pairs.margin() / static_cast<double>(p.watched_every);
   p.weight_bytes = workload.weight_bytes();
   p.optimizer_bytes = workload.optimizer_bytes();
   if (!o.trace.empty()) {

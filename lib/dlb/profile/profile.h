@@ -25,6 +25,14 @@ struct ProfileOptions {
 
 inline constexpr double kDefaultSeconds = 5;
 inline constexpr int64_t kFewestSteps = 8, kMostSteps = 200;
+/// Watching costs at most that many percent of all steps together; where operators are so small that it takes
+/// more of a step, fewer steps are watched.
+inline constexpr double kMostOverhead = 2;
+inline constexpr int64_t kLeastEvery = 2, kMostEvery = 64;
+
+/// Of how many steps one may be watched, where watching adds `cost` percent to it, known to within a standard
+/// error of `margin`: noise alone makes nothing rarer.
+int64_t watched_every(double cost, double margin);
 
 /// Where the time and the memory of a step go. Times are of steps that were watched, except `step_ms`.
 struct Profile {
@@ -35,7 +43,7 @@ struct Profile {
   std::string mode;   ///< "train" or "infer"
   int threads = 1;
   int64_t params = 0;
-  int64_t steps = 0;  ///< watched ones, and as many others between them
+  int64_t steps = 0;  ///< watched ones, with others between them
   int64_t warmup = 0;
   double samples = 0;  ///< a step
 
@@ -43,8 +51,10 @@ struct Profile {
   Spread step_ms;                        ///< of steps that were not watched
   std::array<double, kParts> part_ms{};  ///< by WorkPart; median, or mean where not every step has it
   std::array<Spread, kParts> part_spread{};
-  /// What watching costs: the median over pairs of a watched step and one beside it, in percent, and the
-  /// standard error of that median.
+  int64_t watched_every = kLeastEvery;  ///< one step of so many was watched
+  /// What watching adds to a step: the median over pairs of a watched step and one beside it, in percent.
+  double watched_overhead_percent = 0;
+  /// What it adds to all measured steps together, and the standard error of that.
   double overhead_percent = 0;
   double overhead_margin = 0;
 

@@ -152,6 +152,11 @@ std::string bytes_text(double bytes) {
   return fmt::format("{:.1f} MiB", bytes / 0x1p20);
 }
 
+std::string overhead_text(const Profile& p) {
+  return fmt::format("{:.1f} % (+- {:.1f}): {:.1f} % of a watched step, one of {}", p.overhead_percent,
+                     p.overhead_margin, p.watched_overhead_percent, p.watched_every);
+}
+
 std::string to_text(const Profile& p, size_t most) {
   std::string text =
       fmt::format("{} ({}): {}, {}, {} thread{}, {}; {} parameters, {} samples a step\n", p.model, p.config,
@@ -165,7 +170,7 @@ std::string to_text(const Profile& p, size_t most) {
       amount_text(p.flops), p.gflops(), p.peaks.gflops > 0 ? 100 * p.gflops() / p.peaks.gflops : 0,
       p.peaks.gflops, p.peaks.gb_per_s);
   text += parts_text(p);
-  text += fmt::format("watching costs {:.1f} % (+- {:.1f})\n", p.overhead_percent, p.overhead_margin);
+  text += fmt::format("watching costs {}\n", overhead_text(p));
   for (const GroupBy by : {GroupBy::kOperator, GroupBy::kLayer, GroupBy::kLine})
     text += table(p, grouped(p.rows, by), by, most);
   text += memory_text(p, most);

@@ -11,6 +11,8 @@ namespace dlb::profile {
 /// What a step takes, then tables by operator, layer and config line with at most `most` rows each, then
 /// memory.
 std::string to_text(const Profile& profile, size_t most);
+/// What watching costs.
+std::string overhead_text(const Profile& p);
 std::string to_text(const Comparison& comparison, const std::string& source);
 
 /// "1.23 ms", "45.6 us", "7.89 s"
