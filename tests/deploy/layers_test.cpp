@@ -276,7 +276,8 @@ const std::vector<Example>& examples() {
       {"reparameterize", "[reparameterize: {in: [a, b], always: true}]", {{4, 5}, {4, 5}}, "", "random"},
       {"mixture_of_experts", "[mixture_of_experts: {experts: 3, hidden: 4}]", {{4, 6}}},
       {"mixture_of_experts",
-       "{steps: [{mixture_of_experts: {experts: 5, hidden: 4, top_k: 2, out: 3, activation: silu, as: [y, b]}}], "
+       "{steps: [{mixture_of_experts: {experts: 5, hidden: 4, top_k: 2, out: 3, activation: silu, as: [y, "
+       "b]}}], "
        "outputs: [y, b]}",
        {{4, 7, 6}}},
       {"mixture_of_experts",
@@ -312,7 +313,10 @@ const std::vector<Example>& examples() {
       {"graph_pool", "[graph_pool: {in: a, graph: b, count: 7, reduce: sum}]", {{6, 3}, {6}}, "fw"},
       {"graph_pool", "[graph_pool: {in: a, graph: b, count: 5, reduce: max}]", {{6, 3}, {6}}, "fw"},
       {"graph_pool", "[{graph_pool: {in: a, graph: b, nodes: 3}}, {linear: 4}]", {{6, 3}, {6}}, "fw"},
-      {"graph_pool", "[{graph_pool: {in: a, graph: b, nodes: 3, reduce: max}}, {linear: 4}]", {{6, 3}, {6}}, "fw"},
+      {"graph_pool",
+       "[{graph_pool: {in: a, graph: b, nodes: 3, reduce: max}}, {linear: 4}]",
+       {{6, 3}, {6}},
+       "fw"},
   };
   return list;
 }

@@ -79,10 +79,7 @@ bool is_constant(const Size& size) {
 }
 
 OnnxBuilder::OnnxBuilder(const std::vector<Trace>& traces, std::vector<Error>& errors)
-    : traces_(traces),
-      errors_(errors),
-      opset_(opset_of(traces[0].top)),
-      names_(traces[0].values.size()) {}
+    : traces_(traces), errors_(errors), opset_(opset_of(traces[0].top)), names_(traces[0].values.size()) {}
 
 void OnnxBuilder::build(graph::Graph& graph, const std::vector<std::string>& output_names) {
   graph_ = &graph;

@@ -24,8 +24,8 @@ bool are_pairs(const TensorSpec& spec) {
 }
 
 /// Equal first sizes are the same size (samples of a batch, nodes of a graph), and so are equal second sizes
-/// of whole numbers (lengths of sequences). With `pairs_apart` a number of pairs is a size of its own: a graph
-/// may have as many edges as nodes.
+/// of whole numbers (lengths of sequences). With `pairs_apart` a number of pairs is a size of its own: a
+/// graph may have as many edges as nodes.
 std::vector<Symbol> symbols_of(const std::vector<model::NamedSpec>& inputs, bool pairs_apart) {
   enum Kind : uint8_t { kRows, kPairs, kLengths };
   std::map<std::pair<Kind, int64_t>, Symbol> found;

@@ -62,8 +62,8 @@ class Tracer : public SizingRecorder, public model::ControlFlow {
     return outputs;
   }
 
-  /// Not constant, and of sizes that change from trace to trace by f and 2 f + 1 no multiple, part or sum: what
-  /// follows from it is said by the tensors that have it.
+  /// Not constant, and of sizes that change from trace to trace by f and 2 f + 1 no multiple, part or sum:
+  /// what follows from it is said by the tensors that have it.
   int64_t unknown_size(int64_t most) override {
     trace_.unknown_sizes = true;
     return std::max<int64_t>(most - (number_ == 2 ? 2 : 0), 0);

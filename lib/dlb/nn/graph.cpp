@@ -99,7 +99,8 @@ Tensor for_columns(const Tensor& index, int64_t columns) {
 void EdgeMatrix::take_list(const Tensor& list, const Tensor& weight, int64_t nodes, DType dtype) {
   const Device device = list.device();
   rows_of_matrix_ = nodes;
-  csr_ = {{}, select(list, 1, 0), weight.defined() ? cast(weight, dtype) : ones({list.dim(0)}, dtype, device)};
+  csr_ = {
+      {}, select(list, 1, 0), weight.defined() ? cast(weight, dtype) : ones({list.dim(0)}, dtype, device)};
   rows_ = select(list, 1, 1);
   if (!self_loops_) return;
   const Tensor all = arange(0, static_cast<double>(nodes), 1, DType::kInt64, device);

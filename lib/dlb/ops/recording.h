@@ -14,7 +14,8 @@ class SizingRecorder : public Recorder {
  public:
   virtual int64_t unknown_size(int64_t most) = 0;
 };
-/// What the active recorder takes for a size that only data tell, of at most `most`; `most` if it has no number.
+/// What the active recorder takes for a size that only data tell, of at most `most`; `most` if it has no
+/// number.
 int64_t unknown_size(int64_t most);
 
 /// Within the scope the thread's operators run at once, whatever recorder is active: for recorders that run
