@@ -38,6 +38,14 @@ class Exported {
   int64_t opset() const { return exported_.opsets.at(""); }
   std::string name_of_rows(size_t input) const { return (*exported_.graph.inputs.at(input).shape)[0].name; }
 
+  const graph::Node& node(const std::string& op) const {
+    for (const graph::Node& n : exported_.graph.nodes) {
+      if (n.op == op) return n;
+    }
+    throw std::runtime_error("no node " + op);
+  }
+  graph::Dim output_rows() const { return (*exported_.graph.outputs.at(0).shape)[0]; }
+
   Outputs own(const std::vector<Tensor>& inputs) {
     const NoGrad no_grad;
     nn::Context context;
@@ -125,8 +133,11 @@ TEST_CASE("an exported net refuses edges of nodes that do not exist", "[deploy]"
 TEST_CASE("only a net that needs it gets the later opset, and reductions as that has them", "[deploy]") {
   const Exported sum("[{gcn_conv: {in: [a, b], out: 5}}, {max: {dim: 1}}]", {{6, 3}, {7, 2}});
   CHECK(sum.opset() == 17);
+  CHECK(sum.node("ReduceMax").find("axes") != nullptr);
   Exported largest("[{gat_conv: {in: [a, b], out: 5}}, {max: {dim: 1}}]", {{6, 3}, {7, 2}});
   CHECK(largest.opset() == 18);
+  CHECK(largest.node("ReduceMax").find("axes") == nullptr);
+  CHECK(largest.node("ReduceMax").inputs.size() == 2);
   largest.same({features(4, 3), edges(5, 4)});
 }
 
@@ -168,6 +179,28 @@ TEST_CASE("exported pooling of graphs by the graph of each node", "[deploy]") {
     fixed.refused({features(3, 4), list({0, 1, 5})});
     fixed.refused({features(3, 4), list({0, 1, -1})});
   }
+}
+
+TEST_CASE("a number of graphs that only data tell is no other size", "[deploy]") {
+  const std::string pooled = "{graph_pool: {in: a, graph: b, nodes: 3}}";
+  const std::vector<Shape> shapes = {{6, 4}, {6}};
+  const Exported open("[" + pooled + "]", shapes);
+  CHECK(!open.output_rows().size);
+  CHECK(open.output_rows().name.empty());
+  // Also where the number of nodes is held fixed.
+  Exported fixed(
+      "[{eval: {expr: \"a * ones([6, 1])\", as: x}}, {graph_pool: {in: x, graph: b, nodes: 3}}, "
+      "{reshape: [2, 2]}]",
+      shapes);
+  CHECK(fixed.name_of_rows(0).empty());
+  CHECK(!fixed.output_rows().size);
+  CHECK(fixed.same({features(6, 4), list({0, 0, 2, 1, 1, 1})}).size() == 12);
+  // A size as a value follows the input.
+  Exported as_value("[{eval: \"full([3], rows(a)) * mean(a, 0)\"}]", {{6, 3}});
+  as_value.same({features(11, 3)});
+  // Nothing that has the size is near.
+  CHECK_THROWS_WITH(Exported("[" + pooled + ", {eval: \"it + zeros([rows(it), 4])\"}]", shapes),
+                    Catch::Contains("in a way that is not known"));
 }
 
 TEST_CASE("an exported mixture of experts leaves out what was not chosen", "[deploy]") {

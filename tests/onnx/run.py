@@ -142,8 +142,8 @@ GRAPH_STEPS = {
     "gat": "[{gat_conv: {in: [x, edges], out: 6, heads: 2, self_loops: false}}" + POOL.replace("REDUCE", "max"),
     "gin": "[{gin_conv: {in: [x, edges], out: 6, train_eps: true}}" + POOL.replace("REDUCE", "mean"),
     "experts": "[{mixture_of_experts: {in: x, experts: 4, hidden: 5, out: 6, top_k: 3}}" + POOL.replace("REDUCE", "mean"),
-    "bags": "[{embedding_bag: {in: edges, count: 400, dim: 4, mode: max}}, {linear: {out: 2, as: pairs}}, "
-            "{gcn_conv: {in: [x, edges], out: 6}}, {gat_conv: {in: [it, edges], out: 6}}" + POOL.replace("REDUCE", "sum"),
+    "bags": "[{embedding_bag: {in: edges, count: 400, dim: 4, mode: max}}, {linear: 1}, sigmoid, {squeeze: {dim: 1, as: w}}, "
+            "{gcn_conv: {in: [x, edges, w], out: 6}}, {gat_conv: {edges: edges, out: 6}}" + POOL.replace("REDUCE", "sum"),
 }
 
 

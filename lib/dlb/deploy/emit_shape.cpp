@@ -220,11 +220,21 @@ void full(Emit& e) {
   const double value = e.attrs<FullAttrs>().fill_value;
   const DType t = e.out_spec().dtype;
   std::string number = e.number(value, t);
-  if (!std::isnan(value)) {
-    // A size as a value is another one in each trace.
-    const Size values =
-        e.size<FullAttrs>([](const FullAttrs& a) { return static_cast<int64_t>(a.fill_value); });
-    if (!is_constant(values)) number = e.cast(e.size_scalar(values), t);
+  const auto same = [&](size_t k) {
+    const double other = e.attrs<FullAttrs>(k).fill_value;
+    return other == value || (std::isnan(other) && std::isnan(value));
+  };
+  bool fixed = true;
+  for (size_t k = 1; k < e.builder().traces(); ++k) fixed = fixed && same(k);
+  if (!fixed) {
+    // A size as a value.
+    const Size values = e.size<FullAttrs>([&](const FullAttrs& a) {
+      constexpr double kMost = 9007199254740992;
+      const bool whole = std::abs(a.fill_value) < kMost && a.fill_value == std::floor(a.fill_value);
+      if (!whole) e.unsupported("a constant that depends on the sizes of the inputs");
+      return static_cast<int64_t>(a.fill_value);
+    });
+    number = e.cast(e.size_scalar(values), t);
   }
   if (e.out_spec().rank() == 0) return e.output(number);
   e.output(e.add("Expand", {number, e.sizes(out_sizes(e))}));
