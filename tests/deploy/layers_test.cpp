@@ -25,9 +25,6 @@ struct Example {
   const char* reason = nullptr;  ///< why it cannot be exported
 };
 
-/// Of layers that read elements, such as edges and the choices of a router, to say what they compute.
-constexpr const char* kByValues = "made in a way that cannot be exported";
-
 const std::vector<Example>& examples() {
   static const std::vector<Example> list = {
       {"linear", "[linear: 5]", {{4, 3}}},
@@ -245,7 +242,12 @@ const std::vector<Example>& examples() {
        "mode: sum, padding_idx: 1, include_last_offset: true}}]",
        {{30}, {4}},
        "w"},
-      {"embedding_bag", "[embedding_bag: {count: 5, dim: 3, mode: max}]", {{4, 9}}, "w", "operator bag_max"},
+      {"embedding_bag", "[embedding_bag: {count: 5, dim: 3, mode: max}]", {{4, 9}}, "w"},
+      {"embedding_bag",
+       "[{eval: {expr: \"cumsum(b, 0) - b\", as: o}}, {embedding_bag: {in: a, offsets: o, count: 5, dim: 3, "
+       "mode: max, padding_idx: 1}}]",
+       {{30}, {4}},
+       "w"},
       {"transformer_decoder_layer",
        "[transformer_decoder_layer: {in: [a, b], heads: 2, hidden: 12}]",
        {{4, 5, 8}, {4, 6, 8}}},
@@ -258,11 +260,6 @@ const std::vector<Example>& examples() {
       {"cdist", "[cdist: {in: [a, b], p: 0}]", {{4, 5, 3}, {4, 6, 3}}},
       {"cdist", "[cdist: {in: [a, b], p: 1}]", {{4, 5, 3}, {4, 6, 3}}},
       {"cdist", "[cdist: {in: [a, b], p: 2.5}]", {{4, 5, 3}, {4, 6, 3}}},
-      {"graph_pool",
-       "[graph_pool: {in: a, graph: b, count: 5}]",
-       {{6, 3}, {6}},
-       "fw",
-       "operator scatter_reduce"},
       {"fractional_max_pool2d",
        "[fractional_max_pool2d: {kernel: 2, output: 3}]",
        {{4, 3, 8, 8}},
@@ -277,12 +274,49 @@ const std::vector<Example>& examples() {
       {"random_normal", "[random_normal: [3]]", {{4, 6}}, "", "random"},
       {"random_uniform", "[random_uniform: [3]]", {{4, 6}}, "", "random"},
       {"reparameterize", "[reparameterize: {in: [a, b], always: true}]", {{4, 5}, {4, 5}}, "", "random"},
-      {"mixture_of_experts", "[mixture_of_experts: {experts: 3, hidden: 4}]", {{4, 6}}, "", kByValues},
-      {"graph_propagate", "[graph_propagate: {in: [a, b]}]", {{6, 3}, {7, 2}}, "fw", kByValues},
-      {"gcn_conv", "[gcn_conv: {in: [a, b], out: 4}]", {{6, 3}, {7, 2}}, "fw", kByValues},
-      {"sage_conv", "[sage_conv: {in: [a, b], out: 4}]", {{6, 3}, {7, 2}}, "fw", kByValues},
-      {"gat_conv", "[gat_conv: {in: [a, b], out: 4}]", {{6, 3}, {7, 2}}, "fw", kByValues},
-      {"gin_conv", "[gin_conv: {in: [a, b], out: 4}]", {{6, 3}, {7, 2}}, "fw", kByValues},
+      {"mixture_of_experts", "[mixture_of_experts: {experts: 3, hidden: 4}]", {{4, 6}}},
+      {"mixture_of_experts",
+       "{steps: [{mixture_of_experts: {experts: 5, hidden: 4, top_k: 2, out: 3, activation: silu, as: [y, "
+       "b]}}], "
+       "outputs: [y, b]}",
+       {{4, 7, 6}}},
+      {"mixture_of_experts",
+       "{steps: [{mixture_of_experts: {experts: 2, hidden: 4, top_k: 2, activation: relu, as: [y, b]}}], "
+       "outputs: [y, b]}",
+       {{4, 6}}},
+      {"graph_propagate", "[graph_propagate: {in: [a, b]}]", {{6, 3}, {7, 2}}, "fw"},
+      {"graph_propagate", "[graph_propagate: {in: [a, b, c], normalize: row}]", {{6, 3}, {7, 2}, {7}}, "fwf"},
+      {"graph_propagate",
+       "[graph_propagate: {in: [a, b], normalize: row, self_loops: false}]",
+       {{6, 3}, {7, 2}},
+       "fw"},
+      {"graph_propagate",
+       "[graph_propagate: {in: [a, b, c], normalize: none, self_loops: false}]",
+       {{6, 3}, {7, 2}, {7}},
+       "fwf"},
+      {"gcn_conv", "[gcn_conv: {in: [a, b], out: 2}]", {{6, 3}, {7, 2}}, "fw"},
+      {"gcn_conv", "[gcn_conv: {in: [a, b], out: 4}]", {{6, 3}, {7, 2}}, "fw"},
+      {"gcn_conv",
+       "[{eval: {expr: \"c * c\", as: w}}, {gcn_conv: {in: [a, b, w], out: 4, bias: false}}]",
+       {{6, 3}, {7, 2}, {7}},
+       "fwf"},
+      {"sage_conv", "[sage_conv: {in: [a, b], out: 4}]", {{6, 3}, {7, 2}}, "fw"},
+      {"sage_conv", "[sage_conv: {in: [a, b], out: 2, normalize: true}]", {{6, 3}, {7, 2}}, "fw"},
+      {"sage_conv", "[sage_conv: {in: [a, b], out: 2, aggregate: sum, bias: false}]", {{6, 3}, {7, 2}}, "fw"},
+      {"sage_conv", "[sage_conv: {in: [a, b], out: 4, aggregate: max, root: false}]", {{6, 3}, {7, 2}}, "fw"},
+      {"gat_conv", "[gat_conv: {in: [a, b], out: 4}]", {{6, 3}, {7, 2}}, "fw"},
+      {"gat_conv", "[gat_conv: {in: [a, b], out: 4, heads: 3, self_loops: false}]", {{6, 3}, {7, 2}}, "fw"},
+      {"gat_conv", "[gat_conv: {in: [a, b], out: 4, heads: 3, concat: false}]", {{6, 3}, {7, 2}}, "fw"},
+      {"gin_conv", "[gin_conv: {in: [a, b], out: 4}]", {{6, 3}, {7, 2}}, "fw"},
+      {"gin_conv", "[gin_conv: {in: [a, b], out: 4, train_eps: true, eps: 0.5}]", {{6, 3}, {7, 2}}, "fw"},
+      {"graph_pool", "[graph_pool: {in: a, graph: b, count: 5}]", {{6, 3}, {6}}, "fw"},
+      {"graph_pool", "[graph_pool: {in: a, graph: b, count: 7, reduce: sum}]", {{6, 3}, {6}}, "fw"},
+      {"graph_pool", "[graph_pool: {in: a, graph: b, count: 5, reduce: max}]", {{6, 3}, {6}}, "fw"},
+      {"graph_pool", "[{graph_pool: {in: a, graph: b, nodes: 3}}, {linear: 4}]", {{6, 3}, {6}}, "fw"},
+      {"graph_pool",
+       "[{graph_pool: {in: a, graph: b, nodes: 3, reduce: max}}, {linear: 4}]",
+       {{6, 3}, {6}},
+       "fw"},
   };
   return list;
 }

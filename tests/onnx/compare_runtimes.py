@@ -30,7 +30,8 @@ def main():
         with tempfile.TemporaryDirectory() as folder:
             for i, value in enumerate(session.get_inputs()):
                 # Whole numbers are indices, for which 0 and 1 will always do; lists of them may also be lengths, of which none is 0.
-                shape = [d if isinstance(d, int) else batch if d.startswith("batch") else 9 for d in value.shape]
+                # A second open number of rows, such as that of edges, is another one.
+                shape = [d if isinstance(d, int) else batch + 3 * (int(d[5:] or 1) - 1) if d.startswith("batch") else 9 for d in value.shape]
                 whole = "int" in value.type
                 x = random.integers(0 if len(shape) > 1 else 1, 2, shape).astype(np.int64) if whole else random.standard_normal(shape).astype(np.float32)
                 if value.type == "tensor(uint8)":

@@ -27,10 +27,6 @@ NOT_IN_ONNX = {
     "recursion": "calls itself, which cannot be exported",
     "gan": "draws random numbers in evaluation",
     "vae": "draws random numbers in evaluation",
-    "gat": "cannot be exported",
-    "gcn": "cannot be exported",
-    "graphsage": "cannot be exported",
-    "mixture_of_experts": "cannot be exported",
 }
 
 
@@ -130,6 +126,46 @@ def preprocessing(python, dlbench, names):
     return cases
 
 
+GRAPHS = """
+data: {source: {graphs: {nodes: 8, samples: 96, test_samples: 64, classes: 3}}, batch: 32}
+model: STEPS
+loss: cross_entropy
+optimizer: sgd
+train: {steps: 1}
+"""
+POOL = ", {graph_pool: {graph: graph, nodes: $nodes, reduce: REDUCE}}, {linear: $classes}]"
+# Steps for graphs of any size, their number among what the data tell.
+GRAPH_STEPS = {
+    "gcn": "[{gcn_conv: {in: [x, edges], out: 6}}" + POOL.replace("REDUCE", "mean"),
+    "propagate": "[{graph_propagate: {in: [x, edges], normalize: row, self_loops: false}}, {linear: 6}" + POOL.replace("REDUCE", "sum"),
+    "sage": "[{sage_conv: {in: [x, edges], out: 6, aggregate: max}}" + POOL.replace("REDUCE", "max"),
+    "gat": "[{gat_conv: {in: [x, edges], out: 6, heads: 2, self_loops: false}}" + POOL.replace("REDUCE", "max"),
+    "gin": "[{gin_conv: {in: [x, edges], out: 6, train_eps: true}}" + POOL.replace("REDUCE", "mean"),
+    "experts": "[{mixture_of_experts: {in: x, experts: 4, hidden: 5, out: 6, top_k: 3}}" + POOL.replace("REDUCE", "mean"),
+    "bags": "[{embedding_bag: {in: edges, count: 400, dim: 4, mode: max}}, {linear: 1}, sigmoid, {squeeze: {dim: 1, as: w}}, "
+            "{gcn_conv: {in: [x, edges, w], out: 6}}, {gat_conv: {edges: edges, out: 6}}" + POOL.replace("REDUCE", "sum"),
+}
+
+
+def graphs(python, dlbench, names):
+    """Layers whose work depends on values."""
+    cases = []
+    with tempfile.TemporaryDirectory() as folder:
+        for name, steps in GRAPH_STEPS.items():
+            case = f"graphs {name}"
+            if names and not any(n in case for n in names):
+                continue
+            config, model = Path(folder) / f"{name}.yaml", Path(folder) / f"{name}.onnx"
+            config.write_text(GRAPHS.replace("STEPS", steps))
+            export = subprocess.run([dlbench, "export", str(config), "--to", "onnx", "--out", str(model), "--quiet"], capture_output=True, text=True)
+            if export.returncode != 0:
+                cases.append((case, f"exit code {export.returncode}: {export.stderr[:400]}"))
+                continue
+            check = subprocess.run([python, str(HERE / "compare_runtimes.py"), dlbench, str(model)], capture_output=True, text=True)
+            cases.append((case, None if check.returncode == 0 else (check.stdout + check.stderr)[-600:]))
+    return cases
+
+
 MNIST_7 = """
 data: {source: mnist, batch: 100, transforms: [to_float: {max: 255}]}
 model: [flatten, {linear: 10}]
@@ -185,6 +221,7 @@ def main():
         return 0
     cases = families(python, dlbench, arguments.names)
     cases += preprocessing(python, dlbench, arguments.names)
+    cases += graphs(python, dlbench, arguments.names)
     if not arguments.names or any("backend".startswith(n) for n in arguments.names):
         cases += backend(python, dlbench)
     if not arguments.names or any("mnist-7".startswith(n) for n in arguments.names):

@@ -20,13 +20,15 @@ using Size = std::vector<int64_t>;
 /// expressed by sizes of values, so that the graph takes inputs of any size.
 class OnnxBuilder {
  public:
-  static constexpr int64_t kOpset = 17;
+  static constexpr int64_t kOpset = 17;  ///< unless an operator needs a later one
 
   /// `traces` have the same nodes. All that ONNX cannot say is gathered in `errors`.
   OnnxBuilder(const std::vector<Trace>& traces, std::vector<Error>& errors);
 
   /// Fills nodes, initializers and outputs; the inputs must be declared before.
   void build(graph::Graph& graph, const std::vector<std::string>& output_names);
+
+  int64_t opset() const { return opset_; }
 
   // For Emit.
   const Trace& trace(size_t k = 0) const { return traces_[k]; }
@@ -93,6 +95,7 @@ class OnnxBuilder {
 
   const std::vector<Trace>& traces_;
   std::vector<Error>& errors_;
+  int64_t opset_ = kOpset;
   graph::Graph* graph_ = nullptr;
   std::vector<graph::Node>* nodes_ = nullptr;
   std::vector<std::string> names_;  ///< by value
@@ -150,6 +153,10 @@ class Emit {
   /// Says what an output of the node is.
   void output(const std::string& name, size_t i = 0) { b_.set_name(node().outputs[i], name); }
 
+  /// A reduction over those dimensions; `op` is ReduceSum, ReduceMax, ...
+  std::string reduced(const std::string& op, const std::string& x, const std::vector<int64_t>& dims,
+                      bool keepdim = false);
+
   std::string number(double value, DType dtype);  ///< a constant without dimensions
   std::string ints(const std::vector<int64_t>& values);
   std::string constant(const Tensor& t) { return b_.constant(t); }
@@ -183,6 +190,7 @@ using Emitter = void (*)(Emit&);
 struct EmitterRow {
   std::string_view op;
   Emitter emit;
+  int64_t (*opset)(const TracedNode&) = nullptr;  ///< that a node needs; none: kOpset will do
 };
 /// The emitters of each family.
 std::span<const EmitterRow> elementwise_emitters();
@@ -191,6 +199,6 @@ std::span<const EmitterRow> neural_emitters();
 std::span<const EmitterRow> window_emitters();
 std::span<const EmitterRow> recurrent_emitters();
 /// nullptr where ONNX cannot say the operator, or nobody has said how.
-Emitter find_emitter(const OpDef& op);
+const EmitterRow* find_emitter(const OpDef& op);
 
 }  // namespace dlb::deploy

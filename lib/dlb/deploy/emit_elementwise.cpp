@@ -205,10 +205,7 @@ std::vector<int64_t> dims_of_reduction(const Emit& e) {
 std::string reduced(Emit& e, const std::string& op, const std::string& x) {
   const std::vector<int64_t> dims = dims_of_reduction(e);
   if (dims.empty()) return x;
-  const graph::Attribute keep = attribute("keepdims", int64_t{e.attrs<ReduceAttrs>().keepdim ? 1 : 0});
-  // In opset 17 the axes of ReduceSum alone are an input.
-  if (op == "ReduceSum") return e.add(op, {x, e.ints(dims)}, {keep});
-  return e.add(op, {x}, {attribute("axes", dims), keep});
+  return e.reduced(op, x, dims, e.attrs<ReduceAttrs>().keepdim);
 }
 void reduce(Emit& e) { e.output(reduced(e, std::string(e.node().op->onnx.type), x_of(e))); }
 void any_or_all(Emit& e) {

@@ -1,9 +1,12 @@
 // Views, joins and indexing in ONNX.
+#include <cmath>
 #include <limits>
+#include <map>
 
 #include "dlb/deploy/emit.h"
 #include "dlb/ops/create_defs.h"
 #include "dlb/ops/index_defs.h"
+#include "dlb/ops/scatter_reduce_defs.h"
 #include "dlb/ops/shape_defs.h"
 
 namespace dlb::deploy {
@@ -140,6 +143,52 @@ void index_write(Emit& e) {
   e.output(e.add("ScatterElements", {e.in(0), index, e.in_as(2, e.spec(0).dtype)}, attributes));
 }
 
+int64_t opset_of_scatter_reduce(const TracedNode& node) {
+  const std::string& how = static_cast<const ScatterReduceAttrs*>(node.attrs.get())->reduce;
+  return how == "amax" || how == "amin" ? 18 : 16;
+}
+
+/// Without include_self what stands where the index leads to is first replaced by what changes nothing.
+void scatter_reduce(Emit& e) {
+  struct How {
+    const char* reduction;
+    double neutral;
+  };
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  static const std::map<std::string_view, How> kHow = {{"sum", {"add", 0}},
+                                                       {"mean", {"add", 0}},
+                                                       {"prod", {"mul", 1}},
+                                                       {"amax", {"max", -kInfinity}},
+                                                       {"amin", {"min", kInfinity}}};
+  const auto& a = e.attrs<ScatterReduceAttrs>();
+  const DType t = e.out_spec().dtype;
+  const How how = kHow.at(a.reduce);
+  if (!is_floating(t) && (a.reduce == "mean" || (std::isinf(how.neutral) && !a.include_self)))
+    e.unsupported("scatter_reduce by {} of whole numbers", a.reduce);
+  const std::vector<graph::Attribute> plain = {attribute("axis", a.dim)};
+  const std::vector<graph::Attribute> reduced = {attribute("axis", a.dim),
+                                                 attribute("reduction", how.reduction)};
+  const std::string index = e.in(1);
+  const auto everywhere = [&](double value) {
+    return e.add("Expand", {e.number(value, t), e.add("Shape", {index})});
+  };
+  std::string self = e.in(0);
+  if (!a.include_self) self = e.add("ScatterElements", {self, index, everywhere(how.neutral)}, plain);
+  std::string y = e.add("ScatterElements", {self, index, e.in(2)}, reduced);
+  if (a.reduce == "mean") {
+    const std::string own = e.add("Expand", {e.number(a.include_self ? 1 : 0, t), e.add("Shape", {y})});
+    std::string counts = e.add("ScatterElements", {own, index, everywhere(1)}, reduced);
+    if (!a.include_self) counts = e.add("Max", {counts, e.number(1, t)});
+    y = e.add("Div", {y, counts});
+  }
+  e.output(y);
+}
+
+void nonzero(Emit& e) {
+  e.output(
+      e.add("Transpose", {e.add("NonZero", {e.in(0)})}, {attribute("perm", std::vector<int64_t>{1, 0})}));
+}
+
 /// Row-major position of (index 0, index 1, ...), each of which may count from the end.
 void flat_index(Emit& e) {
   const size_t n = e.inputs();
@@ -170,7 +219,23 @@ void one_hot(Emit& e) {
 void full(Emit& e) {
   const double value = e.attrs<FullAttrs>().fill_value;
   const DType t = e.out_spec().dtype;
-  const std::string number = e.number(value, t);
+  std::string number = e.number(value, t);
+  const auto same = [&](size_t k) {
+    const double other = e.attrs<FullAttrs>(k).fill_value;
+    return other == value || (std::isnan(other) && std::isnan(value));
+  };
+  bool fixed = true;
+  for (size_t k = 1; k < e.builder().traces(); ++k) fixed = fixed && same(k);
+  if (!fixed) {
+    // A size as a value.
+    const Size values = e.size<FullAttrs>([&](const FullAttrs& a) {
+      constexpr double kMost = 9007199254740992;
+      const bool whole = std::abs(a.fill_value) < kMost && a.fill_value == std::floor(a.fill_value);
+      if (!whole) e.unsupported("a constant that depends on the sizes of the inputs");
+      return static_cast<int64_t>(a.fill_value);
+    });
+    number = e.cast(e.size_scalar(values), t);
+  }
   if (e.out_spec().rank() == 0) return e.output(number);
   e.output(e.add("Expand", {number, e.sizes(out_sizes(e))}));
 }
@@ -261,6 +326,8 @@ constexpr EmitterRow kRows[] = {
     {"scatter_add", &scatter_add},
     {"index_add", &index_write<true>},
     {"index_copy", &index_write<false>},
+    {"scatter_reduce", &scatter_reduce, &opset_of_scatter_reduce},
+    {"nonzero", &nonzero},
     {"flat_index", &flat_index},
     {"one_hot", &one_hot},
     {"full", &full},

@@ -106,14 +106,9 @@ void cdist(Emit& e) {
   const DType t = e.out_spec().dtype;
   const std::string gap = e.add(
       "Sub", {e.add("Unsqueeze", {e.in(0), e.ints({-2})}), e.add("Unsqueeze", {e.in(1), e.ints({-3})})});
-  const auto reduced = [&](const char* op, const std::string& x) {
-    return e.add(op, {x}, {attribute("axes", std::vector<int64_t>{-1}), attribute("keepdims", int64_t{0})});
-  };
-  const auto sum = [&](const std::string& x) {
-    return e.add("ReduceSum", {x, e.ints({-1})}, {attribute("keepdims", int64_t{0})});
-  };
-  if (p == 2) return e.output(reduced("ReduceL2", gap));
-  if (p == 1) return e.output(reduced("ReduceL1", gap));
+  const auto sum = [&](const std::string& x) { return e.reduced("ReduceSum", x, {-1}); };
+  if (p == 2) return e.output(e.reduced("ReduceL2", gap, {-1}));
+  if (p == 1) return e.output(e.reduced("ReduceL1", gap, {-1}));
   if (p == 0) {
     const std::string same = e.add("Equal", {gap, e.number(0, t)});
     return e.output(sum(e.cast(e.add("Not", {same}), t)));

@@ -36,6 +36,17 @@ void drop_unused(std::vector<graph::Node>& nodes, std::set<std::string>& read) {
   nodes = std::move(kept);
 }
 
+/// The latest opset that a node of the block, or of those within it, needs.
+int64_t opset_of(const TracedBlock& block) {
+  int64_t latest = OnnxBuilder::kOpset;
+  for (const TracedNode& node : block.nodes) {
+    const EmitterRow* row = node.op == nullptr ? nullptr : find_emitter(*node.op);
+    if (row != nullptr && row->opset != nullptr) latest = std::max(latest, row->opset(node));
+    for (const TracedBlock& inner : node.blocks) latest = std::max(latest, opset_of(inner));
+  }
+  return latest;
+}
+
 graph::Declared declared(const std::string& name, const TensorSpec& spec) {
   graph::Declared d;
   d.name = name;
@@ -68,7 +79,7 @@ bool is_constant(const Size& size) {
 }
 
 OnnxBuilder::OnnxBuilder(const std::vector<Trace>& traces, std::vector<Error>& errors)
-    : traces_(traces), errors_(errors), names_(traces[0].values.size()) {}
+    : traces_(traces), errors_(errors), opset_(opset_of(traces[0].top)), names_(traces[0].values.size()) {}
 
 void OnnxBuilder::build(graph::Graph& graph, const std::vector<std::string>& output_names) {
   graph_ = &graph;
@@ -342,13 +353,13 @@ void OnnxBuilder::emit_node(const Blocks& blocks, size_t index) {
   if (!node.of_variable &&
       std::all_of(node.outputs.begin(), node.outputs.end(), [&](int v) { return is_fixed(v); }))
     return;
-  const Emitter emitter = find_emitter(*node.op);
+  const EmitterRow* const emitter = find_emitter(*node.op);
   if (emitter == nullptr)
     fail(ErrorKind::kUnsupported, "there is nothing there for operator {}", node.op->name);
   std::vector<const TracedNode*> nodes;
   for (const TracedBlock* b : blocks) nodes.push_back(&b->nodes[index]);
   Emit emit(*this, std::move(nodes));
-  emitter(emit);
+  emitter->emit(emit);
 }
 
 std::vector<std::string> OnnxBuilder::emit_inlined(const Blocks& blocks,
@@ -498,6 +509,14 @@ std::vector<std::string> Emit::add_many(std::string op, std::vector<std::string>
   return names;
 }
 
+std::string Emit::reduced(const std::string& op, const std::string& x, const std::vector<int64_t>& dims,
+                          bool keepdim) {
+  const graph::Attribute keep = attribute("keepdims", int64_t{keepdim ? 1 : 0});
+  // Until opset 17 the axes of ReduceSum alone are an input.
+  if (op == "ReduceSum" || b_.opset() > 17) return add(op, {x, ints(dims)}, {keep});
+  return add(op, {x}, {attribute("axes", dims), keep});
+}
+
 std::string Emit::number(double value, DType dtype) { return b_.constant(Tensor::scalar(value, dtype)); }
 
 std::string Emit::ints(const std::vector<int64_t>& values) {
@@ -519,11 +538,11 @@ std::string Emit::size_scalar(const Size& value) {
   return add("Reshape", {b_.size_value(value, node().inputs), ints({})});
 }
 
-Emitter find_emitter(const OpDef& op) {
+const EmitterRow* find_emitter(const OpDef& op) {
   for (const auto family : {elementwise_emitters(), shape_emitters(), neural_emitters(), window_emitters(),
                             recurrent_emitters()}) {
     for (const EmitterRow& row : family) {
-      if (row.op == op.name) return row.emit;
+      if (row.op == op.name) return &row;
     }
   }
   return nullptr;

@@ -18,14 +18,22 @@ struct Symbol {
   bool rows = false;  ///< the first dimension
 };
 
+/// What may be edges: pairs of whole numbers.
+bool are_pairs(const TensorSpec& spec) {
+  return spec.rank() == 2 && spec.dim(1) == 2 && spec.dtype == DType::kInt64;
+}
+
 /// Equal first sizes are the same size (samples of a batch, nodes of a graph), and so are equal second sizes
-/// of whole numbers (lengths of sequences).
-std::vector<Symbol> symbols_of(const std::vector<model::NamedSpec>& inputs) {
-  std::map<std::pair<bool, int64_t>, Symbol> found;
-  std::vector<std::pair<bool, int64_t>> order;
+/// of whole numbers (lengths of sequences). With `pairs_apart` a number of pairs is a size of its own: a
+/// graph may have as many edges as nodes.
+std::vector<Symbol> symbols_of(const std::vector<model::NamedSpec>& inputs, bool pairs_apart) {
+  enum Kind : uint8_t { kRows, kPairs, kLengths };
+  std::map<std::pair<Kind, int64_t>, Symbol> found;
+  std::vector<std::pair<Kind, int64_t>> order;
   const auto note = [&](bool rows, size_t input, int64_t dim) {
     const int64_t size = inputs[input].spec.dim(dim);
-    const auto key = std::make_pair(rows, size);
+    const bool apart = rows && pairs_apart && are_pairs(inputs[input].spec);
+    const auto key = std::make_pair(apart ? kPairs : rows ? kRows : kLengths, size);
     if (found.count(key) == 0) order.push_back(key);
     Symbol& s = found[key];
     s.rows = rows;
@@ -83,16 +91,17 @@ const TracedNode* first_difference(const TracedBlock& a, const TracedBlock& b) {
   return a.nodes.size() == b.nodes.size() && a.outputs == b.outputs ? nullptr : &a.nodes.back();
 }
 
-/// Sizes of trace k: each symbol changes by other steps, so that none is another one plus a constant.
+/// Sizes of trace k: each symbol changes by steps of another ratio, so that none is another one plus a
+/// constant, nor a multiple of it.
 std::vector<int64_t> sizes_of_trace(const std::vector<Symbol>& symbols, const std::vector<bool>& open,
                                     size_t k) {
-  constexpr int64_t kSteps[3] = {0, 1, 3};
+  const auto step = [k](int64_t factor) { return k == 0 ? 0 : k == 1 ? factor : 2 * factor + 1; };
   std::vector<int64_t> sizes;
   int64_t rows = 0, lengths = 0;
   for (size_t s = 0; s < symbols.size(); ++s) {
-    const int64_t factor =
-        symbols[s].rows ? ++rows : -++lengths;  // a length only less: models have a greatest
-    sizes.push_back(symbols[s].size + (open[s] ? factor * kSteps[k] : 0));
+    // A length only less: models have a greatest.
+    const int64_t change = symbols[s].rows ? step(++rows) : -step(++lengths);
+    sizes.push_back(symbols[s].size + (open[s] ? change : 0));
   }
   return sizes;
 }
@@ -102,10 +111,10 @@ std::vector<Trace> traces_of(model::Model& model, const std::vector<Symbol>& sym
                              const std::vector<bool>& open, std::vector<Error>& errors) {
   const bool any = std::any_of(open.begin(), open.end(), [](bool o) { return o; });
   std::vector<Trace> traces;
-  for (size_t k = 0; k < (any ? 3U : 1U); ++k) {
+  for (size_t k = 0; k == 0 || (k < 3 && (any || traces[0].unknown_sizes)); ++k) {
     try {
       traces.push_back(
-          trace(model, specs_with(model.inputs(), symbols, sizes_of_trace(symbols, open, k)), &known));
+          trace(model, specs_with(model.inputs(), symbols, sizes_of_trace(symbols, open, k)), &known, k));
     } catch (Error& e) {
       if (!any || k == 0) throw;  // not for the sizes
       errors.push_back(std::move(e));
@@ -127,7 +136,6 @@ std::optional<graph::Model> attempt(model::Model& model, const std::string& name
   const std::vector<Trace> traces = traces_of(model, symbols, open, errors);
   if (traces.empty()) return std::nullopt;
   graph::Model result;
-  result.opsets[""] = OnnxBuilder::kOpset;
   result.graph.name = name;
   for (const model::NamedSpec& input : model.inputs()) {
     graph::Declared d;
@@ -154,14 +162,20 @@ std::optional<graph::Model> attempt(model::Model& model, const std::string& name
   OnnxBuilder builder(traces, errors);
   builder.build(result.graph, outputs);
   if (!errors.empty()) return std::nullopt;
+  result.opsets[""] = builder.opset();
   return result;
 }
 
 }  // namespace
 
 graph::Model to_graph(model::Model& model, const std::string& name) {
-  const std::vector<Symbol> symbols = symbols_of(model.inputs());
   std::vector<Error> errors;
+  std::vector<Symbol> symbols = symbols_of(model.inputs(), true);
+  if (symbols.size() > symbols_of(model.inputs(), false).size()) {
+    if (auto result = attempt(model, name, symbols, std::vector<bool>(symbols.size(), true), errors))
+      return std::move(*result);
+  }
+  symbols = symbols_of(model.inputs(), false);
   std::string reason;
   // All sizes that may be open, then rows alone, then none: a model may be made for one length.
   for (int round = 0; round < 3; ++round) {

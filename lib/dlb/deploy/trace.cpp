@@ -13,9 +13,10 @@ namespace dlb::deploy {
 
 namespace {
 
-class Tracer : public Recorder, public model::ControlFlow {
+class Tracer : public SizingRecorder, public model::ControlFlow {
  public:
-  Tracer(Trace& trace, bool (*known)(const OpDef&)) : trace_(trace), known_(known), block_(&trace.top) {}
+  Tracer(Trace& trace, bool (*known)(const OpDef&), size_t number)
+      : trace_(trace), known_(known), number_(number), block_(&trace.top) {}
 
   /// A value that nobody in the trace makes.
   int add_value(const Tensor& t, std::string name, bool constant) {
@@ -59,6 +60,13 @@ class Tracer : public Recorder, public model::ControlFlow {
     for (const Tensor& t : outputs) node.outputs.push_back(add_value(t, "", !meta));
     block_->nodes.push_back(std::move(node));
     return outputs;
+  }
+
+  /// Not constant, and of sizes that change from trace to trace by f and 2 f + 1 no multiple, part or sum:
+  /// what follows from it is said by the tensors that have it.
+  int64_t unknown_size(int64_t most) override {
+    trace_.unknown_sizes = true;
+    return std::max<int64_t>(most - (number_ == 2 ? 2 : 0), 0);
   }
 
   Outputs loop(const Loop& loop) override {
@@ -205,6 +213,7 @@ class Tracer : public Recorder, public model::ControlFlow {
 
   Trace& trace_;
   bool (*known_)(const OpDef&);
+  size_t number_;
   TracedBlock* block_;
   size_t marked_ = 0;
   std::map<const TensorImpl*, int> ids_;
@@ -225,9 +234,10 @@ class ControlFlowScope {
 
 }  // namespace
 
-Trace trace(model::Model& model, const std::vector<TensorSpec>& inputs, bool (*known)(const OpDef&)) {
+Trace trace(model::Model& model, const std::vector<TensorSpec>& inputs, bool (*known)(const OpDef&),
+            size_t number) {
   Trace result;
-  Tracer tracer(result, known);
+  Tracer tracer(result, known, number);
   std::vector<Tensor> metas;
   for (size_t i = 0; i < inputs.size(); ++i) {
     TensorSpec spec = inputs[i];

@@ -46,11 +46,14 @@ struct TracedNode {
 struct Trace {
   std::vector<TracedValue> values;
   TracedBlock top;
+  bool unknown_sizes = false;  ///< there are sizes that only data tell
 };
 
 /// Traces a model's program 0 on inputs of these specs, by their shapes alone. Operators that `known` does
 /// not have are replaced by their reference compositions. The model's variables must have values. Errors:
-/// those of the model, where a layer reads values or does not take the shapes.
-Trace trace(model::Model& model, const std::vector<TensorSpec>& inputs, bool (*known)(const OpDef&));
+/// those of the model, where a layer reads values or does not take the shapes. Sizes that only data tell are
+/// others in each of several traces, by its number 0, 1 or 2.
+Trace trace(model::Model& model, const std::vector<TensorSpec>& inputs, bool (*known)(const OpDef&),
+            size_t number);
 
 }  // namespace dlb::deploy

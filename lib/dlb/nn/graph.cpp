@@ -8,10 +8,13 @@
 #include "dlb/ops/binary.h"
 #include "dlb/ops/create.h"
 #include "dlb/ops/index.h"
+#include "dlb/ops/index_defs.h"
 #include "dlb/ops/join.h"
 #include "dlb/ops/matmul.h"
 #include "dlb/ops/pointwise.h"
+#include "dlb/ops/recording.h"
 #include "dlb/ops/reduce.h"
+#include "dlb/ops/scan.h"
 #include "dlb/ops/scatter_reduce.h"
 #include "dlb/ops/softmax.h"
 #include "dlb/ops/unary.h"
@@ -54,7 +57,36 @@ void check_nodes(const Tensor& edges, int64_t nodes) {
   }
 }
 
-Tensor propagate(const Csr& a, const Tensor& x) { return spmm(a.crow, a.col, a.values, x); }
+Tensor whole(int64_t value) { return Tensor::from(std::vector<int64_t>{value}, {}); }
+
+constexpr int64_t kNowhere = int64_t{1} << 62;  ///< an index beyond any size
+
+/// For a recorder, an index of which negative numbers are errors: operators of ONNX count those from the end,
+/// so they become one that is an error there too.
+Tensor from_start(const Tensor& index) {
+  if (!recording()) return index;
+  return where(lt(index, whole(0)), whole(kNowhere), index);
+}
+
+/// For a recorder, the graph of each node from the numbers of nodes [N]; of sizes that are not those of
+/// `nodes` nodes, one that does not exist.
+Tensor graph_of_nodes(const Tensor& sizes, int64_t nodes) {
+  const Tensor ends = cumsum(sizes, 0);
+  const Tensor wrong = logical_or(ne(sum(sizes), whole(nodes)), ne(sum(abs(sizes)), whole(nodes)));
+  const Tensor starts = where(wrong, whole(kNowhere), sub(ends, sizes));
+  // How many graphs start up to each node, less one. Empty ones at the end start behind all nodes.
+  const Tensor marks = index_add(zeros({nodes + 1}, DType::kInt64, sizes.device()), 0, starts,
+                                 ones({sizes.dim(0)}, DType::kInt64, sizes.device()));
+  return sub(narrow(cumsum(marks, 0), 0, 0, nodes), whole(1));
+}
+
+/// For a recorder: 0, 1, ... up to the largest number of an index that stays below its own length.
+Tensor numbers_up_to_largest(const Tensor& index) {
+  const Tensor largest = amax(cat({index, reshape(whole(-1), {1})}, 0));
+  const Tensor all = arange(0, static_cast<double>(index.dim(0)), 1, DType::kInt64, index.device());
+  const int64_t count = unknown_size(index.dim(0));
+  return reshape(apply1<NonzeroAttrs>(op::nonzero(), {le(all, largest)}, {count}), {count});
+}
 
 /// Index [n] for each of the columns of a matrix.
 Tensor for_columns(const Tensor& index, int64_t columns) {
@@ -63,8 +95,43 @@ Tensor for_columns(const Tensor& index, int64_t columns) {
 
 }  // namespace
 
+/// Sets the entries to those of the list, in its order.
+void EdgeMatrix::take_list(const Tensor& list, const Tensor& weight, int64_t nodes, DType dtype) {
+  const Device device = list.device();
+  rows_of_matrix_ = nodes;
+  csr_ = {
+      {}, select(list, 1, 0), weight.defined() ? cast(weight, dtype) : ones({list.dim(0)}, dtype, device)};
+  rows_ = select(list, 1, 1);
+  if (!self_loops_) return;
+  const Tensor all = arange(0, static_cast<double>(nodes), 1, DType::kInt64, device);
+  csr_.col = cat({csr_.col, all}, 0);
+  csr_.values = cat({csr_.values, ones({nodes}, dtype, device)}, 0);
+  rows_ = cat({rows_, all}, 0);
+}
+
+void EdgeMatrix::normalize(int64_t nodes) {
+  if (normalize_ == Normalize::kNone) return;
+  const DType dtype = csr_.values.dtype();
+  const Device device = csr_.values.device();
+  const Tensor sums = reshape(times(ones({nodes, 1}, dtype, device)), {nodes});
+  const auto at = [](const Tensor& x, const Tensor& i) { return index_select(x, 0, i); };
+  if (normalize_ == Normalize::kRow) {
+    csr_.values = div(csr_.values, at(sums, rows_));
+    return;
+  }
+  const Tensor zero = full({}, 0, dtype, device);
+  const Tensor roots = where(gt(sums, 0.0), rsqrt(sums), zero);
+  csr_.values = mul(mul(csr_.values, at(roots, rows_)), at(roots, csr_.col));
+}
+
 const Csr& EdgeMatrix::of(const Tensor& edges, const Tensor& weight, int64_t nodes, DType dtype) {
   const int64_t count = edges.dim(0) + (self_loops_ ? nodes : 0);
+  if (recording()) {
+    take_list(from_start(cast(edges, DType::kInt64)), weight, nodes, dtype);
+    normalize(nodes);
+    nodes_ = -1;
+    return csr_;
+  }
   if (edges.is_meta()) {
     csr_ = {Tensor::empty({nodes + 1}, DType::kInt64, kMeta), Tensor::empty({count}, DType::kInt64, kMeta),
             Tensor::empty({count}, dtype, kMeta)};
@@ -81,31 +148,29 @@ const Csr& EdgeMatrix::of(const Tensor& edges, const Tensor& weight, int64_t nod
   nodes_ = nodes;
   edges_ = copied(list);
   weight_ = weight.defined() && !learned ? copied(contiguous(weight)) : Tensor{};
-  Tensor source = select(list, 1, 0), target = select(list, 1, 1);
-  Tensor w = weight.defined() ? cast(weight, dtype) : ones({edges.dim(0)}, dtype, edges.device());
-  if (self_loops_) {
-    const Tensor all = arange(0, static_cast<double>(nodes), 1, DType::kInt64, edges.device());
-    source = cat({source, all}, 0);
-    target = cat({target, all}, 0);
-    w = cat({w, ones({nodes}, dtype, edges.device())}, 0);
-  }
+  take_list(list, weight, nodes, dtype);
   // The numbers of the entries as values tell the order in which the matrix has them.
   const Tensor numbers = arange(0, static_cast<double>(count), 1, DType::kFloat64, edges.device());
-  const Csr ordered = coo_to_csr(contiguous(target), contiguous(source), numbers, nodes, nodes);
+  const Csr ordered = coo_to_csr(contiguous(rows_), contiguous(csr_.col), numbers, nodes, nodes);
   const Tensor order = cast(ordered.values, DType::kInt64);
-  csr_ = {ordered.crow, ordered.col, index_select(w, 0, order)};
-  rows_ = index_select(target, 0, order);
-  if (normalize_ == Normalize::kNone) return csr_;
-  const Tensor sums = reshape(propagate(csr_, ones({nodes, 1}, dtype, edges.device())), {nodes});
-  const auto at = [](const Tensor& x, const Tensor& i) { return index_select(x, 0, i); };
-  if (normalize_ == Normalize::kRow) {
-    csr_.values = div(csr_.values, at(sums, rows_));
-    return csr_;
-  }
-  const Tensor zero = full({}, 0, dtype, edges.device());
-  const Tensor roots = where(gt(sums, 0.0), rsqrt(sums), zero);
-  csr_.values = mul(mul(csr_.values, at(roots, rows_)), at(roots, csr_.col));
+  csr_ = {ordered.crow, ordered.col, index_select(csr_.values, 0, order)};
+  rows_ = index_select(rows_, 0, order);
+  normalize(nodes);
   return csr_;
+}
+
+Tensor EdgeMatrix::times(const Tensor& x, const Tensor& values) const {
+  if (csr_.crow.defined()) return spmm(csr_.crow, csr_.col, values, x);
+  return joined(mul(index_select(x, 0, csr_.col), unsqueeze(values, 1)), SegmentReduction::kSum);
+}
+
+Tensor EdgeMatrix::joined(const Tensor& entries, SegmentReduction how) const {
+  if (csr_.crow.defined()) return segment_reduce(entries, how, {}, csr_.crow);
+  Shape shape = entries.shape();
+  shape[0] = rows_of_matrix_;
+  const Tensor none = zeros(shape, entries.dtype(), entries.device());
+  if (how == SegmentReduction::kSum) return index_add(none, 0, rows_, entries);
+  return scatter_reduce(none, 0, for_columns(rows_, entries.dim(1)), entries, ScatterReduction::kAmax, false);
 }
 
 Fields GraphPropagate::fields() {
@@ -127,7 +192,8 @@ void GraphPropagate::build(Build& b) {
 }
 Outputs GraphPropagate::run(Context& /*c*/, Inputs inputs) {
   const Tensor& x = inputs[0];
-  return one(propagate(matrix_.of(inputs[1], input_or_none(inputs, 2), x.dim(0), x.dtype()), x));
+  matrix_.of(inputs[1], input_or_none(inputs, 2), x.dim(0), x.dtype());
+  return one(matrix_.times(x));
 }
 
 Fields GcnConv::fields() {
@@ -148,10 +214,10 @@ void GcnConv::build(Build& b) {
 }
 Outputs GcnConv::run(Context& /*c*/, Inputs inputs) {
   const Tensor& x = inputs[0];
-  const Csr& a = matrix_.of(inputs[1], input_or_none(inputs, 2), x.dim(0), x.dtype());
+  matrix_.of(inputs[1], input_or_none(inputs, 2), x.dim(0), x.dtype());
   // The narrower of the two matrices is propagated.
-  if (out > x.dim(1)) return one(linear(propagate(a, x), weight_, bias_));
-  const Tensor y = propagate(a, linear(x, weight_));
+  if (out > x.dim(1)) return one(linear(matrix_.times(x), weight_, bias_));
+  const Tensor y = matrix_.times(linear(x, weight_));
   return one(bias_.defined() ? add(y, bias_) : y);
 }
 
@@ -178,13 +244,17 @@ Outputs SageConv::run(Context& /*c*/, Inputs inputs) {
   const Tensor& x = inputs[0];
   const Csr& a = matrix_.of(inputs[1], {}, x.dim(0), x.dtype());
   Tensor y;
-  if (aggregate != "max") {
-    y = propagate(a, x);
-  } else {
+  if (aggregate == "max") {
     y = scatter_reduce(zeros(x.shape(), x.dtype(), x.device()), 0, for_columns(matrix_.rows(), x.dim(1)),
                        index_select(x, 0, a.col), ScatterReduction::kAmax, false);
+    y = linear(y, neighbor_, bias_);
+  } else if (recording() && out < x.dim(1)) {
+    // Operators of ONNX hold each edge's row before they add them up: the narrower ones.
+    y = matrix_.times(linear(x, neighbor_));
+    if (bias_.defined()) y = add(y, bias_);
+  } else {
+    y = linear(matrix_.times(x), neighbor_, bias_);
   }
-  y = linear(y, neighbor_, bias_);
   if (root_.defined()) y = add(y, linear(x, root_));
   return one(normalize ? dlb::normalize(y, 2, {1}) : y);
 }
@@ -221,17 +291,22 @@ Outputs GatConv::run(Context& c, Inputs inputs) {
   const Tensor from = sum(mul(by_head, source_), {2}), to = sum(mul(by_head, target_), {2});
   const Tensor scores =
       leaky_relu(add(index_select(from, 0, a.col), index_select(to, 0, rows)), slope);  // [E, heads]
-  const Tensor largest =
-      segment_reduce(scores.detach(), SegmentReduction::kMax, {}, a.crow, 0, std::nullopt, false);
+  const Tensor largest = matrix_.joined(scores.detach(), SegmentReduction::kMax);
   const Tensor e = exp(sub(scores, index_select(largest, 0, rows)));
-  const Tensor total = segment_reduce(e, SegmentReduction::kSum, {}, a.crow);
+  const Tensor total = matrix_.joined(e, SegmentReduction::kSum);
   Tensor alpha = div(e, index_select(total, 0, rows));
   if (c.training && dropout > 0) alpha = dlb::dropout(alpha, dropout, c.next_key(RngPurpose::kDropout));
-  std::vector<Tensor> parts;
-  for (int64_t i = 0; i < heads; ++i) {
-    parts.push_back(spmm(a.crow, a.col, contiguous(select(alpha, 1, i)), contiguous(select(by_head, 1, i))));
+  Tensor y;
+  if (a.crow.defined()) {
+    std::vector<Tensor> parts;
+    for (int64_t i = 0; i < heads; ++i)
+      parts.push_back(matrix_.times(contiguous(select(by_head, 1, i)), contiguous(select(alpha, 1, i))));
+    y = concat ? cat(parts, 1) : mean(stack(parts, 0), {0});
+  } else {
+    const Tensor messages = mul(index_select(by_head, 0, a.col), unsqueeze(alpha, 2));
+    y = matrix_.joined(messages, SegmentReduction::kSum);
+    y = concat ? reshape(y, {nodes, heads * out}) : mean(y, {1});
   }
-  Tensor y = concat ? cat(parts, 1) : mean(stack(parts, 0), {0});
   return one(bias_.defined() ? add(y, bias_) : y);
 }
 
@@ -257,7 +332,8 @@ void GinConv::build(Build& b) {
 }
 Outputs GinConv::run(Context& /*c*/, Inputs inputs) {
   const Tensor& x = inputs[0];
-  const Tensor sums = propagate(matrix_.of(inputs[1], {}, x.dim(0), x.dtype()), x);
+  matrix_.of(inputs[1], {}, x.dim(0), x.dtype());
+  const Tensor sums = matrix_.times(x);
   const Tensor own = eps_.defined() ? mul(x, add(eps_, 1.0)) : mul(x, 1 + eps);
   return one(linear(relu(linear(add(own, sums), w1_, b1_)), w2_, b2_));
 }
@@ -298,27 +374,31 @@ void GraphPool::build(Build& b) {
 Outputs GraphPool::run(Context& /*c*/, Inputs inputs) {
   const Tensor& x = inputs[0];
   const Tensor sizes = input_or_none(inputs, 1);
-  if (sizes.defined()) {
+  if (sizes.defined() && !recording()) {
     const auto how = reduce == "mean"  ? SegmentReduction::kMean
                      : reduce == "sum" ? SegmentReduction::kSum
                                        : SegmentReduction::kMax;
     const Tensor y = segment_reduce(x, how, sizes, {});
     return one(where(unsqueeze(gt(sizes, 0.0), 1), y, full({}, 0, x.dtype(), x.device())));
   }
-  const auto how = reduce == "mean"  ? ScatterReduction::kMean
-                   : reduce == "sum" ? ScatterReduction::kSum
-                                     : ScatterReduction::kAmax;
-  const Tensor graph = cast(inputs[2], DType::kInt64);
-  int64_t graphs = count.value_or(0);
-  if (!count) {
-    graphs = x.is_meta()          ? x.dim(0) / *nodes
-             : graph.numel() == 0 ? 0
-                                  : static_cast<int64_t>(amax(graph).item()) + 1;
-    if (graphs < 0 || graphs > x.dim(0))
-      fail(ErrorKind::kData, "graph_pool of {} nodes got one of graph {}", x.dim(0), graphs - 1);
-  }
-  return one(scatter_reduce(zeros({graphs, x.dim(1)}, x.dtype(), x.device()), 0, for_columns(graph, x.dim(1)),
-                            x, how, false));
+  const Tensor graph = sizes.defined() ? graph_of_nodes(cast(sizes, DType::kInt64), x.dim(0))
+                                       : from_start(cast(inputs[2], DType::kInt64));
+  const auto pooled = [&](int64_t graphs) {
+    const auto how = reduce == "mean"  ? ScatterReduction::kMean
+                     : reduce == "sum" ? ScatterReduction::kSum
+                                       : ScatterReduction::kAmax;
+    return scatter_reduce(zeros({graphs, x.dim(1)}, x.dtype(), x.device()), 0, for_columns(graph, x.dim(1)),
+                          x, how, false);
+  };
+  if (sizes.defined()) return one(pooled(sizes.dim(0)));
+  if (count) return one(pooled(*count));
+  if (recording()) return one(index_select(pooled(x.dim(0)), 0, numbers_up_to_largest(graph)));
+  const int64_t graphs = x.is_meta()          ? x.dim(0) / *nodes
+                         : graph.numel() == 0 ? 0
+                                              : static_cast<int64_t>(amax(graph).item()) + 1;
+  if (graphs < 0 || graphs > x.dim(0))
+    fail(ErrorKind::kData, "graph_pool of {} nodes got one of graph {}", x.dim(0), graphs - 1);
+  return one(pooled(graphs));
 }
 
 }  // namespace dlb::nn

@@ -4,6 +4,7 @@
 /// number of threads.
 
 #include "dlb/nn/layer.h"
+#include "dlb/ops/scatter_reduce.h"
 #include "dlb/ops/sparse.h"
 
 namespace dlb::nn {
@@ -19,17 +20,27 @@ class EdgeMatrix {
     self_loops_ = self_loops;
     normalize_ = normalize;
   }
-  /// Shapes: edges [E, 2], weight [E] or undefined. On kMeta only shapes are right. Errors: data for a node
-  /// that does not exist.
+  /// Shapes: edges [E, 2], weight [E] or undefined. On kMeta only shapes are right. For a recorder the
+  /// entries stay in the order of the edges and there is no crow: all that is done with them is said in
+  /// operators. Errors: data for a node that does not exist.
   const Csr& of(const Tensor& edges, const Tensor& weight, int64_t nodes, DType dtype);
   /// Targets of the entries, in their order.
   const Tensor& rows() const { return rows_; }
+  /// The matrix, or one with other values [e] at its places, times x. Shapes: x [V, F] -> [V, F].
+  Tensor times(const Tensor& x) const { return times(x, csr_.values); }
+  Tensor times(const Tensor& x, const Tensor& values) const;
+  /// What stands at the entries of each row, joined. Shapes: [e, ...] -> [V, ...]; for kMax [e, k] -> [V, k].
+  Tensor joined(const Tensor& entries, SegmentReduction how) const;
 
  private:
+  void take_list(const Tensor& list, const Tensor& weight, int64_t nodes, DType dtype);
+  void normalize(int64_t nodes);
+
   bool self_loops_ = false;
   Normalize normalize_ = Normalize::kNone;
   Tensor edges_, weight_;  ///< copies of what the matrix was made of
   int64_t nodes_ = -1;
+  int64_t rows_of_matrix_ = 0;
   Csr csr_;
   Tensor rows_;
 };

@@ -23,7 +23,11 @@ struct MixtureOfExperts : Layer {
   Outputs run(Context& c, Inputs inputs) override;
 
  private:
+  Tensor activated(const Tensor& h) const;
   Tensor net(const Tensor& x, int64_t expert) const;
+  /// From x [n, D], weights and chosen experts [n, top_k]: the result [n, out], and the share of each expert.
+  std::pair<Tensor, Tensor> routed(const Tensor& x, const Tensor& weights, const Tensor& chosen) const;
+  std::pair<Tensor, Tensor> dense(const Tensor& x, const Tensor& weights, const Tensor& chosen) const;
   Tensor router_, w1_, b1_, w2_, b2_;
 };
 

@@ -154,6 +154,11 @@ RecordScope::~RecordScope() { state.recorder = previous_; }
 
 bool recording() { return state.recorder != nullptr; }
 
+int64_t unknown_size(int64_t most) {
+  auto* const recorder = dynamic_cast<SizingRecorder*>(state.recorder);
+  return recorder == nullptr ? most : recorder->unknown_size(most);
+}
+
 EagerScope::EagerScope() : previous_(std::exchange(state.recorder, nullptr)) {}
 EagerScope::~EagerScope() { state.recorder = previous_; }
 

@@ -10,7 +10,9 @@
 #include "dlb/ops/elementwise.h"
 #include "dlb/ops/index.h"
 #include "dlb/ops/index_defs.h"
+#include "dlb/ops/recording.h"
 #include "dlb/ops/reduce.h"
+#include "dlb/ops/scatter_reduce.h"
 #include "dlb/ops/unary.h"
 #include "dlb/ops/view.h"
 #include "dlb/tensor/row_sparse.h"
@@ -224,6 +226,12 @@ Tensor embedding_bag(const Tensor& table, const Tensor& index, const Tensor& off
   }
   const Device device = rows.device();
   const Tensor zero = zeros({}, rows.dtype(), device);
+  if (options.mode == BagMode::kMax && n > 0 && recording()) {
+    // Row 0 takes what is in no bag.
+    const Tensor place = expand(unsqueeze(affine(bag, 1, 1), 1), rows.shape());
+    const Tensor none = zeros({bags + 1, table.dim(1)}, rows.dtype(), device);
+    return narrow(scatter_reduce(none, 0, place, rows, ScatterReduction::kAmax, false), 0, 1, bags);
+  }
   if (options.mode == BagMode::kMax && n > 0) {
     const Tensor first = apply1<BagMaxAttrs>(op::bag_max(), {rows.detach(), bag}, {bags});
     const Tensor none = lt(first, 0);

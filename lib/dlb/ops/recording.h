@@ -9,6 +9,15 @@ namespace dlb {
 /// to be said in operators then.
 bool recording();
 
+/// A recorder that has a number to put in place of a size that only data tell.
+class SizingRecorder : public Recorder {
+ public:
+  virtual int64_t unknown_size(int64_t most) = 0;
+};
+/// What the active recorder takes for a size that only data tell, of at most `most`; `most` if it has no
+/// number.
+int64_t unknown_size(int64_t most);
+
 /// Within the scope the thread's operators run at once, whatever recorder is active: for recorders that run
 /// what they record.
 class EagerScope {
