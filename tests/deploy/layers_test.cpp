@@ -144,6 +144,8 @@ const std::vector<Example>& examples() {
       {"one_hot", "[one_hot: 5]", {{4, 6}}, "w"},
       {"parameter", "{steps: [{parameter: {shape: [6], as: p}}, {add: {in: [input, p]}}]}", {{4, 6}}},
       {"embedding", "[embedding: {count: 5, dim: 3}]", {{4, 9}}, "w"},
+      {"embedding", "[embedding: {count: 5, dim: 3, max_norm: 0.6}]", {{4, 9}}, "w"},
+      {"embedding", "[embedding: {count: 5, dim: 3, max_norm: 0.4, norm_type: 1}]", {{4, 9}}, "w"},
       {"embedding_tables", "[embedding_tables: {counts: [5], dim: 3}]", {{4, 6}}, "w"},
       {"position_embedding",
        "{steps: [{embedding: {count: 5, dim: 4, as: e}}, {position_embedding: {count: 9, as: p}}, {add: {in: "

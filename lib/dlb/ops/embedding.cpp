@@ -123,6 +123,21 @@ void infer_bag_max(Infer& c, const BagMaxAttrs& a) {
   c.output({a.bags, c.input(0).shape[1]}, DType::kInt64);
 }
 
+Tensor norms_of(const Tensor& rows, double p) {
+  const Tensor size = abs(rows);
+  return p == std::numeric_limits<double>::infinity() ? amax(size, {-1})
+                                                      : pow(sum(pow(size, p), {-1}), 1 / p);
+}
+
+constexpr double kNormEpsilon = 1e-7;  // PyTorch's
+
+/// What limit_norms() makes of the rows [..., width], for a recorder: the table stays as it is.
+Tensor with_limited_norms(const Tensor& rows, double max_norm, double p) {
+  const Tensor norms = unsqueeze(norms_of(rows, p), -1);
+  const Tensor scale = mul(reciprocal(add(norms, kNormEpsilon)), max_norm);
+  return where(gt(norms, max_norm), mul(rows, scale), rows);
+}
+
 /// Shortens the rows that are used, in place.
 void limit_norms(const Tensor& table, const Tensor& index, double max_norm, double p) {
   if (table.is_meta() || index.is_meta() || index.numel() == 0) return;
@@ -133,15 +148,11 @@ void limit_norms(const Tensor& table, const Tensor& index, double max_norm, doub
   const auto count = static_cast<int64_t>(used.size());
   const Tensor data = table.detach();
   const Tensor rows = index_select(data, 0, Tensor::from(used, {count}));
-  const Tensor size = abs(rows);
-  const Tensor norms =
-      p == std::numeric_limits<double>::infinity() ? amax(size, {1}) : pow(sum(pow(size, p), {1}), 1 / p);
-  const std::vector<double> lengths = norms.to_vector<double>();
+  const std::vector<double> lengths = norms_of(rows, p).to_vector<double>();
   for (size_t i = 0; i < used.size(); ++i) {
-    // The small constant is PyTorch's.
     if (!(lengths[i] > max_norm)) continue;
     select(data, 0, used[i])
-        .assign(mul(select(rows, 0, static_cast<int64_t>(i)), max_norm / (lengths[i] + 1e-7)));
+        .assign(mul(select(rows, 0, static_cast<int64_t>(i)), max_norm / (lengths[i] + kNormEpsilon)));
   }
 }
 
@@ -191,8 +202,10 @@ const OpDef& op::bag_max() {
 
 Tensor embedding(const Tensor& table, const Tensor& index, const EmbeddingOptions& options) {
   const EmbeddingAttrs attrs = attributes(table, options);
-  if (options.max_norm) limit_norms(table, index, *options.max_norm, options.norm_type);
-  return apply1<EmbeddingAttrs>(op::embedding(), {table, index}, attrs);
+  if (options.max_norm && !recording()) limit_norms(table, index, *options.max_norm, options.norm_type);
+  const Tensor rows = apply1<EmbeddingAttrs>(op::embedding(), {table, index}, attrs);
+  return options.max_norm && recording() ? with_limited_norms(rows, *options.max_norm, options.norm_type)
+                                         : rows;
 }
 
 Tensor embedding_bag(const Tensor& table, const Tensor& index, const Tensor& offsets,
