@@ -2,12 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <set>
-
 #include "dlb/base/error.h"
 #include "dlb/data/image_transforms.h"
 #include "dlb/data/value_transforms.h"
 #include "dlb/deploy/emit.h"
+#include "dlb/deploy/prelude.h"
 #include "dlb/ops/shape_ops.h"
 
 namespace dlb::deploy {
@@ -15,20 +14,6 @@ namespace dlb::deploy {
 namespace {
 
 constexpr int64_t kRows = 2, kColumns = 3;  // axes of a batch of images
-
-/// The names that a graph and those within it have.
-void gather_names(const graph::Graph& graph, std::set<std::string>& names) {
-  for (const auto* list : {&graph.inputs, &graph.outputs}) {
-    for (const graph::Declared& d : *list) names.insert(d.name);
-  }
-  for (const auto& [name, value] : graph.initializers) names.insert(name);
-  for (const graph::Node& node : graph.nodes) {
-    names.insert(node.outputs.begin(), node.outputs.end());
-    for (const graph::Attribute& a : node.attributes) {
-      if (const auto* sub = std::get_if<graph::Attribute::Subgraph>(&a.value)) gather_names(**sub, names);
-    }
-  }
-}
 
 /// Nodes that read `from` read `to`.
 void rename_reads(graph::Graph& graph, const std::string& from, const std::string& to) {
@@ -45,8 +30,7 @@ void rename_reads(graph::Graph& graph, const std::string& from, const std::strin
 /// One input on its way through the transforms: its value so far, in a graph that grows at the end.
 class Chain {
  public:
-  Chain(graph::Graph& graph, std::set<std::string>& names, std::string value)
-      : graph_(graph), names_(names), value_(std::move(value)) {}
+  Chain(Prelude& nodes, std::string value) : nodes_(nodes), value_(std::move(value)) {}
 
   const std::string& value() const { return value_; }
   void to_channels_first() { then("Transpose", {}, {attribute("perm", std::vector<int64_t>{0, 3, 1, 2})}); }
@@ -62,32 +46,11 @@ class Chain {
   }
   std::string add(std::string op, std::vector<std::string> inputs,
                   std::vector<graph::Attribute> attributes = {}) {
-    graph::Node node;
-    node.name = fresh(op);
-    node.op = std::move(op);
-    node.inputs = std::move(inputs);
-    node.attributes = std::move(attributes);
-    node.outputs = {node.name};
-    graph_.nodes.push_back(std::move(node));
-    return graph_.nodes.back().name;
+    return nodes_.add(std::move(op), std::move(inputs), std::move(attributes));
   }
-  std::string fresh(const std::string& stem) {
-    const std::string base = "preprocessing/" + stem;
-    std::string name = base;
-    for (int i = 1; !names_.insert(name).second; ++i) name = fmt::format("{}_{}", base, i);
-    return name;
-  }
-  std::string constant(const Tensor& t) {
-    std::string name = fresh("constant");
-    graph_.initializers.emplace(name, graph::Value(contiguous(t)));
-    return name;
-  }
-  std::string number(double value, DType dtype = DType::kFloat32) {
-    return constant(Tensor::scalar(value, dtype));
-  }
-  std::string ints(const std::vector<int64_t>& values) {
-    return constant(Tensor::from(values, {std::ssize(values)}));
-  }
+  std::string constant(const Tensor& t) { return nodes_.constant(t); }
+  std::string number(double value, DType dtype = DType::kFloat32) { return nodes_.number(value, dtype); }
+  std::string ints(const std::vector<int64_t>& values) { return nodes_.ints(values); }
   void cast(DType dtype) {
     then("Cast", {}, {attribute("to", static_cast<int64_t>(graph::element_of(dtype)))});
   }
@@ -108,8 +71,7 @@ class Chain {
   bool select(const data::Taps& taps, int64_t axis);
   std::string weights(const data::Taps& taps, int64_t from, bool transposed);
 
-  graph::Graph& graph_;
-  std::set<std::string>& names_;
+  Prelude& nodes_;
   TensorSpec spec_;  ///< of a sample at the transform that is being said, channels first
   std::string value_;
 };
@@ -265,13 +227,12 @@ Preprocessing::Preprocessing(const train::Experiment& experiment) : pipeline_(ex
   const config::Node& written = data.config().transforms;
   const std::vector<config::Node> one = {written};
   const std::vector<config::Node>& nodes = written.is_list() ? written.items() : one;
-  graph::Graph tried;
-  std::set<std::string> names;
+  Prelude tried({}, "");
   for (size_t i = 0; i < pipeline_.transforms.size(); ++i) {
     const config::Node& node = nodes.at(i);
     steps_.push_back(node.is_map() && !node.entries().empty() ? node.entries()[0].key : node.brief());
   }
-  Chain chain(tried, names, "");
+  Chain chain(tried, "");
   for (size_t i = 0; i < pipeline_.transforms.size(); ++i) {
     try {
       chain.apply(pipeline_, i);
@@ -288,14 +249,12 @@ Preprocessing::Preprocessing(const train::Experiment& experiment) : pipeline_(ex
 }
 
 void Preprocessing::prepend(graph::Model& model) const {
-  std::set<std::string> names;
-  gather_names(model.graph, names);
-  graph::Graph before;
+  Prelude before(model.graph, "preprocessing/");
   for (size_t i = 0; i < inputs_.size(); ++i) {
     const Input& input = inputs_[i];
     if (!input.image && (!input.transformed || pipeline_.transforms.empty())) continue;
     graph::Declared& d = model.graph.inputs[i];
-    Chain chain(before, names, d.name);
+    Chain chain(before, d.name);
     if (input.image) chain.to_channels_first();
     if (input.transformed) {
       for (size_t k = 0; k < pipeline_.transforms.size(); ++k) chain.apply(pipeline_, k);
@@ -310,10 +269,7 @@ void Preprocessing::prepend(graph::Model& model) const {
     d.shape = std::move(dims);
     d.element = graph::element_of(input.spec.dtype);
   }
-  before.nodes.insert(before.nodes.end(), std::make_move_iterator(model.graph.nodes.begin()),
-                      std::make_move_iterator(model.graph.nodes.end()));
-  model.graph.nodes = std::move(before.nodes);
-  model.graph.initializers.merge(before.initializers);
+  before.put_before(model.graph);
   model.metadata["dlbench.preprocessing"] = fmt::format("{}", fmt::join(steps_, ", "));
 }
 

@@ -50,7 +50,9 @@ struct Trace {
 
 /// Traces a model's program 0 on inputs of these specs, by their shapes alone. Operators that `known` does
 /// not have are replaced by their reference compositions. The model's variables must have values. Errors:
-/// those of the model, where a layer reads values or does not take the shapes.
-Trace trace(model::Model& model, const std::vector<TensorSpec>& inputs, bool (*known)(const OpDef&));
+/// those of the model, where a layer reads values or does not take the shapes; unsupported where it draws
+/// random numbers, unless it may.
+Trace trace(model::Model& model, const std::vector<TensorSpec>& inputs, bool (*known)(const OpDef&),
+            bool may_draw = false);
 
 }  // namespace dlb::deploy
