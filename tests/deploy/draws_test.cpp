@@ -219,10 +219,18 @@ TEST_CASE("draws that cannot be exported, and models that nobody allows to draw"
   };
   refused("[eval: 'poisson(it)']", "by values that the model computes");
   refused("[eval: 'beta(it, it)']", "(standard_gamma) by values that the model computes");
-  refused("[eval: 'uniform([rows(it), 3], high=1.0 * rows(it))']", "depend on the sizes of the inputs");
   refused("[{loop: {carry: {h: it}, while: 'mean(h) > mean(rand([3]))', max: 8, body: [eval: {expr: 'h * "
           "0.5', as: h}]}}]",
           "the condition of a loop draws");
+}
+
+TEST_CASE("a distribution that follows the batch holds the graph to one", "[deploy]") {
+  const std::unique_ptr<model::Model> model =
+      model_of("[eval: 'uniform([rows(it), 3], high=1.0 * rows(it))']", {{4, 6}});
+  std::vector<DrawInput> draws;
+  const graph::Model exported = deploy::to_graph(*model, "m", &draws);
+  CHECK(describe(exported.graph.inputs.at(0)) == "float32[4, 6]");
+  CHECK(describe(draws.at(0).distribution) == "uniform(high=4, low=0)");
 }
 
 TEST_CASE("what operators draw has the distribution of what the model draws", "[deploy]") {
@@ -293,7 +301,7 @@ TEST_CASE("distributions are in the metadata, and numbers of them can be had", "
     damaged.metadata[deploy::kDrawsKey] = text;
     CHECK_THROWS_WITH(deploy::read_draws(damaged), Catch::Contains("damaged"));
   }
-  CHECK_THROWS_WITH(deploy::sample({"normal", {}}, {2}, DType::kFloat32, {}), Catch::Contains("no 'mean'"));
+  CHECK_THROWS_WITH(deploy::sample({"normal", {}}, {2}, DType::kFloat32, {}), Catch::Contains("normal has no '"));
   CHECK_THROWS_WITH(deploy::sample({"none", {}}, {2}, DType::kFloat32, {}), Catch::Contains("no distribution"));
 }
 

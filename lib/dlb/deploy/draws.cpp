@@ -128,7 +128,8 @@ std::map<std::string, Distribution> read_draws(const graph::Model& model) {
     if (!parts.is_object() || !parts.contains("distribution")) throw damaged();
     Distribution& d = found[name];
     for (const auto& [key, value] : parts.items()) {
-      if (key == "distribution" && value.is_string()) {
+      if (key == "distribution") {
+        if (!value.is_string()) throw damaged();
         d.name = value.get<std::string>();
       } else if (value.is_number()) {
         d.parameters[key] = value.get<double>();

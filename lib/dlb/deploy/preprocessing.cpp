@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
+#include <span>
+
 #include "dlb/base/error.h"
 #include "dlb/data/image_transforms.h"
 #include "dlb/data/value_transforms.h"
@@ -34,6 +38,8 @@ class Chain {
 
   const std::string& value() const { return value_; }
   void to_channels_first() { then("Transpose", {}, {attribute("perm", std::vector<int64_t>{0, 3, 1, 2})}); }
+  /// Makes an input of the numbers that a file has.
+  void say(const std::vector<data::RawNumber>& numbers);
   /// Adds transform i. Errors: unsupported, where a graph cannot say it.
   void apply(const data::Pipeline& pipeline, size_t i);
 
@@ -62,6 +68,9 @@ class Chain {
   }
   void repeat_channel() { value_ = add("Concat", {value_, value_, value_}, {attribute("axis", int64_t{1})}); }
 
+  std::string columns(int64_t begin, int64_t end, int64_t count);
+  std::string scaled(std::string x, std::span<const data::RawNumber> numbers);
+  std::string category(const std::string& x, const data::RawNumber& category);
   std::string per_channel(const std::vector<double>& values);
   void say(const data::Cast& t);
   void say(const data::Pad& t);
@@ -75,6 +84,59 @@ class Chain {
   TensorSpec spec_;  ///< of a sample at the transform that is being said, channels first
   std::string value_;
 };
+
+/// Columns [begin, end) of `count`.
+std::string Chain::columns(int64_t begin, int64_t end, int64_t count) {
+  if (begin == 0 && end == count) return value_;
+  return add("Slice", {value_, ints({begin}), ints({end}), ints({1})});
+}
+
+/// Computed in float64 as the source does, for a mean may be far larger than the deviation.
+std::string Chain::scaled(std::string x, std::span<const data::RawNumber> numbers) {
+  std::vector<double> fill, shift, scale;
+  for (const data::RawNumber& n : numbers) {
+    fill.push_back(n.fill);
+    shift.push_back(n.shift);
+    scale.push_back(n.scale);
+  }
+  const auto row = [&](const std::vector<double>& v) { return constant(Tensor::from(v, {std::ssize(v)})); };
+  const auto is_not = [](double none) { return [none](double v) { return v != none; }; };
+  if (!std::isnan(fill.front())) x = add("Where", {add("IsNaN", {x}), row(fill), x});
+  if (std::any_of(shift.begin(), shift.end(), is_not(0))) x = add("Sub", {x, row(shift)});
+  if (std::any_of(scale.begin(), scale.end(), is_not(1))) x = add("Div", {x, row(scale)});
+  return nodes_.cast(x, DType::kFloat32);
+}
+
+/// A 0 or 1 for each value, or one number; of no value where it is NaN.
+std::string Chain::category(const std::string& x, const data::RawNumber& category) {
+  const int64_t count = std::ssize(category.values);
+  const std::string is = add("Equal", {x, constant(Tensor::from(category.values, {1, count}))});
+  if (!category.first_id) return nodes_.cast(is, DType::kFloat32);
+  std::vector<int64_t> before;  // what lies between a value's place and that behind all
+  for (int64_t i = 0; i < count; ++i) before.push_back(i - count);
+  const std::string parts =
+      add("Mul", {nodes_.cast(is, DType::kInt64), constant(Tensor::from(before, {1, count}))});
+  return add("Add", {add("ReduceSum", {parts, ints({1})}), ints({*category.first_id + count})});
+}
+
+void Chain::say(const std::vector<data::RawNumber>& numbers) {
+  const int64_t count = std::ssize(numbers);
+  std::vector<std::string> parts;
+  for (int64_t begin = 0, end = 0; begin < count; begin = end) {
+    const data::RawNumber& first = numbers[static_cast<size_t>(begin)];
+    end = begin + 1;
+    if (first.category) {
+      if (!first.values.empty() || first.first_id)
+        parts.push_back(category(columns(begin, end, count), first));
+      continue;
+    }
+    while (end < count && !numbers[static_cast<size_t>(end)].category) ++end;
+    parts.push_back(scaled(columns(begin, end, count),
+                           std::span(numbers).subspan(static_cast<size_t>(begin),
+                                                      static_cast<size_t>(end - begin))));
+  }
+  value_ = parts.size() == 1 ? parts[0] : add("Concat", parts, {attribute("axis", int64_t{1})});
+}
 
 /// One value for all, or [C, 1, 1].
 std::string Chain::per_channel(const std::vector<double>& values) {
@@ -204,30 +266,56 @@ bool is_image(const data::Column& column) {
          spec.strides == data::image_spec(spec.dim(0), spec.dim(1), spec.dim(2), spec.dtype).strides;
 }
 
+/// Whether numbers are filled in, standardized, or categories.
+bool says(const std::vector<data::RawNumber>& numbers, std::string_view what) {
+  return std::any_of(numbers.begin(), numbers.end(), [&](const data::RawNumber& n) {
+    return what == "fill"          ? !std::isnan(n.fill)
+           : what == "standardize" ? n.shift != 0 || n.scale != 1
+                                   : n.category;
+  });
+}
+
+/// "columns age, height; NaN is a missing value"
+std::string columns_text(const std::vector<data::RawNumber>& numbers) {
+  constexpr size_t kMost = 100;
+  std::string text = "columns";
+  for (size_t i = 0; i < std::min(numbers.size(), kMost); ++i)
+    text += (i > 0 ? ", " : " ") + numbers[i].name;
+  if (numbers.size() > kMost) text += fmt::format(", ... ({} in all)", numbers.size());
+  return says(numbers, "fill") ? text + "; NaN is a missing value" : text;
+}
+
 }  // namespace
 
 Preprocessing::Preprocessing(const train::Experiment& experiment) : pipeline_(experiment.data->evaluation()) {
   const data::DataModule& data = *experiment.data;
   std::vector<Error> errors;
   const config::Node& source = data.config().source;
-  const auto refuse = [&](const config::Node& at, const std::string& what) {
-    errors.push_back(
-        Error(ErrorKind::kUnsupported, fmt::format("{}, which cannot be preprocessing in the graph", what))
-            .at(at.mark().str()));
+  const auto refuse = [&](const std::string& what, const std::string& hint) {
+    Error error(ErrorKind::kUnsupported, fmt::format("{}, which cannot be preprocessing in the graph", what), "",
+                hint);
+    errors.push_back(error.at(source.mark().str()));
   };
-  if (experiment.plays()) refuse(source, "inputs are what an environment shows");
+  if (experiment.plays()) refuse("inputs are what an environment shows", "");
   const std::string changes = data.changes_inputs();
-  if (!changes.empty()) refuse(source, changes);
+  if (!changes.empty()) refuse(changes, data.unchanged_by());
 
   const data::SampleSpec& raw = data.raw_spec();
+  const std::vector<std::vector<data::RawNumber>> numbers = data.raw_numbers();
   for (const size_t column : data.input_columns()) {
     const data::Column& c = raw.columns[column];
-    inputs_.push_back({column, c.spec, is_image(c), data::acts_on(raw, column)});
+    inputs_.push_back({column, c.spec, is_image(c), data::acts_on(raw, column), {}});
+    if (column < numbers.size()) inputs_.back().numbers = numbers[column];
+  }
+  for (const char* what : {"fill", "standardize", "categories"}) {
+    if (std::any_of(inputs_.begin(), inputs_.end(), [&](const Input& i) { return says(i.numbers, what); }))
+      steps_.emplace_back(what);
   }
   const config::Node& written = data.config().transforms;
   const std::vector<config::Node> one = {written};
   const std::vector<config::Node>& nodes = written.is_list() ? written.items() : one;
   Prelude tried({}, "");
+  const size_t before = steps_.size();
   for (size_t i = 0; i < pipeline_.transforms.size(); ++i) {
     const config::Node& node = nodes.at(i);
     steps_.push_back(node.is_map() && !node.entries().empty() ? node.entries()[0].key : node.brief());
@@ -238,7 +326,7 @@ Preprocessing::Preprocessing(const train::Experiment& experiment) : pipeline_(ex
       chain.apply(pipeline_, i);
     } catch (Error& e) {
       errors.push_back(
-          Error(e.kind, fmt::format("{} cannot be preprocessing in the graph: {}", steps_[i], e.message))
+          Error(e.kind, fmt::format("{} cannot be preprocessing in the graph: {}", steps_[before + i], e.message))
               .at(nodes[i].mark().str()));
     }
   }
@@ -252,10 +340,12 @@ void Preprocessing::prepend(graph::Model& model) const {
   Prelude before(model.graph, "preprocessing/");
   for (size_t i = 0; i < inputs_.size(); ++i) {
     const Input& input = inputs_[i];
-    if (!input.image && (!input.transformed || pipeline_.transforms.empty())) continue;
+    if (!input.image && input.numbers.empty() && (!input.transformed || pipeline_.transforms.empty()))
+      continue;
     graph::Declared& d = model.graph.inputs[i];
     Chain chain(before, d.name);
     if (input.image) chain.to_channels_first();
+    if (!input.numbers.empty()) chain.say(input.numbers);
     if (input.transformed) {
       for (size_t k = 0; k < pipeline_.transforms.size(); ++k) chain.apply(pipeline_, k);
     }
@@ -268,6 +358,10 @@ void Preprocessing::prepend(graph::Model& model) const {
     }
     d.shape = std::move(dims);
     d.element = graph::element_of(input.spec.dtype);
+    if (input.numbers.empty()) continue;
+    d.shape = {d.shape->front(), {std::ssize(input.numbers), ""}};
+    d.element = graph::Element::kFloat64;
+    d.doc = columns_text(input.numbers);
   }
   before.put_before(model.graph);
   model.metadata["dlbench.preprocessing"] = fmt::format("{}", fmt::join(steps_, ", "));
