@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "commands.h"
@@ -20,12 +21,16 @@ nlohmann::ordered_json as_json(const deploy::ExportResult& r) {
     for (const graph::Declared& d : values) items.push_back({{"name", d.name}, {"type", describe(d)}});
     return items;
   };
+  Json draws = Json::array();
+  for (const auto& [name, distribution] : r.draws)
+    draws.push_back({{"name", name}, {"distribution", distribution}});
   Json compared = Json::array();
   for (const deploy::OutputCheck& c : r.compared)
     compared.push_back({{"name", c.name}, {"largest_difference", c.largest}, {"relative", c.relative}});
   Json j = {{"file", r.file}, {"bytes", r.bytes}, {"trained", r.trained}, {"compared", compared}};
   if (r.tensors > 0) j["tensors"] = r.tensors;
   if (r.preprocessing) j["preprocessing"] = *r.preprocessing;
+  if (!r.draws.empty()) j["draws"] = draws;
   if (r.nodes > 0) {
     j["opset"] = r.opset;
     j["nodes"] = r.nodes;
@@ -46,7 +51,13 @@ void print_result(const deploy::ExportResult& r) {
   if (r.preprocessing)
     print("takes what the data files hold; preprocessing: {}\n",
           r.preprocessing->empty() ? "none" : fmt::format("{}", fmt::join(*r.preprocessing, ", ")));
-  for (const graph::Declared& d : r.inputs) print("input   {}: {}\n", d.name, describe(d));
+  for (const graph::Declared& d : r.inputs)
+    print("input   {}: {}{}{}\n", d.name, describe(d), d.doc.empty() ? "" : ", ", d.doc);
+  for (const auto& [name, distribution] : r.draws) {
+    const auto is_input = [&, &of = name](const graph::Declared& d) { return d.name == of; };
+    if (std::none_of(r.inputs.begin(), r.inputs.end(), is_input))
+      print("draws   {}: {}\n", name, distribution);
+  }
   for (size_t i = 0; i < r.outputs.size(); ++i) {
     print(
         "output  {}: {}; differs from the model's by at most {:.3g} ({:.3g} of its largest value) over {} "
@@ -87,6 +98,12 @@ void add_export(CLI::App& app, Globals& globals) {
   command->add_flag("--preprocessing", options->preprocessing,
                     "include data.transforms: the graph takes what the data files hold, images as uint8 "
                     "[batch, height, width, channels]");
+  command
+      ->add_option("--draws", options->draws,
+                   "what random numbers of a model that draws in evaluation become: inputs of the graph, or "
+                   "operators by which it draws itself (default: such a model is refused)")
+      ->type_name("inputs|operators")
+      ->check(name_among({"inputs", "operators"}));
   command->add_option("--split", options->split, "split whose batches are compared (default: test, else val)")
       ->type_name("SPLIT")
       ->check(name_among({"val", "test", "train"}));
@@ -105,6 +122,7 @@ void add_export(CLI::App& app, Globals& globals) {
       "  dlbench export runs/mnist-1 --to onnx --out mnist.onnx\n"
       "  dlbench run mnist.onnx --random 0 --size batch=32\n"
       "  dlbench export runs/mnist-1 --to onnx --preprocessing      # takes the pixels as they are\n"
+      "  dlbench export runs/vae-1 --to onnx --draws inputs         # noise is an input beside the data\n"
       "  dlbench export runs/mnist-1 --to program --out mnist.dlb\n"
       "  dlbench run mnist.dlb --input x.npy\n"
       "What is exported is run again and compared with the model on real batches; the file appears only if "

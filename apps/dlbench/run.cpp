@@ -94,6 +94,7 @@ void show_summary(const std::string& path, bool json) {
         for (const graph::Dim& dim : *d.shape) shape.push_back(dim.size ? Json(*dim.size) : Json(dim.name));
       }
       items.push_back({{"name", d.name}, {"type", graph::element_name(d.element)}, {"shape", shape}});
+      if (!d.doc.empty()) items.back()["doc"] = d.doc;
     }
     return items;
   };
@@ -112,7 +113,8 @@ void show_summary(const std::string& path, bool json) {
   for (const auto& [domain, version] : summary.opsets)
     print("opset {}{}{}\n", version, domain.empty() ? "" : " of ", domain);
   print("{} parameters\n", summary.parameters);
-  for (const graph::Declared& d : summary.inputs) print("input   {}: {}\n", d.name, describe(d));
+  for (const graph::Declared& d : summary.inputs)
+    print("input   {}: {}{}{}\n", d.name, describe(d), d.doc.empty() ? "" : ", ", d.doc);
   for (const graph::Declared& d : summary.outputs) print("output  {}: {}\n", d.name, describe(d));
   for (const auto& [op, count] : summary.operators) print("{:>6}  {}\n", count, op);
 }
@@ -139,7 +141,15 @@ void add_run(CLI::App& app, Globals& globals) {
   command->add_option("--atol", options->atol, "absolute tolerance (default: 1e-7)")
       ->type_name("A")
       ->check(CLI::NonNegativeNumber);
-  command->add_option("--random", *seed, "fill inputs that are not given with random numbers from this seed")
+  command
+      ->add_option("--random", *seed,
+                   "fill inputs that are not given with random numbers from this seed; those that stand for "
+                   "draws of the model by their distribution")
+      ->type_name("SEED")
+      ->check(whole_number(0, std::numeric_limits<int64_t>::max()));
+  command
+      ->add_option("--seed", options->seed,
+                   "seed of the random numbers that the model itself draws, the same in each run (default: 0)")
       ->type_name("SEED")
       ->check(whole_number(0, std::numeric_limits<int64_t>::max()));
   command

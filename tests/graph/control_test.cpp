@@ -240,3 +240,22 @@ TEST_CASE("Gradient differentiates the part of the graph that leads to y") {
   bad.nodes[2].inputs.pop_back();
   CHECK_THROWS_WITH(Session(model_of(bad)), Contains("name 2 values, it has 1 inputs"));
 }
+
+TEST_CASE("What a run draws follows from its seed, and each iteration of a loop draws anew") {
+  const std::vector<Attribute> shape = {attribute("shape", Ints{4})};
+  const std::vector<Attribute> own_seed = {attribute("shape", Ints{4}), attribute("seed", 3.0F)};
+  const Graph body = graph_of({"i", "going"},
+                              {node("RandomUniform", {}, {"u"}, shape), node("RandomUniform", {}, {"v"}, own_seed),
+                               node("Identity", {"going"}, {"more"})},
+                              {"more", "u", "v"});
+  const Graph g = graph_of({"m"}, {node("Loop", {"m", ""}, {"u", "v"}, {attribute("body", body)})}, {"u", "v"});
+  const Session session(model_of(g));
+  const auto run = [&](uint64_t seed) { return session.run({{"m", integer(2)}}, seed); };
+  for (const size_t output : {0U, 1U}) {
+    const Numbers x = numbers(run(1)[output]);
+    REQUIRE(x.size() == 8);
+    CHECK(Numbers(x.begin(), x.begin() + 4) != Numbers(x.begin() + 4, x.end()));
+    CHECK(numbers(run(1)[output]) == x);
+    CHECK((numbers(run(2)[output]) == x) == (output == 1));  // a node's own seed comes before the run's
+  }
+}

@@ -25,9 +25,10 @@ DRAWS = "bernoulli"
 # Families that ONNX cannot say, and what export has to say of them.
 NOT_IN_ONNX = {
     "recursion": "calls itself, which cannot be exported",
-    "gan": "draws random numbers in evaluation",
-    "vae": "draws random numbers in evaluation",
 }
+
+# Families that draw random numbers in evaluation, which is said in the export.
+DRAWING = ["gan", "vae"]
 
 
 def python_with_packages():
@@ -64,6 +65,15 @@ def backend(python, dlbench):
     return cases
 
 
+def exported(python, dlbench, config, model, options):
+    """Exports and compares with onnxruntime; why not, None where all is well."""
+    export = subprocess.run([dlbench, "export", str(config), "--to", "onnx", "--out", str(model), "--quiet", *options], capture_output=True, text=True)
+    if export.returncode != 0:
+        return f"exit code {export.returncode}: {export.stderr[:400]}"
+    check = subprocess.run([python, str(HERE / "compare_runtimes.py"), dlbench, str(model)], capture_output=True, text=True)
+    return None if check.returncode == 0 else (check.stdout + check.stderr)[-600:]
+
+
 def families(python, dlbench, names):
     cases = []
     with tempfile.TemporaryDirectory() as folder:
@@ -76,6 +86,12 @@ def families(python, dlbench, names):
             if name in NOT_IN_ONNX:
                 ok = export.returncode == 2 and NOT_IN_ONNX[name] in export.stderr and f"{name}.yaml:" in export.stderr and not model.exists()
                 cases.append((f"family {name} is refused", None if ok else f"exit code {export.returncode}: {export.stderr[:400]}"))
+                continue
+            if name in DRAWING:
+                ok = export.returncode == 2 and "draws random numbers in evaluation" in export.stderr and f"{name}.yaml:" in export.stderr
+                cases.append((f"family {name} is refused without --draws", None if ok else f"exit code {export.returncode}: {export.stderr[:400]}"))
+                for kind in ("inputs", "operators"):
+                    cases.append((f"family {name}, draws as {kind}", exported(python, dlbench, config, model, ["--draws", kind])))
                 continue
             if export.returncode != 0 and "data set" in export.stderr:
                 cases.append((f"family {name}", "skip"))
@@ -105,6 +121,22 @@ TRANSFORMS = {
     "grey": "[grayscale: 3, resize: {size: [9, 29], interpolation: nearest}, cast]",
 }
 
+ROWS = "a,year,grade,b,label\n1,2001,3,0.5,x\n?,2003,1,1.5,y\n2,2002,2,-2,x\n0,2009,1,7,y\n4,?,?,3,x\n5,2005,3,1,y\n"
+TABLE = """
+data:
+  batch: 2
+  source: {csv: {train: rows.csv, test: rows.csv, target: label, missing: fill, standardize: true, category_columns: [grade]KEYS}}
+model: MODEL
+loss: cross_entropy
+optimizer: sgd
+train: {steps: 1}
+"""
+# Categories as zeros and ones, and as numbers.
+TABLES = {
+    "table": ("", "[linear: 2]"),
+    "ids": (", categories: ids", "{steps: [{embedding: {in: categories, count: $categories, dim: 3}}, {flatten: {as: e}}, {concat: {in: [x, e]}}, {linear: 2}]}"),
+}
+
 
 def preprocessing(python, dlbench, names):
     """Graphs that take pixels and do the transforms themselves."""
@@ -116,13 +148,66 @@ def preprocessing(python, dlbench, names):
                 continue
             config, model = Path(folder) / f"{name}.yaml", Path(folder) / f"{name}.onnx"
             config.write_text(PREPROCESSED.replace("TRANSFORMS", transforms))
-            command = [dlbench, "export", str(config), "--to", "onnx", "--preprocessing", "--out", str(model), "--quiet"]
-            export = subprocess.run(command, capture_output=True, text=True)
-            if export.returncode != 0:
-                cases.append((case, f"exit code {export.returncode}: {export.stderr[:400]}"))
+            cases.append((case, exported(python, dlbench, config, model, ["--preprocessing"])))
+        for name, (keys, steps) in TABLES.items():
+            case = f"preprocessing {name}"
+            if names and not any(n in case for n in names):
                 continue
-            check = subprocess.run([python, str(HERE / "compare_runtimes.py"), dlbench, str(model)], capture_output=True, text=True)
-            cases.append((case, None if check.returncode == 0 else (check.stdout + check.stderr)[-600:]))
+            config, model = Path(folder) / f"{name}.yaml", Path(folder) / f"{name}.onnx"
+            (Path(folder) / "rows.csv").write_text(ROWS)
+            config.write_text(TABLE.replace("KEYS", keys).replace("MODEL", steps))
+            cases.append((case, exported(python, dlbench, config, model, ["--preprocessing"])))
+    return cases
+
+
+# A model for each way in which numbers are drawn.
+DRAWS = {
+    "classes": """
+    - linear: {out: 12, as: logits}
+    - eval: {expr: "multinomial(softmax(logits, 1), 5, true)", as: a}
+    - eval: {expr: "multinomial(softmax(logits, 1), 5)", as: b}
+    - gumbel_softmax: {in: logits, as: c}""",
+    "steps": """
+    - loop: {in: x, max: 3, body: [eval: "it * 0.5 + randn_like(it)", dropout: 0.5], as: a}
+    - unflatten: {in: x, dim: 1, sizes: [8, 8]}
+    - scan: {carry: {h: "zeros([rows(it), 8])"}, reverse: true, body: [eval: {expr: "h * 0.5 + item + randn_like(h)", as: h}], as: b}
+    - unflatten: {in: x, dim: 1, sizes: [1, 8, 8]}
+    - fractional_max_pool2d: {kernel: 2, output: 3, as: c}""",
+    "kinds": """
+    - eval: {expr: "normal(1.5, 2.0, [rows(x), 500])", as: a}
+    - eval: {expr: "randint(2, 7, [rows(x), 500])", as: b}
+    - eval: {expr: "bernoulli(expand(x[:, :1], [rows(x), 500]), 0.3)", as: c}
+    - eval: {expr: "uniform([rows(x), 500], low=-2, high=3)", as: d}
+    - eval: {expr: "exponential(d, 2)", as: e}
+    - eval: {expr: "geometric(d, 0.4)", as: f}
+    - eval: {expr: "log_normal(d, 0.1, 0.2)", as: g}
+    - eval: {expr: "atan(cauchy(d, 0, 1))", as: h}
+    - eval: {expr: "x[randperm(rows(x))]", as: i}""",
+}
+DRAWN = """
+data: {source: digits, batch: 64, transforms: [to_float: {max: 16}]}
+model:
+  steps:
+    - flatten: {as: x}STEPS
+    - linear: {in: x, out: 10, as: y}
+  outputs: [y, OUTPUTS]
+loss: {cross_entropy: {in: y}}
+optimizer: sgd
+train: {steps: 1}
+"""
+
+
+def draws(python, dlbench, names):
+    """Models that draw random numbers: given to both runtimes, or drawn by each."""
+    cases = []
+    with tempfile.TemporaryDirectory() as folder:
+        for name, steps in DRAWS.items():
+            config, model = Path(folder) / f"{name}.yaml", Path(folder) / f"{name}.onnx"
+            config.write_text(DRAWN.replace("STEPS", steps).replace("OUTPUTS", "a, b, c, d, e, f, g, h, i" if name == "kinds" else "a, b, c"))
+            for kind in ("inputs", "operators"):
+                case = f"draws {name} as {kind}"
+                if not names or any(n in case for n in names):
+                    cases.append((case, exported(python, dlbench, config, model, ["--draws", kind])))
     return cases
 
 
@@ -222,6 +307,7 @@ def main():
     cases = families(python, dlbench, arguments.names)
     cases += preprocessing(python, dlbench, arguments.names)
     cases += graphs(python, dlbench, arguments.names)
+    cases += draws(python, dlbench, arguments.names)
     if not arguments.names or any("backend".startswith(n) for n in arguments.names):
         cases += backend(python, dlbench)
     if not arguments.names or any("mnist-7".startswith(n) for n in arguments.names):

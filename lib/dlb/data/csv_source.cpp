@@ -85,17 +85,26 @@ int64_t CsvSource::size(const std::string& split) { return table().size(split); 
 
 std::shared_ptr<const Dataset> CsvSource::open(const std::string& split) {
   table();
-  return CsvTable::open(table_, split);
+  return CsvTable::open(table_, split, false);
+}
+
+std::shared_ptr<const Dataset> CsvSource::open_raw(const std::string& split) {
+  table();
+  return CsvTable::open(table_, split, true);
 }
 
 std::map<std::string, std::string> CsvSource::checksums() const {
   return table_ ? table_->checksums() : std::map<std::string, std::string>();
 }
 
-std::string CsvSource::changes_inputs() const {
-  if (table_ && table_->has_categories()) return "categories become numbers";
-  if (missing == "fill") return "missing values are filled in";
-  return standardize ? "columns are standardized" : "";
+std::string CsvSource::changes_inputs() const { return table_ ? table_->text_categories() : ""; }
+
+std::string CsvSource::unchanged_by() const {
+  return "`exclude` leaves columns out; categories that are written as numbers can be in the graph";
+}
+
+std::vector<std::vector<RawNumber>> CsvSource::raw_numbers() const {
+  return table_ ? table_->raw_numbers() : std::vector<std::vector<RawNumber>>();
 }
 
 std::string CsvSource::name_of(std::string_view column, int64_t number) const {

@@ -52,6 +52,9 @@ struct CsvSource final : Source {
   std::shared_ptr<const Dataset> open(const std::string& split) override;
   std::map<std::string, std::string> checksums() const override;
   std::string changes_inputs() const override;
+  std::string unchanged_by() const override;
+  std::vector<std::vector<RawNumber>> raw_numbers() const override;
+  std::shared_ptr<const Dataset> open_raw(const std::string& split) override;
   std::string name_of(std::string_view column, int64_t number) const override;
 
  private:

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 #include "dlb/base/files.h"
@@ -337,6 +338,13 @@ void CsvTable::make_spec_of() {
     spec_.facts["categories"] = total;
   }
   spec_.inputs = spec_.columns.size();
+  const auto numbers = std::ssize(inputs_) - static_cast<int64_t>(categories);
+  if (width > 0) raw_spec_.columns.push_back({"x", make_spec({numbers}, DType::kFloat64)});
+  if (categories > 0) {
+    raw_spec_.columns.push_back(
+        {"categories", make_spec({static_cast<int64_t>(categories)}, DType::kFloat64)});
+  }
+  raw_spec_.inputs = spec_.inputs;
   if (spec_.inputs == 0) fail(ErrorKind::kData, "'{}': the inputs have no values", path_of(source_.train));
   if (source_.task == "classification") {
     spec_.columns.push_back({"label", make_spec({}, DType::kInt64)});
@@ -345,6 +353,8 @@ void CsvTable::make_spec_of() {
     spec_.columns.push_back({"y", make_spec({std::ssize(targets_)}, DType::kFloat32)});
     spec_.facts["outputs"] = std::ssize(targets_);
   }
+  raw_spec_.columns.push_back(spec_.columns.back());
+  raw_spec_.classes = spec_.classes;
 }
 
 void CsvTable::decode_numbers(std::span<const std::string_view> fields, float* x, int64_t* ids) const {
@@ -372,8 +382,53 @@ void CsvTable::decode_numbers(std::span<const std::string_view> fields, float* x
   }
 }
 
-bool CsvTable::has_categories() const {
-  return std::any_of(inputs_.begin(), inputs_.end(), [](const CsvColumn& c) { return !c.numeric; });
+void CsvTable::decode_raw(std::span<const std::string_view> fields, double* x, double* categories) const {
+  for (const CsvColumn& column : inputs_) {
+    const std::string_view field = fields[column.index];
+    double value = std::numeric_limits<double>::quiet_NaN();
+    if (!is_missing(field) && !parse_number(field, value)) value = std::numeric_limits<double>::quiet_NaN();
+    *(is_id(column) ? categories++ : x++) = value;
+  }
+}
+
+std::vector<std::vector<RawNumber>> CsvTable::raw_numbers() const {
+  const bool filled = source_.missing == "fill";
+  if (!filled && !source_.standardize &&
+      std::all_of(inputs_.begin(), inputs_.end(), [](const CsvColumn& c) { return c.numeric; }))
+    return {};
+  std::vector<std::vector<RawNumber>> all(spec_.inputs);
+  for (const CsvColumn& column : inputs_) {
+    RawNumber& number = (is_id(column) ? all.back() : all.front()).emplace_back();
+    number.name = column.name;
+    number.category = !column.numeric;
+    if (column.numeric) {
+      if (filled) number.fill = column.mean;
+      number.shift = column.shift;
+      number.scale = column.scale;
+      continue;
+    }
+    if (is_id(column)) number.first_id = column.first_id;
+    for (const std::string& text : column.values) parse_number(text, number.values.emplace_back());
+  }
+  return all;
+}
+
+std::string CsvTable::text_categories() const {
+  for (const CsvColumn& column : inputs_) {
+    if (column.numeric) continue;
+    double last = 0;
+    for (size_t i = 0; i < column.values.size(); ++i) {
+      double value = 0;
+      if (!parse_number(column.values[i], value))
+        return fmt::format("categories of column '{}' are texts ('{}')", column.name, column.values[i]);
+      if (i > 0 && value == last) {
+        return fmt::format("'{}' and '{}' are two categories of column '{}'", column.values[i - 1],
+                           column.values[i], column.name);
+      }
+      last = value;
+    }
+  }
+  return "";
 }
 
 void CsvTable::decode_target(std::span<const std::string_view> fields, void* out) const {
@@ -398,7 +453,12 @@ void CsvTable::decode_target(std::span<const std::string_view> fields, void* out
   }
 }
 
-void CsvTable::decode(std::span<const std::string_view> fields, void* const* columns) const {
+void CsvTable::decode(std::span<const std::string_view> fields, bool raw, void* const* columns) const {
+  if (raw) {
+    double* const first = static_cast<double*>(columns[0]);
+    decode_raw(fields, first, width_ > 0 && spec_.inputs > 1 ? static_cast<double*>(columns[1]) : first);
+    return decode_target(fields, columns[spec_.inputs]);
+  }
   float none = 0;
   size_t c = 0;
   float* x = width_ > 0 ? static_cast<float*>(columns[c++]) : &none;
@@ -412,10 +472,10 @@ namespace {
 /// Rows that are read from their file as they are needed.
 class CsvRows final : public Dataset {
  public:
-  CsvRows(std::shared_ptr<const CsvTable> table, std::string path, std::vector<CsvRow> rows)
-      : table_(std::move(table)), file_(std::move(path)), rows_(std::move(rows)) {}
+  CsvRows(std::shared_ptr<const CsvTable> table, std::string path, std::vector<CsvRow> rows, bool raw)
+      : table_(std::move(table)), file_(std::move(path)), rows_(std::move(rows)), raw_(raw) {}
   int64_t size() const override { return std::ssize(rows_); }
-  const SampleSpec& spec() const override { return table_->spec(); }
+  const SampleSpec& spec() const override { return raw_ ? table_->raw_spec() : table_->spec(); }
   void read(int64_t index, void* const* columns) const override {
     const CsvRow row = rows_[static_cast<size_t>(index)];
     std::string text(row.bytes, '\0');
@@ -424,7 +484,7 @@ class CsvRows final : public Dataset {
     std::vector<std::string_view> fields;
     try {
       split_record(table_->format(), text, scratch, fields);
-      table_->decode(fields, columns);
+      table_->decode(fields, raw_, columns);
     } catch (Error& e) {
       e.message = fmt::format("'{}' at byte {}: {}", file_.path(), row.offset, e.message);
       throw;
@@ -435,12 +495,13 @@ class CsvRows final : public Dataset {
   std::shared_ptr<const CsvTable> table_;
   files::RandomFile file_;
   std::vector<CsvRow> rows_;
+  bool raw_;
 };
 
 }  // namespace
 
 std::shared_ptr<const Dataset> CsvTable::open(const std::shared_ptr<CsvTable>& table,
-                                              const std::string& name) {
+                                              const std::string& name, bool raw) {
   const Split& split = table->splits_.at(name);
   const CsvSource& source = table->source_;
   {
@@ -448,17 +509,18 @@ std::shared_ptr<const Dataset> CsvTable::open(const std::shared_ptr<CsvTable>& t
     if (!table->checksums_.contains(split.path))
       table->checksums_[split.path] = "sha256:" + sha256_of_file(split.path);
   }
+  const SampleSpec& spec = raw ? table->raw_spec_ : table->spec_;
   double bytes = 0;
-  for (const Column& column : table->spec_.columns) bytes += static_cast<double>(column.spec.bytes());
+  for (const Column& column : spec.columns) bytes += static_cast<double>(column.spec.bytes());
   bytes *= static_cast<double>(split.rows.size());
   const bool plain = !ByteStream::open(split.path).compressed();
   if (plain && !source.in_memory.value_or(bytes <= kInMemory))
-    return std::make_shared<CsvRows>(table, split.path, split.rows);
+    return std::make_shared<CsvRows>(table, split.path, split.rows, raw);
 
   // In the file's order, then into the order of the samples.
   std::unordered_map<uint64_t, size_t> sample_at;
   for (size_t i = 0; i < split.rows.size(); ++i) sample_at[split.rows[i].offset] = i;
-  const std::vector<Column>& columns = table->spec_.columns;
+  const std::vector<Column>& columns = spec.columns;
   std::vector<std::vector<char>> values;
   for (const Column& column : columns) values.emplace_back(column.spec.bytes() * split.rows.size());
   table->each_row(split.path, [&](const CsvReader& reader) {
@@ -468,14 +530,14 @@ std::shared_ptr<const Dataset> CsvTable::open(const std::shared_ptr<CsvTable>& t
     for (size_t c = 0; c < columns.size(); ++c)
       at.push_back(values[c].data() + it->second * columns[c].spec.bytes());
     try {
-      table->decode(reader.fields(), at.data());
+      table->decode(reader.fields(), raw, at.data());
     } catch (Error& e) {
       row_error(reader, e.message, e.hint);
     }
     sample_at.erase(it);
   });
   if (!sample_at.empty()) fail(ErrorKind::kData, "'{}' changed while it was read", split.path);
-  return make_table(table->spec_, std::move(values), std::ssize(split.rows));
+  return make_table(spec, std::move(values), std::ssize(split.rows));
 }
 
 std::map<std::string, std::string> CsvTable::checksums() const {

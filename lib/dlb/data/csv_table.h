@@ -43,15 +43,19 @@ class CsvTable {
 
   const SampleSpec& spec() const { return spec_; }
   int64_t size(const std::string& split) const { return static_cast<int64_t>(splits_.at(split).rows.size()); }
-  /// The rows of a split; `table` lives as long as they do.
-  static std::shared_ptr<const Dataset> open(const std::shared_ptr<CsvTable>& table,
-                                             const std::string& split);
+  /// As spec(), but with the numbers of the files, NaN where they are missing, as inputs.
+  const SampleSpec& raw_spec() const { return raw_spec_; }
+  /// The rows of a split, `raw`: as raw_spec() has them; `table` lives as long as they do.
+  static std::shared_ptr<const Dataset> open(const std::shared_ptr<CsvTable>& table, const std::string& split,
+                                             bool raw);
   std::map<std::string, std::string> checksums() const;
 
   /// Writes the fields of a row as a sample. Errors: data, without a place.
-  void decode(std::span<const std::string_view> fields, void* const* columns) const;
-  /// Whether an input is a category.
-  bool has_categories() const;
+  void decode(std::span<const std::string_view> fields, bool raw, void* const* columns) const;
+  /// What the inputs are made of; empty where they are the numbers of the files as these are.
+  std::vector<std::vector<RawNumber>> raw_numbers() const;
+  /// Says of an input that is a category that its values cannot be told apart as numbers; "" where they can.
+  std::string text_categories() const;
   const CsvFormat& format() const { return format_; }
   /// The values of the target of a classification, in the order of their numbers.
   const std::vector<std::string>& label_values() const { return targets_.front().values; }
@@ -78,7 +82,9 @@ class CsvTable {
   void number_values(CsvColumn& column) const;
   void make_spec_of();
   void decode_numbers(std::span<const std::string_view> fields, float* x, int64_t* ids) const;
+  void decode_raw(std::span<const std::string_view> fields, double* x, double* categories) const;
   void decode_target(std::span<const std::string_view> fields, void* out) const;
+  bool is_id(const CsvColumn& column) const { return !column.numeric && source_.categories == "ids"; }
 
   const CsvSource source_;  ///< its fields
   std::string folder_;
@@ -88,6 +94,7 @@ class CsvTable {
   std::vector<CsvColumn> targets_;
   std::map<std::string, Split> splits_;
   SampleSpec spec_;
+  SampleSpec raw_spec_;
   size_t width_ = 0;                       ///< values of x
   std::array<bool, 256> missing_start_{};  ///< by first byte: whether a missing value may begin so
   mutable std::mutex mutex_;

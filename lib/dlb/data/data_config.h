@@ -87,7 +87,11 @@ class DataModule {
   /// they are).
   const Pipeline& evaluation() const { return pipelines_.evaluation; }
   std::string changes_inputs() const { return source_->changes_inputs(); }
-  /// The batches of an evaluation, samples as the source gives them.
+  std::string unchanged_by() const { return source_->unchanged_by(); }
+  /// How inputs follow from numbers of the files, by input column of the source; empty where they do not.
+  std::vector<std::vector<RawNumber>> raw_numbers() const { return source_->raw_numbers(); }
+  /// The batches of an evaluation, samples as the source gives them, with the numbers of the files where
+  /// inputs are made of such.
   std::unique_ptr<Loader> raw_loader(const std::string& split, uint64_t seed) const;
   /// What run.json records: path -> checksum of the files that open() has read.
   std::map<std::string, std::string> checksums() const { return source_->checksums(); }
@@ -116,6 +120,7 @@ class DataModule {
 
   LoaderOptions loader_options(bool training, uint64_t seed) const;
   bool plan_inputs(config::Reader& reader, const config::Node& node);
+  static std::shared_ptr<const Dataset> part_of(const std::shared_ptr<const Dataset>& whole, const Part& part);
 
   DataConfig config_;
   std::unique_ptr<Source> source_;

@@ -237,18 +237,17 @@ void DataModule::open() {
   }
   std::map<std::string, std::shared_ptr<const Dataset>> whole;
   for (auto& [split, dataset] : opening) whole[split] = dataset.get();
-  for (const auto& [name, part] : parts_) {
-    const auto& dataset = whole.at(part.from);
-    if (part.end > dataset->size())
-      fail(ErrorKind::kData, "split '{}' has shrunk since its headers were read", part.from);
-    if (part.begin == 0 && part.end == dataset->size()) {
-      open_[name] = dataset;
-      continue;
-    }
-    std::vector<int64_t> indices(static_cast<size_t>(part.end - part.begin));
-    std::iota(indices.begin(), indices.end(), part.begin);
-    open_[name] = subset(dataset, std::move(indices));
-  }
+  for (const auto& [name, part] : parts_) open_[name] = part_of(whole.at(part.from), part);
+}
+
+std::shared_ptr<const Dataset> DataModule::part_of(const std::shared_ptr<const Dataset>& whole,
+                                                   const Part& part) {
+  if (part.end > whole->size())
+    fail(ErrorKind::kData, "split '{}' has shrunk since its headers were read", part.from);
+  if (part.begin == 0 && part.end == whole->size()) return whole;
+  std::vector<int64_t> indices(static_cast<size_t>(part.end - part.begin));
+  std::iota(indices.begin(), indices.end(), part.begin);
+  return subset(whole, std::move(indices));
 }
 
 LoaderOptions DataModule::loader_options(bool training, uint64_t seed) const {
@@ -272,9 +271,14 @@ std::unique_ptr<Loader> DataModule::loader(const std::string& split, bool traini
 
 std::unique_ptr<Loader> DataModule::raw_loader(const std::string& split, uint64_t seed) const {
   DLB_CHECK(open_.contains(split));
+  std::shared_ptr<const Dataset> samples = open_.at(split);
+  if (source_ != nullptr && !source_->raw_numbers().empty()) {
+    const Part& part = parts_.at(split);
+    samples = part_of(source_->open_raw(part.from), part);
+  }
   Pipeline none;
-  none.output = raw_spec_.input().spec;
-  return std::make_unique<Loader>(open_.at(split), std::move(none), loader_options(false, seed));
+  none.output = samples->spec().input().spec;
+  return std::make_unique<Loader>(std::move(samples), std::move(none), loader_options(false, seed));
 }
 
 const std::vector<std::string>& DataModule::fact_names() {

@@ -2,6 +2,7 @@
 /// \file Data sets: where samples come from.
 
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -89,6 +90,16 @@ struct SourceOptions {
 Error field_error(const SourceOptions& options, std::string_view key, const std::string& message,
                   const std::string& hint = {});
 
+/// One number of a row as a file has it, NaN where it is missing, and what becomes of it in an input.
+struct RawNumber {
+  std::string name;  ///< of the column
+  bool category = false;
+  double fill = std::numeric_limits<double>::quiet_NaN();  ///< in place of a missing number
+  double shift = 0, scale = 1;                             ///< a number x becomes (x - shift) / scale
+  std::vector<double> values = {};       ///< of a category: it becomes 1 for the value that it is, 0 for others
+  std::optional<int64_t> first_id = {};  ///< or this plus the value's place, which is behind all for any other
+};
+
 /// A source: opens splits by name. Chosen in `data.source` (a manifest's name, or an inline source).
 class Source {
  public:
@@ -109,8 +120,15 @@ class Source {
   /// token; "" where it has no name.
   virtual std::string name_of(std::string_view column, int64_t number) const;
   /// What becomes of inputs between the files, decoded, and the samples: "text becomes tokens"; "" where
-  /// samples hold what the files hold. Called after spec().
+  /// samples hold what the files hold, or what raw_numbers() says. Called after spec().
   virtual std::string changes_inputs() const { return {}; }
+  /// Which settings would leave them as they are, as a hint; "" where there are none.
+  virtual std::string unchanged_by() const { return {}; }
+  /// Where inputs are made of numbers of the files: those of each input column; else empty. Called after
+  /// spec().
+  virtual std::vector<std::vector<RawNumber>> raw_numbers() const { return {}; }
+  /// As open(), but with those numbers, float64, as the input columns.
+  virtual std::shared_ptr<const Dataset> open_raw(const std::string& split) { return open(split); }
 };
 /// The name of that number, "" outside the list.
 std::string label_among(const std::vector<std::string>& names, int64_t number);

@@ -64,6 +64,10 @@ struct ImageSource : Source {
   std::string changes_inputs() const override {
     return exact() ? "" : "pictures of any size are scaled to `size`";
   }
+  std::string unchanged_by() const override {
+    return "where all pictures have one size, `size: []` takes them as they are, and `resize` among "
+           "data.transforms scales them in the graph";
+  }
 
  protected:
   /// Own fields, then those that all such sources have.

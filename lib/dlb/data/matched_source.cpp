@@ -144,6 +144,11 @@ void MatchedSource::bind(const SourceOptions& options) {
   errors.throw_if_any();
 }
 
+std::string MatchedSource::changes_inputs() const {
+  const std::string changes = source_->changes_inputs();
+  return changes.empty() && !source_->raw_numbers().empty() ? "numbers of rows are scaled" : changes;
+}
+
 SampleSpec MatchedSource::spec() {
   const SampleSpec from = source_->spec();
   if (from.inputs != 1 || from.columns.size() != 2 || from.classes < 2 ||

@@ -23,7 +23,8 @@ struct MatchedSource : Source {
   int64_t size(const std::string& split) override { return source_->size(split); }
   std::shared_ptr<const Dataset> open(const std::string& split) override;
   std::map<std::string, std::string> checksums() const override { return source_->checksums(); }
-  std::string changes_inputs() const override { return source_->changes_inputs(); }
+  std::string changes_inputs() const override;
+  std::string unchanged_by() const override { return source_->unchanged_by(); }
 
  protected:
   virtual const char* name() const = 0;

@@ -193,6 +193,12 @@ std::shared_ptr<const Dataset> SetSource::open(const std::string& split) {
   return source.open(split);
 }
 
+std::shared_ptr<const Dataset> SetSource::open_raw(const std::string& split) {
+  Source& source = inner();
+  std::call_once(verified_, [&] { verify(); });
+  return source.open_raw(split);
+}
+
 std::map<std::string, std::string> SetSource::checksums() const { return checksums_; }
 
 std::string SetSource::name_of(std::string_view column, int64_t number) const {

@@ -67,6 +67,9 @@ class SetSource final : public Source {
   std::map<std::string, std::string> checksums() const override;
   std::string name_of(std::string_view column, int64_t number) const override;
   std::string changes_inputs() const override { return inner().changes_inputs(); }
+  std::string unchanged_by() const override { return inner().unchanged_by(); }
+  std::vector<std::vector<RawNumber>> raw_numbers() const override { return inner().raw_numbers(); }
+  std::shared_ptr<const Dataset> open_raw(const std::string& split) override;
 
  private:
   Source& inner() const;

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "dlb/deploy/draws.h"
 #include "dlb/deploy/trace.h"
 #include "dlb/graph/graph.h"
 
@@ -69,6 +70,11 @@ class OnnxBuilder {
   /// Says that a node's outputs have their names: it is left out when its turn comes.
   void take(const TracedNode& node) { taken_.insert(&node); }
   bool is_taken(const TracedNode& node) const { return taken_.count(&node) > 0; }
+  /// Declares an input for what a node draws, and gives the name of its part in the iteration at hand.
+  std::string draw(const TracedNode& node, Distribution distribution, DType dtype,
+                   const std::vector<Size>& sizes);
+  /// The inputs that stand for draws, in their order.
+  const std::vector<DrawInput>& draws() const { return draws_; }
   /// A constant made of those values, once however often it is asked for.
   std::string made_constant(std::string_view stem, const std::vector<int>& values,
                             const std::function<Tensor()>& make);
@@ -88,6 +94,7 @@ class OnnxBuilder {
     size_t index = 0;
   };
   void find_places(const Blocks& blocks);
+  DrawSize draw_size(const Size& size) const;
   std::string differing_constant(int value);
   bool express(const Size& size, int value, std::string& name);
   std::string part_of_shape(int value, int64_t d);
@@ -106,6 +113,18 @@ class OnnxBuilder {
   std::vector<std::vector<Nodes>> readers_;    ///< by value
   std::set<const TracedNode*> taken_;
   std::map<std::pair<std::string, std::vector<int>>, std::string> made_constants_;
+  std::map<const TracedNode*, std::string> sites_;
+  std::vector<DrawInput> draws_;
+  /// A loop or a scan around what is being emitted, and how it comes by the draws of an iteration.
+  struct Repeat {
+    const TracedNode* node = nullptr;
+    std::vector<graph::Node>* around = nullptr;  ///< where its own node will stand
+    std::string iteration;                       ///< of a loop: the number of the iteration
+    Size steps = {};                             ///< of a scan, else empty
+    std::vector<std::string> sequences = {};     ///< of a scan: draws that it goes over
+    std::vector<graph::Declared> slices = {};    ///< and one step of each
+  };
+  std::vector<Repeat> repeats_;
 };
 
 /// What an emitter works with: one node of the trace in, ONNX nodes out.
@@ -118,6 +137,7 @@ class Emit {
   const A& attrs(size_t k = 0) const {
     return *static_cast<const A*>(nodes_[k]->attrs.get());
   }
+  const void* any_attrs(size_t k = 0) const { return nodes_[k]->attrs.get(); }
   /// A number of the attributes, in each trace.
   template <class A, class F>
   Size size(F&& get) const {
@@ -163,6 +183,10 @@ class Emit {
   /// A list of sizes, int64 [n].
   std::string sizes(const std::vector<Size>& values);
   std::string size_scalar(const Size& value);  ///< int64 []
+  /// Random numbers: an input of the graph.
+  std::string draw(Distribution distribution, DType dtype, const std::vector<Size>& sizes) {
+    return b_.draw(node(), std::move(distribution), dtype, sizes);
+  }
 
   OnnxBuilder& builder() { return b_; }
 
@@ -198,6 +222,7 @@ std::span<const EmitterRow> shape_emitters();
 std::span<const EmitterRow> neural_emitters();
 std::span<const EmitterRow> window_emitters();
 std::span<const EmitterRow> recurrent_emitters();
+std::span<const EmitterRow> draw_emitters();
 /// nullptr where ONNX cannot say the operator, or nobody has said how.
 const EmitterRow* find_emitter(const OpDef& op);
 

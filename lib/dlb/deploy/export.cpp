@@ -46,7 +46,8 @@ std::vector<Tensor> first_row(const std::vector<Tensor>& batch) {
   return single;
 }
 
-/// The inputs of the first batches, and where all inputs have one open first size, of a single sample.
+/// The inputs of the first batches, and where all inputs of the model have one open first size, of a single
+/// sample.
 std::vector<Compared> real_inputs(train::Experiment& experiment, const ExportOptions& options,
                                   const Preprocessing* preprocessing,
                                   const std::vector<graph::Declared>& declared) {
@@ -72,7 +73,7 @@ std::vector<Compared> real_inputs(train::Experiment& experiment, const ExportOpt
   const auto open = [&](const graph::Declared& d) {
     return d.shape && !d.shape->empty() && !d.shape->front().size && d.shape->front().name == "batch";
   };
-  if (std::all_of(declared.begin(), declared.end(), open))
+  if (std::all_of(declared.begin(), declared.begin() + std::ssize(all[0].given), open))
     all.push_back({first_row(all[0].given), first_row(all[0].own)});
   return all;
 }
@@ -94,15 +95,36 @@ void widen(OutputCheck& check, double& scale, const Tensor& found, const Tensor&
   }
 }
 
-void compare(const graph::Session& session, train::Experiment& experiment, const ExportOptions& options,
-             const Preprocessing* preprocessing, ExportResult& result) {
+/// The open sizes of the inputs that are given.
+std::map<std::string, int64_t> open_sizes(const std::vector<graph::Declared>& inputs,
+                                          const std::vector<Tensor>& given) {
+  std::map<std::string, int64_t> sizes;
+  for (size_t i = 0; i < given.size(); ++i) {
+    for (size_t k = 0; k < inputs[i].shape->size(); ++k)
+      sizes[(*inputs[i].shape)[k].name] = given[i].dim(static_cast<int64_t>(k));
+  }
+  return sizes;
+}
+
+using Values = std::map<std::string, graph::Value>;
+
+/// Gives the inputs of each comparison, the draws that the model makes among them.
+std::vector<Values> compare(const graph::Session& session, train::Experiment& experiment,
+                            const ExportOptions& options, const Preprocessing* preprocessing,
+                            const std::vector<DrawInput>& draws, ExportResult& result) {
   const NoGrad no_grad;
   const std::vector<graph::Declared>& inputs = session.model().graph.inputs;
   std::vector<double> scales(result.outputs.size(), 0);
+  std::vector<Values> all;
   for (const graph::Declared& d : result.outputs) result.compared.push_back({d.name, 0, 0});
   for (const Compared& batch : real_inputs(experiment, options, preprocessing, inputs)) {
-    std::map<std::string, graph::Value> values;
-    for (size_t i = 0; i < inputs.size(); ++i) values[inputs[i].name] = graph::Value(batch.given[i]);
+    Values& values = all.emplace_back();
+    for (size_t i = 0; i < batch.given.size(); ++i) values[inputs[i].name] = graph::Value(batch.given[i]);
+    if (!draws.empty()) {
+      const DrawLog log(*experiment.model, batch.own);
+      const std::map<std::string, int64_t> open = open_sizes(inputs, batch.given);
+      for (const DrawInput& d : draws) values[d.name] = graph::Value(log.value(d, open));
+    }
     const std::vector<graph::Value> found = session.run(values);
     nn::Context context;
     const Outputs own = experiment.model->forward(context, batch.own);
@@ -119,6 +141,31 @@ void compare(const graph::Session& session, train::Experiment& experiment, const
          "most {:.3g} is allowed",
          check.name, check.largest, check.relative, options.rtol);
   }
+  return all;
+}
+
+/// Whether a graph that draws by itself gives for its own draws what the one that was compared gives for them.
+void check_operators(graph::Model by_operators, const graph::Session& by_inputs,
+                     const std::vector<DrawInput>& draws, const std::vector<Values>& batches, double rtol,
+                     const std::string& file) {
+  const size_t outputs = by_operators.graph.outputs.size();
+  for (const DrawInput& d : draws) by_operators.graph.outputs.push_back(declared(d, ""));
+  const graph::Session session(io::parse_onnx(io::to_onnx(by_operators), file));
+  for (size_t k = 0; k < batches.size(); ++k) {
+    Values values = batches[k];
+    for (const DrawInput& d : draws) values.erase(d.name);
+    const std::vector<graph::Value> found = session.run(values, k);
+    for (size_t i = 0; i < draws.size(); ++i) values[draws[i].name] = found[outputs + i];
+    const std::vector<graph::Value> expected = by_inputs.run(values);
+    for (size_t i = 0; i < outputs; ++i) {
+      OutputCheck check{session.model().graph.outputs[i].name, 0, 0};
+      double scale = 0;
+      widen(check, scale, found[i].tensor, expected[i].tensor);
+      if (check.largest > rtol * scale)
+        fail(ErrorKind::kNumeric, "output '{}' of the model that draws by itself differs by {:.3g}", check.name,
+             check.largest);
+    }
+  }
 }
 
 std::string default_name(const train::Experiment& experiment, const train::Trained& trained,
@@ -130,19 +177,29 @@ std::string default_name(const train::Experiment& experiment, const train::Train
 /// As an ONNX file or a program.
 void export_graph(train::Experiment& experiment, const ExportOptions& options,
                   const Preprocessing* preprocessing, ExportResult& result) {
-  graph::Model model = to_graph(*experiment.model, experiment.name);
+  std::vector<DrawInput> draws;
+  graph::Model model =
+      to_graph(*experiment.model, experiment.name, options.draws.empty() ? nullptr : &draws);
   if (preprocessing != nullptr) {
     preprocessing->prepend(model);
     result.preprocessing = preprocessing->steps();
   }
-  const std::string bytes = options.to == "program" ? io::to_program(model) : io::to_onnx(model);
-  result.opset = model.opsets.at("");
-  result.nodes = static_cast<int64_t>(model.graph.nodes.size());
-  result.inputs = model.graph.inputs;
+  const auto written = [&] { return options.to == "program" ? io::to_program(model) : io::to_onnx(model); };
+  std::string bytes = written();
   result.outputs = model.graph.outputs;
   // What is compared is what was written, read again.
   const graph::Session session(io::parse_model(bytes, result.file));
-  compare(session, experiment, options, preprocessing, result);
+  const std::vector<Values> batches =
+      compare(session, experiment, options, preprocessing, draws, result);
+  if (options.draws == "operators" && !draws.empty()) {
+    draw_by_operators(model, draws);
+    check_operators(model, session, draws, batches, options.rtol, result.file);
+    bytes = written();
+  }
+  for (const DrawInput& d : draws) result.draws.push_back({d.name, describe(d.distribution)});
+  result.opset = model.opsets.at("");
+  result.nodes = static_cast<int64_t>(model.graph.nodes.size());
+  result.inputs = model.graph.inputs;
   files::write_atomic(result.file, bytes);
   result.bytes = static_cast<int64_t>(bytes.size());
 }
@@ -179,6 +236,8 @@ ExportResult export_model(const ExportOptions& options) {
   std::vector<std::string> names;
   if (!options.names.empty())
     names = train::names_to_write(train::read_names_file(options.names), *experiment.model);
+  if (!options.draws.empty() && options.to == "safetensors")
+    fail(ErrorKind::kConfig, "--draws is for onnx and program: safetensors has weights alone");
   std::optional<Preprocessing> preprocessing;
   if (options.preprocessing) {
     if (options.to == "safetensors")

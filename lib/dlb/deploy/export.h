@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "dlb/deploy/draws.h"
 #include "dlb/graph/graph.h"
 #include "dlb/model/model.h"
 
@@ -22,6 +23,7 @@ struct ExportOptions {
   double rtol = 1e-5;                  ///< of the largest difference to the largest value of an output
   std::string names;                   ///< safetensors: a file with other names for the variables
   bool preprocessing = false;          ///< the graph takes what the data files hold: onnx, program
+  std::string draws;                   ///< what random numbers become: "" (refused), "inputs", "operators"
   int threads = 0;
 };
 
@@ -42,13 +44,16 @@ struct ExportResult {
   std::vector<graph::Declared> inputs;
   std::vector<graph::Declared> outputs;
   std::optional<std::vector<std::string>> preprocessing;  ///< transforms that are in the graph, if asked for
+  std::vector<std::pair<std::string, std::string>> draws;  ///< of the model: name, "normal(mean=0, std=1)"
   std::vector<OutputCheck> compared;
   int64_t batches = 0;  ///< that were compared, of different sizes where those are open
 };
 
 /// The model as an ONNX graph in evaluation mode. The first size of each input is open, and so are lengths of
-/// sequences where the model takes any. Errors: unsupported, with every layer that ONNX cannot say.
-graph::Model to_graph(model::Model& model, const std::string& name);
+/// sequences where the model takes any. Random numbers that it draws become inputs behind its own, which
+/// `draws` then are. Errors: unsupported, with every layer that ONNX cannot say, and where the model draws and
+/// nobody asks for `draws`.
+graph::Model to_graph(model::Model& model, const std::string& name, std::vector<DrawInput>* draws = nullptr);
 
 /// Exports, runs the result on batches of the data and compares it with the model; the file appears only if
 /// they agree. Errors: config, unsupported (all that cannot be exported, with its line); numeric where they

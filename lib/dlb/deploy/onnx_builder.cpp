@@ -94,6 +94,7 @@ void OnnxBuilder::build(graph::Graph& graph, const std::vector<std::string>& out
   for (const Trace& t : traces_) blocks.push_back(&t.top);
   readers_.resize(names_.size());
   find_places(blocks);
+  sites_ = draw_sites(top);
   emit_block(blocks);
   if (!errors_.empty()) return;
   std::set<std::string> read;
@@ -123,6 +124,11 @@ void OnnxBuilder::build(graph::Graph& graph, const std::vector<std::string>& out
     graph.outputs.push_back(std::move(d));
   }
   drop_unused(graph.nodes, read);
+  const auto drawn = graph.inputs.begin() + static_cast<ptrdiff_t>(top.inputs.size());
+  graph.inputs.erase(std::remove_if(drawn, graph.inputs.end(),
+                                    [&](const graph::Declared& d) { return read.count(d.name) == 0; }),
+                     graph.inputs.end());
+  std::erase_if(draws_, [&](const DrawInput& d) { return read.count(d.name) == 0; });
   for (auto at = graph.initializers.begin(); at != graph.initializers.end();)
     at = read.count(at->first) > 0 ? std::next(at) : graph.initializers.erase(at);
 }
@@ -312,6 +318,77 @@ std::string OnnxBuilder::size_value(const Size& size, std::span<const int> near)
        size[0]);
 }
 
+DrawSize OnnxBuilder::draw_size(const Size& size) const {
+  if (is_constant(size)) return {size[0]};
+  const std::vector<int>& inputs = traces_[0].top.inputs;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const std::vector<graph::Dim>& dims = *graph_->inputs[i].shape;
+    for (size_t d = 0; d < dims.size(); ++d) {
+      if (dims[d].size) continue;
+      const Size have = dim(inputs[i], static_cast<int64_t>(d));
+      const auto fits = [&](const DrawSize& s) {
+        for (size_t k = 0; k < size.size(); ++k) {
+          if (have[k] * s.times % s.over != 0 || s.at(have[k]) != size[k]) return false;
+        }
+        return true;
+      };
+      DrawSize whole{size[0], dims[d].name, std::max<int64_t>(size[0] / have[0], 1),
+                     std::max<int64_t>(have[0] / std::max<int64_t>(size[0], 1), 1), 0};
+      if (fits(whole)) return whole;
+      const DrawSize shifted{size[0], dims[d].name, 1, 1, size[0] - have[0]};
+      if (fits(shifted)) return shifted;
+    }
+  }
+  fail(ErrorKind::kUnsupported, "a size of what is drawn ({}) depends on those of the inputs in a way that "
+       "is not known", size[0]);
+}
+
+std::string OnnxBuilder::draw(const TracedNode& node, Distribution distribution, DType dtype,
+                              const std::vector<Size>& sizes) {
+  DrawInput input;
+  for (size_t n = draws_.size() + 1; input.name.empty(); ++n) {
+    std::string name = fmt::format("draw_{}", n);
+    if (used_.insert(name).second) input.name = std::move(name);
+  }
+  input.distribution = std::move(distribution);
+  input.dtype = dtype;
+  input.site = sites_.at(&node);
+  input.loops = repeats_.size();
+  for (const Repeat& r : repeats_) {
+    if (!r.steps.empty()) {
+      input.sizes.push_back(draw_size(r.steps));
+    } else if (!r.node->conditional) {
+      input.sizes.push_back({r.node->most});
+    } else {
+      DrawSize steps{r.node->most, fmt::format("{}_steps", input.name)};
+      if (!input.sizes.empty()) steps.of += std::to_string(input.sizes.size() + 1);
+      steps.steps = true;
+      input.sizes.push_back(std::move(steps));
+    }
+  }
+  for (const Size& s : sizes) input.sizes.push_back(draw_size(s));
+  graph_->inputs.push_back(deploy::declared(input, node.layer));
+
+  std::string value = input.name;
+  for (size_t i = 0; i < repeats_.size(); ++i) {
+    Repeat& r = repeats_[i];
+    const size_t rank = input.sizes.size() - i - 1;
+    if (r.steps.empty()) {
+      // Before the node of a loop or scan further in, which is yet to come.
+      std::vector<graph::Node>* const here =
+          std::exchange(nodes_, i + 1 < repeats_.size() ? repeats_[i + 1].around : nodes_);
+      value = add("Gather", {value, r.iteration}, {attribute("axis", int64_t{0})}, "draw");
+      nodes_ = here;
+    } else {
+      r.sequences.push_back(value);
+      value = fresh("draw");
+      r.slices.push_back(declared(value, make_spec(Shape(rank, 1), dtype)));
+    }
+  }
+  draws_.push_back(std::move(input));
+  return value;
+}
+
 OnnxBuilder::Blocks OnnxBuilder::sub_blocks(const Blocks& blocks, size_t index, size_t which) const {
   Blocks subs;
   for (const TracedBlock* b : blocks) subs.push_back(&b->nodes[index].blocks[which]);
@@ -383,6 +460,7 @@ void OnnxBuilder::emit_loop(const Blocks& blocks, const TracedNode& node, size_t
 
   auto body = std::make_shared<graph::Graph>();
   body->name = fresh("body");
+  std::vector<graph::Node>* const around = nodes_;
   {
     const Into into(*this, *body);
     body->inputs.push_back(declared(fresh("iteration"), make_spec({}, DType::kInt64)));
@@ -392,7 +470,9 @@ void OnnxBuilder::emit_loop(const Blocks& blocks, const TracedNode& node, size_t
       carries.push_back(fresh("carry"));
       body->inputs.push_back(declared(carries.back(), t.values[static_cast<size_t>(value)].spec));
     }
+    repeats_.push_back({&node, around, body->inputs[0].name});
     const std::vector<std::string> results = emit_inlined(sub_blocks(blocks, index, 1), carries);
+    repeats_.pop_back();
     std::string again = body->inputs[1].name;
     if (node.conditional) again = truth(emit_inlined(sub_blocks(blocks, index, 0), results)[0]);
     // An output is made by a node of the subgraph, even if it is a value from around.
@@ -422,6 +502,7 @@ void OnnxBuilder::emit_scan(const Blocks& blocks, const TracedNode& node, size_t
   body->name = fresh("body");
   const size_t sequences = node.inputs.size() - node.carries;
   std::vector<int64_t> out_axes;
+  repeats_.push_back({&node, nodes_, "", dim(node.inputs[node.carries], node.axis)});
   {
     const Into into(*this, *body);
     std::vector<std::string> inputs;
@@ -435,16 +516,25 @@ void OnnxBuilder::emit_scan(const Blocks& blocks, const TracedNode& node, size_t
       body->outputs.push_back(declared(add("Identity", {results[i]}, {}, "result"), spec));
       if (i >= node.carries) out_axes.push_back(std::min<int64_t>(node.axis, spec.rank()));
     }
+    for (graph::Declared& slice : repeats_.back().slices) body->inputs.push_back(std::move(slice));
   }
   graph::Node scan;
   scan.op = "Scan";
   scan.name = fresh("scan");
   for (const int value : node.inputs) scan.inputs.push_back(name_of(value));
   const int64_t backwards = node.reverse ? 1 : 0;
+  std::vector<int64_t> axes(sequences, node.axis), directions(sequences, backwards);
+  // Draws go along, in the order of the steps whichever way those go.
+  for (const std::string& draw : repeats_.back().sequences) {
+    scan.inputs.push_back(draw);
+    axes.push_back(0);
+    directions.push_back(0);
+  }
+  repeats_.pop_back();
   scan.attributes.push_back(attribute("body", std::move(body)));
-  scan.attributes.push_back(attribute("num_scan_inputs", static_cast<int64_t>(sequences)));
-  scan.attributes.push_back(attribute("scan_input_axes", std::vector<int64_t>(sequences, node.axis)));
-  scan.attributes.push_back(attribute("scan_input_directions", std::vector<int64_t>(sequences, backwards)));
+  scan.attributes.push_back(attribute("num_scan_inputs", static_cast<int64_t>(axes.size())));
+  scan.attributes.push_back(attribute("scan_input_axes", axes));
+  scan.attributes.push_back(attribute("scan_input_directions", directions));
   if (!out_axes.empty()) {
     scan.attributes.push_back(
         attribute("scan_output_directions", std::vector<int64_t>(out_axes.size(), backwards)));
@@ -540,7 +630,7 @@ std::string Emit::size_scalar(const Size& value) {
 
 const EmitterRow* find_emitter(const OpDef& op) {
   for (const auto family : {elementwise_emitters(), shape_emitters(), neural_emitters(), window_emitters(),
-                            recurrent_emitters()}) {
+                            recurrent_emitters(), draw_emitters()}) {
     for (const EmitterRow& row : family) {
       if (row.op == op.name) return &row;
     }

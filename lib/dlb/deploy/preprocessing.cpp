@@ -2,12 +2,15 @@
 
 #include <fmt/format.h>
 
-#include <set>
+#include <algorithm>
+#include <cmath>
+#include <span>
 
 #include "dlb/base/error.h"
 #include "dlb/data/image_transforms.h"
 #include "dlb/data/value_transforms.h"
 #include "dlb/deploy/emit.h"
+#include "dlb/deploy/prelude.h"
 #include "dlb/ops/shape_ops.h"
 
 namespace dlb::deploy {
@@ -15,20 +18,6 @@ namespace dlb::deploy {
 namespace {
 
 constexpr int64_t kRows = 2, kColumns = 3;  // axes of a batch of images
-
-/// The names that a graph and those within it have.
-void gather_names(const graph::Graph& graph, std::set<std::string>& names) {
-  for (const auto* list : {&graph.inputs, &graph.outputs}) {
-    for (const graph::Declared& d : *list) names.insert(d.name);
-  }
-  for (const auto& [name, value] : graph.initializers) names.insert(name);
-  for (const graph::Node& node : graph.nodes) {
-    names.insert(node.outputs.begin(), node.outputs.end());
-    for (const graph::Attribute& a : node.attributes) {
-      if (const auto* sub = std::get_if<graph::Attribute::Subgraph>(&a.value)) gather_names(**sub, names);
-    }
-  }
-}
 
 /// Nodes that read `from` read `to`.
 void rename_reads(graph::Graph& graph, const std::string& from, const std::string& to) {
@@ -45,11 +34,12 @@ void rename_reads(graph::Graph& graph, const std::string& from, const std::strin
 /// One input on its way through the transforms: its value so far, in a graph that grows at the end.
 class Chain {
  public:
-  Chain(graph::Graph& graph, std::set<std::string>& names, std::string value)
-      : graph_(graph), names_(names), value_(std::move(value)) {}
+  Chain(Prelude& nodes, std::string value) : nodes_(nodes), value_(std::move(value)) {}
 
   const std::string& value() const { return value_; }
   void to_channels_first() { then("Transpose", {}, {attribute("perm", std::vector<int64_t>{0, 3, 1, 2})}); }
+  /// Makes an input of the numbers that a file has.
+  void say(const std::vector<data::RawNumber>& numbers);
   /// Adds transform i. Errors: unsupported, where a graph cannot say it.
   void apply(const data::Pipeline& pipeline, size_t i);
 
@@ -62,32 +52,11 @@ class Chain {
   }
   std::string add(std::string op, std::vector<std::string> inputs,
                   std::vector<graph::Attribute> attributes = {}) {
-    graph::Node node;
-    node.name = fresh(op);
-    node.op = std::move(op);
-    node.inputs = std::move(inputs);
-    node.attributes = std::move(attributes);
-    node.outputs = {node.name};
-    graph_.nodes.push_back(std::move(node));
-    return graph_.nodes.back().name;
+    return nodes_.add(std::move(op), std::move(inputs), std::move(attributes));
   }
-  std::string fresh(const std::string& stem) {
-    const std::string base = "preprocessing/" + stem;
-    std::string name = base;
-    for (int i = 1; !names_.insert(name).second; ++i) name = fmt::format("{}_{}", base, i);
-    return name;
-  }
-  std::string constant(const Tensor& t) {
-    std::string name = fresh("constant");
-    graph_.initializers.emplace(name, graph::Value(contiguous(t)));
-    return name;
-  }
-  std::string number(double value, DType dtype = DType::kFloat32) {
-    return constant(Tensor::scalar(value, dtype));
-  }
-  std::string ints(const std::vector<int64_t>& values) {
-    return constant(Tensor::from(values, {std::ssize(values)}));
-  }
+  std::string constant(const Tensor& t) { return nodes_.constant(t); }
+  std::string number(double value, DType dtype = DType::kFloat32) { return nodes_.number(value, dtype); }
+  std::string ints(const std::vector<int64_t>& values) { return nodes_.ints(values); }
   void cast(DType dtype) {
     then("Cast", {}, {attribute("to", static_cast<int64_t>(graph::element_of(dtype)))});
   }
@@ -99,6 +68,9 @@ class Chain {
   }
   void repeat_channel() { value_ = add("Concat", {value_, value_, value_}, {attribute("axis", int64_t{1})}); }
 
+  std::string columns(int64_t begin, int64_t end, int64_t count);
+  std::string scaled(std::string x, std::span<const data::RawNumber> numbers);
+  std::string category(const std::string& x, const data::RawNumber& category);
   std::string per_channel(const std::vector<double>& values);
   void say(const data::Cast& t);
   void say(const data::Pad& t);
@@ -108,11 +80,63 @@ class Chain {
   bool select(const data::Taps& taps, int64_t axis);
   std::string weights(const data::Taps& taps, int64_t from, bool transposed);
 
-  graph::Graph& graph_;
-  std::set<std::string>& names_;
+  Prelude& nodes_;
   TensorSpec spec_;  ///< of a sample at the transform that is being said, channels first
   std::string value_;
 };
+
+/// Columns [begin, end) of `count`.
+std::string Chain::columns(int64_t begin, int64_t end, int64_t count) {
+  if (begin == 0 && end == count) return value_;
+  return add("Slice", {value_, ints({begin}), ints({end}), ints({1})});
+}
+
+/// Computed in float64 as the source does, for a mean may be far larger than the deviation.
+std::string Chain::scaled(std::string x, std::span<const data::RawNumber> numbers) {
+  std::vector<double> fill, shift, scale;
+  for (const data::RawNumber& n : numbers) {
+    fill.push_back(n.fill);
+    shift.push_back(n.shift);
+    scale.push_back(n.scale);
+  }
+  const auto row = [&](const std::vector<double>& v) { return constant(Tensor::from(v, {std::ssize(v)})); };
+  const auto is_not = [](double none) { return [none](double v) { return v != none; }; };
+  if (!std::isnan(fill.front())) x = add("Where", {add("IsNaN", {x}), row(fill), x});
+  if (std::any_of(shift.begin(), shift.end(), is_not(0))) x = add("Sub", {x, row(shift)});
+  if (std::any_of(scale.begin(), scale.end(), is_not(1))) x = add("Div", {x, row(scale)});
+  return nodes_.cast(x, DType::kFloat32);
+}
+
+/// A 0 or 1 for each value, or one number; of no value where it is NaN.
+std::string Chain::category(const std::string& x, const data::RawNumber& category) {
+  const int64_t count = std::ssize(category.values);
+  const std::string is = add("Equal", {x, constant(Tensor::from(category.values, {1, count}))});
+  if (!category.first_id) return nodes_.cast(is, DType::kFloat32);
+  std::vector<int64_t> before;  // what lies between a value's place and that behind all
+  for (int64_t i = 0; i < count; ++i) before.push_back(i - count);
+  const std::string parts =
+      add("Mul", {nodes_.cast(is, DType::kInt64), constant(Tensor::from(before, {1, count}))});
+  return add("Add", {add("ReduceSum", {parts, ints({1})}), ints({*category.first_id + count})});
+}
+
+void Chain::say(const std::vector<data::RawNumber>& numbers) {
+  const int64_t count = std::ssize(numbers);
+  std::vector<std::string> parts;
+  for (int64_t begin = 0, end = 0; begin < count; begin = end) {
+    const data::RawNumber& first = numbers[static_cast<size_t>(begin)];
+    end = begin + 1;
+    if (first.category) {
+      if (!first.values.empty() || first.first_id)
+        parts.push_back(category(columns(begin, end, count), first));
+      continue;
+    }
+    while (end < count && !numbers[static_cast<size_t>(end)].category) ++end;
+    parts.push_back(scaled(columns(begin, end, count),
+                           std::span(numbers).subspan(static_cast<size_t>(begin),
+                                                      static_cast<size_t>(end - begin))));
+  }
+  value_ = parts.size() == 1 ? parts[0] : add("Concat", parts, {attribute("axis", int64_t{1})});
+}
 
 /// One value for all, or [C, 1, 1].
 std::string Chain::per_channel(const std::vector<double>& values) {
@@ -242,42 +266,67 @@ bool is_image(const data::Column& column) {
          spec.strides == data::image_spec(spec.dim(0), spec.dim(1), spec.dim(2), spec.dtype).strides;
 }
 
+/// Whether numbers are filled in, standardized, or categories.
+bool says(const std::vector<data::RawNumber>& numbers, std::string_view what) {
+  return std::any_of(numbers.begin(), numbers.end(), [&](const data::RawNumber& n) {
+    return what == "fill"          ? !std::isnan(n.fill)
+           : what == "standardize" ? n.shift != 0 || n.scale != 1
+                                   : n.category;
+  });
+}
+
+/// "columns age, height; NaN is a missing value"
+std::string columns_text(const std::vector<data::RawNumber>& numbers) {
+  constexpr size_t kMost = 100;
+  std::string text = "columns";
+  for (size_t i = 0; i < std::min(numbers.size(), kMost); ++i)
+    text += (i > 0 ? ", " : " ") + numbers[i].name;
+  if (numbers.size() > kMost) text += fmt::format(", ... ({} in all)", numbers.size());
+  return says(numbers, "fill") ? text + "; NaN is a missing value" : text;
+}
+
 }  // namespace
 
 Preprocessing::Preprocessing(const train::Experiment& experiment) : pipeline_(experiment.data->evaluation()) {
   const data::DataModule& data = *experiment.data;
   std::vector<Error> errors;
   const config::Node& source = data.config().source;
-  const auto refuse = [&](const config::Node& at, const std::string& what) {
-    errors.push_back(
-        Error(ErrorKind::kUnsupported, fmt::format("{}, which cannot be preprocessing in the graph", what))
-            .at(at.mark().str()));
+  const auto refuse = [&](const std::string& what, const std::string& hint) {
+    Error error(ErrorKind::kUnsupported, fmt::format("{}, which cannot be preprocessing in the graph", what), "",
+                hint);
+    errors.push_back(error.at(source.mark().str()));
   };
-  if (experiment.plays()) refuse(source, "inputs are what an environment shows");
+  if (experiment.plays()) refuse("inputs are what an environment shows", "");
   const std::string changes = data.changes_inputs();
-  if (!changes.empty()) refuse(source, changes);
+  if (!changes.empty()) refuse(changes, data.unchanged_by());
 
   const data::SampleSpec& raw = data.raw_spec();
+  const std::vector<std::vector<data::RawNumber>> numbers = data.raw_numbers();
   for (const size_t column : data.input_columns()) {
     const data::Column& c = raw.columns[column];
-    inputs_.push_back({column, c.spec, is_image(c), data::acts_on(raw, column)});
+    inputs_.push_back({column, c.spec, is_image(c), data::acts_on(raw, column), {}});
+    if (column < numbers.size()) inputs_.back().numbers = numbers[column];
+  }
+  for (const char* what : {"fill", "standardize", "categories"}) {
+    if (std::any_of(inputs_.begin(), inputs_.end(), [&](const Input& i) { return says(i.numbers, what); }))
+      steps_.emplace_back(what);
   }
   const config::Node& written = data.config().transforms;
   const std::vector<config::Node> one = {written};
   const std::vector<config::Node>& nodes = written.is_list() ? written.items() : one;
-  graph::Graph tried;
-  std::set<std::string> names;
+  Prelude tried({}, "");
+  const size_t before = steps_.size();
   for (size_t i = 0; i < pipeline_.transforms.size(); ++i) {
     const config::Node& node = nodes.at(i);
     steps_.push_back(node.is_map() && !node.entries().empty() ? node.entries()[0].key : node.brief());
   }
-  Chain chain(tried, names, "");
+  Chain chain(tried, "");
   for (size_t i = 0; i < pipeline_.transforms.size(); ++i) {
     try {
       chain.apply(pipeline_, i);
     } catch (Error& e) {
       errors.push_back(
-          Error(e.kind, fmt::format("{} cannot be preprocessing in the graph: {}", steps_[i], e.message))
+          Error(e.kind, fmt::format("{} cannot be preprocessing in the graph: {}", steps_[before + i], e.message))
               .at(nodes[i].mark().str()));
     }
   }
@@ -288,15 +337,15 @@ Preprocessing::Preprocessing(const train::Experiment& experiment) : pipeline_(ex
 }
 
 void Preprocessing::prepend(graph::Model& model) const {
-  std::set<std::string> names;
-  gather_names(model.graph, names);
-  graph::Graph before;
+  Prelude before(model.graph, "preprocessing/");
   for (size_t i = 0; i < inputs_.size(); ++i) {
     const Input& input = inputs_[i];
-    if (!input.image && (!input.transformed || pipeline_.transforms.empty())) continue;
+    if (!input.image && input.numbers.empty() && (!input.transformed || pipeline_.transforms.empty()))
+      continue;
     graph::Declared& d = model.graph.inputs[i];
-    Chain chain(before, names, d.name);
+    Chain chain(before, d.name);
     if (input.image) chain.to_channels_first();
+    if (!input.numbers.empty()) chain.say(input.numbers);
     if (input.transformed) {
       for (size_t k = 0; k < pipeline_.transforms.size(); ++k) chain.apply(pipeline_, k);
     }
@@ -309,11 +358,12 @@ void Preprocessing::prepend(graph::Model& model) const {
     }
     d.shape = std::move(dims);
     d.element = graph::element_of(input.spec.dtype);
+    if (input.numbers.empty()) continue;
+    d.shape = {d.shape->front(), {std::ssize(input.numbers), ""}};
+    d.element = graph::Element::kFloat64;
+    d.doc = columns_text(input.numbers);
   }
-  before.nodes.insert(before.nodes.end(), std::make_move_iterator(model.graph.nodes.begin()),
-                      std::make_move_iterator(model.graph.nodes.end()));
-  model.graph.nodes = std::move(before.nodes);
-  model.graph.initializers.merge(before.initializers);
+  before.put_before(model.graph);
   model.metadata["dlbench.preprocessing"] = fmt::format("{}", fmt::join(steps_, ", "));
 }
 

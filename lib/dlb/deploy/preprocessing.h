@@ -11,7 +11,8 @@
 namespace dlb::deploy {
 
 /// The transforms of an experiment's evaluation, as nodes of a graph. Images are taken as decoders give them,
-/// [batch, H, W, C]; the transforms see them as [batch, C, H, W].
+/// [batch, H, W, C]; the transforms see them as [batch, C, H, W]. Rows of tables are taken as their numbers,
+/// float64, where the source scales them, fills them in or takes them as categories.
 class Preprocessing {
  public:
   /// Errors: unsupported, with all that a graph cannot say and its line. `experiment` must outlive this.
@@ -22,7 +23,7 @@ class Preprocessing {
   void prepend(graph::Model& model) const;
   /// Inputs of such a graph, of a batch as the source gives it.
   std::vector<Tensor> inputs_of(const data::Batch& raw) const;
-  /// The names of the transforms in order: "to_float", "normalize".
+  /// What is done, in order: "standardize", and the names of the transforms, "to_float".
   const std::vector<std::string>& steps() const { return steps_; }
 
  private:
@@ -32,6 +33,7 @@ class Preprocessing {
     TensorSpec spec;           ///< of a raw sample
     bool image = false;        ///< stored with channels last
     bool transformed = false;  ///< by the pipeline
+    std::vector<data::RawNumber> numbers;  ///< that it is made of, where those of the files are others
   };
   const data::Pipeline& pipeline_;
   std::vector<Input> inputs_;

@@ -5,6 +5,7 @@
 #include "dlb/base/error.h"
 #include "dlb/base/files.h"
 #include "dlb/base/threads.h"
+#include "dlb/deploy/draws.h"
 #include "dlb/deploy/open_sizes.h"
 #include "dlb/io/array_value.h"
 #include "dlb/io/onnx.h"
@@ -81,9 +82,10 @@ std::vector<NamedValue> read_values(const std::vector<std::string>& arguments,
   return values;
 }
 
-/// Values for an input that nobody gives: floats in [0, 1), whole numbers 0 and 1.
-Value random_value(const Declared& d, const std::map<std::string, int64_t>& sizes, uint64_t seed,
-                   uint32_t index) {
+/// Values for an input that nobody gives: of its distribution where the model says one, else floats in [0, 1)
+/// and whole numbers 0 and 1.
+Value random_value(const Declared& d, const Distribution* distribution,
+                   const std::map<std::string, int64_t>& sizes, uint64_t seed, uint32_t index) {
   if (d.kind != Value::Kind::kTensor || !d.shape || d.element == graph::Element::kUndefined)
     fail(ErrorKind::kConfig, "input '{}' ({}) is not of a kind that can be random; give it", d.name,
          describe(d));
@@ -92,6 +94,7 @@ Value random_value(const Declared& d, const std::map<std::string, int64_t>& size
   key.seed = seed;
   key.index = index;
   const DType dtype = graph::carrier(d.element);
+  if (distribution != nullptr) return {graph::fit(sample(*distribution, shape, dtype, key), d.element), d.element};
   if (graph::is_float(d.element)) return {graph::fit(uniform(shape, 0, 1, key, dtype), d.element), d.element};
   return {cast(randint(0, 2, shape, key), dtype), d.element};
 }
@@ -145,9 +148,13 @@ RunFileResult run_file(const RunFileOptions& options) {
   std::map<std::string, Value> inputs;
   for (const NamedValue& input : result.inputs) inputs[input.name] = input.value;
   const std::map<std::string, int64_t> sizes = read_sizes(options.sizes);
+  std::map<std::string, Distribution> draws;
+  if (options.random) draws = read_draws(session.model());
   for (size_t i = 0; i < required.size() && options.random; ++i) {
     if (inputs.count(required[i].name) > 0) continue;
-    inputs[required[i].name] = random_value(required[i], sizes, *options.random, static_cast<uint32_t>(i));
+    const auto draw = draws.find(required[i].name);
+    inputs[required[i].name] = random_value(required[i], draw == draws.end() ? nullptr : &draw->second, sizes,
+                                            *options.random, static_cast<uint32_t>(i));
     result.inputs.push_back({required[i].name, inputs[required[i].name]});
   }
   const std::vector<NamedValue> expected = read_values(options.expected, graph.outputs, "outputs");
@@ -155,7 +162,7 @@ RunFileResult run_file(const RunFileOptions& options) {
   std::vector<Value> outputs;
   for (int64_t i = 0; i < std::max<int64_t>(options.repeat, 1); ++i) {
     const auto run_start = std::chrono::steady_clock::now();
-    outputs = session.run(inputs);
+    outputs = session.run(inputs, options.seed);
     result.run_ms.push_back(milliseconds_since(run_start));
   }
   for (size_t i = 0; i < outputs.size(); ++i) result.outputs.push_back({graph.outputs[i].name, outputs[i]});

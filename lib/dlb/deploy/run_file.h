@@ -17,6 +17,7 @@ struct RunFileOptions {
   std::vector<std::string> expected;  ///< likewise; values without a name are for the outputs in their order
   std::vector<std::string> sizes;     ///< NAME=SIZE of dimensions that the model leaves open
   std::optional<uint64_t> random;     ///< inputs that are not given: random from this seed
+  uint64_t seed = 0;                  ///< of what the model itself draws
   double rtol = 1e-3;                 ///< |found - expected| <= atol + rtol |expected|
   double atol = 1e-7;
   int64_t repeat = 1;  ///< runs that are timed

@@ -108,13 +108,13 @@ std::vector<int64_t> sizes_of_trace(const std::vector<Symbol>& symbols, const st
 
 /// Traces with those symbols open; empty where the model does not take other sizes, for that reason.
 std::vector<Trace> traces_of(model::Model& model, const std::vector<Symbol>& symbols,
-                             const std::vector<bool>& open, std::vector<Error>& errors) {
+                             const std::vector<bool>& open, bool may_draw, std::vector<Error>& errors) {
   const bool any = std::any_of(open.begin(), open.end(), [](bool o) { return o; });
   std::vector<Trace> traces;
   for (size_t k = 0; k == 0 || (k < 3 && (any || traces[0].unknown_sizes)); ++k) {
     try {
       traces.push_back(
-          trace(model, specs_with(model.inputs(), symbols, sizes_of_trace(symbols, open, k)), &known, k));
+          trace(model, specs_with(model.inputs(), symbols, sizes_of_trace(symbols, open, k)), &known, k, may_draw));
     } catch (Error& e) {
       if (!any || k == 0) throw;  // not for the sizes
       errors.push_back(std::move(e));
@@ -132,8 +132,8 @@ std::vector<Trace> traces_of(model::Model& model, const std::vector<Symbol>& sym
 
 std::optional<graph::Model> attempt(model::Model& model, const std::string& name,
                                     const std::vector<Symbol>& symbols, const std::vector<bool>& open,
-                                    std::vector<Error>& errors) {
-  const std::vector<Trace> traces = traces_of(model, symbols, open, errors);
+                                    std::vector<DrawInput>* draws, std::vector<Error>& errors) {
+  const std::vector<Trace> traces = traces_of(model, symbols, open, draws != nullptr, errors);
   if (traces.empty()) return std::nullopt;
   graph::Model result;
   result.graph.name = name;
@@ -163,16 +163,18 @@ std::optional<graph::Model> attempt(model::Model& model, const std::string& name
   builder.build(result.graph, outputs);
   if (!errors.empty()) return std::nullopt;
   result.opsets[""] = builder.opset();
+  if (draws != nullptr) *draws = builder.draws();
+  if (!builder.draws().empty()) result.metadata[kDrawsKey] = draws_text(builder.draws());
   return result;
 }
 
 }  // namespace
 
-graph::Model to_graph(model::Model& model, const std::string& name) {
+graph::Model to_graph(model::Model& model, const std::string& name, std::vector<DrawInput>* draws) {
   std::vector<Error> errors;
   std::vector<Symbol> symbols = symbols_of(model.inputs(), true);
   if (symbols.size() > symbols_of(model.inputs(), false).size()) {
-    if (auto result = attempt(model, name, symbols, std::vector<bool>(symbols.size(), true), errors))
+    if (auto result = attempt(model, name, symbols, std::vector<bool>(symbols.size(), true), draws, errors))
       return std::move(*result);
   }
   symbols = symbols_of(model.inputs(), false);
@@ -182,7 +184,7 @@ graph::Model to_graph(model::Model& model, const std::string& name) {
     std::vector<bool> open;
     for (const Symbol& s : symbols) open.push_back(round == 0 || (round == 1 && s.rows));
     errors.clear();
-    if (std::optional<graph::Model> result = attempt(model, name, symbols, open, errors)) {
+    if (std::optional<graph::Model> result = attempt(model, name, symbols, open, draws, errors)) {
       for (size_t s = 0; s < symbols.size(); ++s) {
         if (!open[s])
           log::warning("the exported model takes {} {} only: {}", symbols[s].name, symbols[s].size, reason);

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "dlb/base/error.h"
+#include "dlb/deploy/draws.h"
 #include "dlb/model/control_flow.h"
 #include "dlb/ops/recording.h"
 
@@ -15,8 +16,8 @@ namespace {
 
 class Tracer : public SizingRecorder, public model::ControlFlow {
  public:
-  Tracer(Trace& trace, bool (*known)(const OpDef&), size_t number)
-      : trace_(trace), known_(known), number_(number), block_(&trace.top) {}
+  Tracer(Trace& trace, bool (*known)(const OpDef&), size_t number, bool may_draw)
+      : trace_(trace), known_(known), number_(number), may_draw_(may_draw), block_(&trace.top) {}
 
   /// A value that nobody in the trace makes.
   int add_value(const Tensor& t, std::string name, bool constant) {
@@ -43,12 +44,13 @@ class Tracer : public SizingRecorder, public model::ControlFlow {
 
   Outputs record(const OpDef& op, Inputs inputs, const void* attrs,
                  std::span<const Infer::Output> specs) override {
-    if (op.random && !known_(op))
-      fail(ErrorKind::kUnsupported, "it draws random numbers in evaluation ({}), which cannot be exported",
-           op.name);
-    bool meta = !specs.empty() && specs[0].spec.device.kind == DeviceKind::kMeta;
+    const bool random = does_draw(op, attrs);
+    if (random && !is_drawn(op) && op.reference != nullptr)
+      return op.attrs->call_reference(op.reference, inputs, attrs);
+    if (random) check_draw(op);
+    bool meta = random || (!specs.empty() && specs[0].spec.device.kind == DeviceKind::kMeta);
     for (const Tensor& t : inputs) meta = meta || (t.defined() && t.is_meta());
-    if (meta && !known_(op) && op.reference != nullptr)
+    if (meta && !random && !known_(op) && op.reference != nullptr)
       return op.attrs->call_reference(op.reference, inputs, attrs);
     TracedNode node;
     node.op = &op;
@@ -56,7 +58,12 @@ class Tracer : public SizingRecorder, public model::ControlFlow {
     for (const Tensor& t : inputs) node.inputs.push_back(id_of(t));
     const bool view = !specs.empty() && specs[0].offset >= 0;
     node.of_variable = view && !inputs.empty() && is_named(inputs[0]);
-    Outputs outputs = run(op, inputs, attrs);
+    Outputs outputs;
+    if (random) {
+      for (const Infer::Output& o : specs) outputs.push_back(on_meta(o.spec));
+    } else {
+      outputs = run(op, inputs, attrs);
+    }
     for (const Tensor& t : outputs) node.outputs.push_back(add_value(t, "", !meta));
     block_->nodes.push_back(std::move(node));
     return outputs;
@@ -79,10 +86,12 @@ class Tracer : public SizingRecorder, public model::ControlFlow {
     if (loop.condition) {
       Outputs carries = placeholders(loop.start, condition);
       Outputs result;
+      const bool outer = std::exchange(in_condition_, true);
       inside(condition, [&] {
         result.push_back(loop.condition({carries.data(), carries.size()}));
         return result;
       });
+      in_condition_ = outer;
     }
     TracedBlock body;
     Outputs carries = placeholders(loop.start, body);
@@ -143,6 +152,24 @@ class Tracer : public SizingRecorder, public model::ControlFlow {
   }
 
  private:
+  /// Errors: unsupported, where a draw cannot be exported.
+  void check_draw(const OpDef& op) const {
+    if (!may_draw_) {
+      throw Error(ErrorKind::kUnsupported,
+                  fmt::format("it draws random numbers in evaluation ({}), which needs `--draws` to be "
+                              "exported",
+                              op.name),
+                  "",
+                  "`--draws inputs` makes them inputs of the graph, `--draws operators` lets the graph draw");
+    }
+    if (!is_drawn(op)) {
+      fail(ErrorKind::kUnsupported,
+           "it draws random numbers ({}) by values that the model computes, which cannot be exported", op.name);
+    }
+    if (in_condition_)
+      fail(ErrorKind::kUnsupported, "the condition of a loop draws random numbers, which cannot be exported");
+  }
+
   static Outputs run(const OpDef& op, Inputs inputs, const void* attrs) {
     const EagerScope eager;
     return apply(op, inputs, attrs);
@@ -214,6 +241,8 @@ class Tracer : public SizingRecorder, public model::ControlFlow {
   Trace& trace_;
   bool (*known_)(const OpDef&);
   size_t number_;
+  bool may_draw_;
+  bool in_condition_ = false;
   TracedBlock* block_;
   size_t marked_ = 0;
   std::map<const TensorImpl*, int> ids_;
@@ -235,9 +264,9 @@ class ControlFlowScope {
 }  // namespace
 
 Trace trace(model::Model& model, const std::vector<TensorSpec>& inputs, bool (*known)(const OpDef&),
-            size_t number) {
+            size_t number, bool may_draw) {
   Trace result;
-  Tracer tracer(result, known, number);
+  Tracer tracer(result, known, number, may_draw);
   std::vector<Tensor> metas;
   for (size_t i = 0; i < inputs.size(); ++i) {
     TensorSpec spec = inputs[i];

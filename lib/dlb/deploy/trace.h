@@ -51,9 +51,10 @@ struct Trace {
 
 /// Traces a model's program 0 on inputs of these specs, by their shapes alone. Operators that `known` does
 /// not have are replaced by their reference compositions. The model's variables must have values. Errors:
-/// those of the model, where a layer reads values or does not take the shapes. Sizes that only data tell are
-/// others in each of several traces, by its number 0, 1 or 2.
+/// those of the model, where a layer reads values or does not take the shapes; unsupported where it draws
+/// random numbers, unless it may. Sizes that only data tell are others in each of several traces, by its
+/// number 0, 1 or 2.
 Trace trace(model::Model& model, const std::vector<TensorSpec>& inputs, bool (*known)(const OpDef&),
-            size_t number);
+            size_t number, bool may_draw = false);
 
 }  // namespace dlb::deploy

@@ -60,6 +60,7 @@ struct Declared {
   Element element = Element::kUndefined;  ///< kUndefined: any
   std::optional<std::vector<Dim>> shape;  ///< none: of any rank
   bool optional = false;                  ///< may be nothing
+  std::string doc = {};                   ///< what it is, in words
 };
 /// "float32[N, 3, 224, 224]"
 std::string describe(const Declared& declared);

@@ -141,7 +141,12 @@ void Call::output(size_t i, Value v) {
 
 RngKey Call::random_key() const {
   RngKey key;
-  key.seed = std::bit_cast<uint64_t>(attribute("seed", 0.0));  // a float in ONNX, of any size and sign
+  if (has_attribute("seed")) {
+    key.seed = std::bit_cast<uint64_t>(attribute("seed", 0.0));  // a float in ONNX, of any size and sign
+  } else if (random_ != nullptr) {
+    key.seed = random_->seed;
+  }
+  if (random_ != nullptr) key.step = random_->turns[&node_]++;  // the body of a loop draws anew each time
   uint32_t hash = 2166136261U;
   for (const std::string& name : node_.outputs) {
     for (const char ch : name) hash = (hash ^ static_cast<uint8_t>(ch)) * 16777619U;

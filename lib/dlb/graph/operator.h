@@ -2,6 +2,7 @@
 /// \file The operators that a session can run: one table row each.
 
 #include <functional>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -15,6 +16,12 @@ namespace dlb::graph {
 
 /// Raised by a kernel that needs the elements of a tensor of which only the shape is known.
 struct NeedsData {};
+
+/// What the random numbers of a run follow from.
+struct RandomState {
+  uint64_t seed = 0;
+  std::map<const Node*, uint64_t> turns = {};  ///< how often each node has drawn
+};
 
 /// What the kernel of an operator works with: inputs and attributes in, outputs out.
 class Call {
@@ -76,13 +83,15 @@ class Call {
   /// A tensor of its dtype's own type.
   void plain(Tensor t, size_t i = 0) { output(i, Value(std::move(t))); }
 
-  /// A stream of random numbers for this node: from its attribute `seed`, or by its place in the graph.
+  /// A stream of random numbers for this node, another one each time that it runs within a run: from its
+  /// attribute `seed`, or else from the run's seed and its place in the graph.
   RngKey random_key() const;
 
   std::vector<Value> run(const Graph& graph, std::vector<Value> inputs) const {
     return run_(graph, std::move(inputs));
   }
   void set_subgraph_runner(RunSubgraph run) { run_ = std::move(run); }
+  void set_random(RandomState& random) { random_ = &random; }
 
   /// A config error that names the operator.
   template <class... Args>
@@ -100,6 +109,7 @@ class Call {
   std::span<const Value> inputs_;
   std::span<Value> outputs_;
   RunSubgraph run_;
+  RandomState* random_ = nullptr;
 };
 
 /// An operator of a domain, from the opset that introduced it on.

@@ -34,7 +34,8 @@ bool folds(const Plan& plan, const PlanStep& step) {
 
 class Runner {
  public:
-  Runner(const Plan& plan, bool infer) : plan_(plan), infer_(infer), frame_(plan) {}
+  Runner(const Plan& plan, bool infer, RandomState& random)
+      : plan_(plan), infer_(infer), random_(random), frame_(plan) {}
 
   Frame& frame() { return frame_; }
 
@@ -58,6 +59,7 @@ class Runner {
     if (!unknown) {
       try {
         Call call(*step.node, step.opset, inputs_, outputs);
+        call.set_random(random_);
         call.set_subgraph_runner([this](const Graph& graph, std::vector<Value> values) {
           return run_subgraph(graph, std::move(values));
         });
@@ -92,7 +94,7 @@ class Runner {
     if (values.size() < plan.inputs.size())
       fail(ErrorKind::kConfig, "graph '{}' has {} inputs, got {}", graph.name, plan.inputs.size(),
            values.size());
-    Runner inner(plan, infer_);
+    Runner inner(plan, infer_, random_);
     for (const auto& [outer, own] : plan.captures) {
       inner.frame().values[static_cast<size_t>(own)] = frame_.at(outer);
       inner.frame().unknown[static_cast<size_t>(own)] = frame_.unknown[static_cast<size_t>(outer)];
@@ -105,6 +107,7 @@ class Runner {
 
   const Plan& plan_;
   bool infer_;
+  RandomState& random_;
   Frame frame_;
   std::vector<Value> inputs_;
 };
@@ -185,7 +188,8 @@ void fold_constants(Plan& plan) {
     plan.constants[static_cast<size_t>(slot)] = Value();
   }
   const NoGrad no_grad;
-  Runner runner(plan, false);
+  RandomState random;
+  Runner runner(plan, false, random);
   for (PlanStep& step : plan.steps) {
     if (!folds(plan, step)) continue;
     try {
@@ -260,9 +264,10 @@ std::vector<Declared> Session::required_inputs() const {
   return required;
 }
 
-std::vector<Value> Session::run(const std::map<std::string, Value>& inputs) const {
+std::vector<Value> Session::run(const std::map<std::string, Value>& inputs, uint64_t seed) const {
   const NoGrad no_grad;
-  Runner runner(*state_->plan, false);
+  RandomState random{seed};
+  Runner runner(*state_->plan, false, random);
   state_->bind(inputs, runner.frame());
   try {
     runner.run_all();
@@ -274,7 +279,8 @@ std::vector<Value> Session::run(const std::map<std::string, Value>& inputs) cons
 
 std::vector<Inferred> Session::infer(const std::map<std::string, Value>& inputs) const {
   const NoGrad no_grad;
-  Runner runner(*state_->plan, true);
+  RandomState random;
+  Runner runner(*state_->plan, true, random);
   state_->bind(inputs, runner.frame());
   runner.run_all();
   std::vector<Inferred> all;

@@ -1,6 +1,7 @@
 #pragma once
 /// \file Sessions: graphs made ready to run.
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
@@ -32,9 +33,10 @@ class Session {
   /// Inputs that must be given: those without a default.
   std::vector<Declared> required_inputs() const;
 
-  /// Runs the graph and gives its outputs in their order. Errors: config for inputs that are missing, unknown
-  /// or of another type or shape than declared; those of the operators, naming the node.
-  std::vector<Value> run(const std::map<std::string, Value>& inputs) const;
+  /// Runs the graph and gives its outputs in their order. What operators without a seed of their own draw
+  /// follows from `seed`. Errors: config for inputs that are missing, unknown or of another type or shape
+  /// than declared; those of the operators, naming the node.
+  std::vector<Value> run(const std::map<std::string, Value>& inputs, uint64_t seed = 0) const;
 
   /// Types and shapes of all named values, for inputs of which the shape is enough (tensors on kMeta). What
   /// depends on data is unknown. Errors: as run().

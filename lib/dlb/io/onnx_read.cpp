@@ -236,6 +236,7 @@ class Reader {
   Declared declared(const onnx::ValueInfoProto& proto) const {
     Declared d;
     d.name = proto.name();
+    d.doc = proto.doc_string();
     fill(proto.type(), d, 0);
     return d;
   }

@@ -37,6 +37,7 @@ void fill_tensor_type(const Declared& d, onnx::TypeProto& type) {
 
 void fill_declared(const Declared& d, onnx::ValueInfoProto& info) {
   info.set_name(d.name);
+  if (!d.doc.empty()) info.set_doc_string(d.doc);
   onnx::TypeProto* type = info.mutable_type();
   if (d.optional) type = type->mutable_optional_type()->mutable_elem_type();
   if (d.kind == Value::Kind::kSequence) type = type->mutable_sequence_type()->mutable_elem_type();

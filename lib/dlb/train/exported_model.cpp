@@ -37,6 +37,12 @@ ExportedModel::ExportedModel(const std::string& path, const Experiment& experime
     error.hint = "export the model without --preprocessing to measure it";
     throw error;
   }
+  if (session_.model().metadata.contains("dlbench.draws")) {
+    Error error(ErrorKind::kConfig,
+                fmt::format("'{}' takes the random numbers of the model as inputs, which no data have", path));
+    error.hint = "export the model with `--draws operators` to measure it";
+    throw error;
+  }
   const std::vector<graph::Declared> inputs = session_.required_inputs();
   const std::vector<graph::Declared>& outputs = session_.model().graph.outputs;
   if (inputs.size() != own.inputs().size() || outputs.size() < own.outputs()) {
@@ -70,7 +76,7 @@ std::vector<graph::Value> ExportedModel::run(const std::vector<Tensor>& inputs, 
                                  : inputs_[i].element;
     values[inputs_[i].name] = graph::Value(graph::convert(part, graph::element_of(part.dtype()), e), e);
   }
-  return session_.run(values);
+  return session_.run(values, runs_++);
 }
 
 Outputs ExportedModel::forward(const std::vector<Tensor>& inputs) const {

@@ -29,6 +29,7 @@ class ExportedModel {
   std::vector<graph::Declared> inputs_;  ///< in the experiment's order
   std::vector<size_t> outputs_;          ///< the model's output for each of the experiment's
   int64_t samples_ = 0;                  ///< that the model takes at a time; 0: any number
+  mutable uint64_t runs_ = 0;            ///< so far: each draws other random numbers
 };
 
 }  // namespace dlb::train
