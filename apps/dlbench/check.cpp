@@ -5,6 +5,7 @@
 #include "dlb/base/error_list.h"
 #include "dlb/base/log.h"
 #include "dlb/deploy/check_model.h"
+#include "dlb/io/program.h"
 #include "dlb/train/experiment.h"
 #include "options.h"
 #include "output.h"
@@ -225,8 +226,6 @@ nlohmann::ordered_json to_json(const deploy::CheckedModel& m) {
           {"warnings", m.warnings}};
 }
 
-bool is_model(const std::string& file) { return file.ends_with(".onnx") || file.ends_with(".dlb"); }
-
 void explain(const CheckOptions& options, const Globals& globals) {
   nlohmann::ordered_json origins = nlohmann::ordered_json::array();
   for (const std::string& file : options.files) {
@@ -246,7 +245,7 @@ void explain(const CheckOptions& options, const Globals& globals) {
 nlohmann::ordered_json check_file(const std::string& file, const CheckOptions& options,
                                   const Globals& globals, bool first) {
   const char* const gap = first ? "" : "\n";
-  if (is_model(file)) {
+  if (io::is_model_file(file)) {
     const deploy::CheckedModel model = deploy::check_model(file, options.sizes);
     for (const std::string& warning : model.warnings) log::warning("{}", warning);
     if (globals.json) return to_json(model);
@@ -283,7 +282,7 @@ void add_check(CLI::App& app, Globals& globals) {
   CLI::App* command = app.add_subcommand(
       "check", "Check configs completely, or models: fields, data headers, operators, shapes");
   auto options = std::make_shared<CheckOptions>();
-  command->add_option("CONFIG|MODEL", options->files, "experiments, YAML files, or models: .onnx, .dlb")
+  command->add_option("CONFIG|MODEL", options->files, "experiments, YAML files, or models: ONNX, programs")
       ->required()
       ->type_name("");
   add_set_option(*command, options->overrides);
@@ -300,11 +299,11 @@ void add_check(CLI::App& app, Globals& globals) {
       "  dlbench check mnist.yaml --explain optimizer.adam.lr # which file, line or flag has set it\n"
       "  dlbench check model.onnx --size batch=32             # the shape of every value\n");
   command->callback([options, &globals] {
-    const auto models = std::count_if(options->files.begin(), options->files.end(), is_model);
+    const auto models = std::count_if(options->files.begin(), options->files.end(), io::is_model_file);
     if (models > 0 && (!options->overrides.empty() || !options->explain.empty()))
-      fail(ErrorKind::kConfig, "--set and --explain are about keys of a config, an ONNX model has none");
+      fail(ErrorKind::kConfig, "--set and --explain are about keys of a config, a model has none");
     if (models == 0 && !options->sizes.empty())
-      fail(ErrorKind::kConfig, "--size is for ONNX models, and there is none");
+      fail(ErrorKind::kConfig, "--size is for models, and there is none");
     if (options->explain.empty()) {
       check(*options, globals);
     } else {

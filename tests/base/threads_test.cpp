@@ -134,3 +134,29 @@ TEST_CASE("the CPU quota of cgroup v1, mounted from inside a container") {
   CHECK(cgroup_cpu_quota(root.path()) == 3);
   CHECK(cgroup_cpu_quota(root / "nowhere") == 0);
 }
+
+TEST_CASE("the memory limit is the machine's, or the least of the group and its ancestors") {
+  const test::TempFolder root;
+  CHECK(memory_limit(root / "nowhere") == 0);
+  put(root / "proc/meminfo", "MemTotal:        1000 kB\nMemFree:          10 kB\nSwapTotal:        50 kB\n");
+  CHECK(memory_limit(root.path()) == 1050 * 1024);
+  put(root / "proc/self/mountinfo", "30 23 0:28 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw\n");
+  put(root / "proc/self/cgroup", "0::/user/job\n");
+  put(root / "sys/fs/cgroup/user/job/memory.max", "max\n");
+  CHECK(memory_limit(root.path()) == 1050 * 1024);
+  put(root / "sys/fs/cgroup/user/memory.max", "512000\n");
+  CHECK(memory_limit(root.path()) == 512000 + 50 * 1024);
+}
+
+TEST_CASE("the memory limit of cgroup v1, where none is a number beyond all memory") {
+  const test::TempFolder root;
+  put(root / "proc/meminfo", "MemTotal:        1000 kB\n");
+  put(root / "proc/self/mountinfo",
+      "33 31 0:30 / /sys/fs/cgroup/cpu,cpuacct ro - cgroup cgroup rw,cpu,cpuacct\n"
+      "34 31 0:31 / /sys/fs/cgroup/memory ro - cgroup cgroup rw,memory\n");
+  put(root / "proc/self/cgroup", "4:memory:/job\n3:cpu,cpuacct:/job\n");
+  put(root / "sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n");
+  CHECK(memory_limit(root.path()) == 1000 * 1024);
+  put(root / "sys/fs/cgroup/memory/job/memory.limit_in_bytes", "4096\n");
+  CHECK(memory_limit(root.path()) == 4096);
+}

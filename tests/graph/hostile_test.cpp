@@ -1,6 +1,8 @@
 // Attributes that make no sense must give an error that names the operator, whatever the operator.
 #include <catch2/catch.hpp>
 
+#include "dlb/base/cgroup.h"
+#include "dlb/tensor/storage.h"
 #include "graph/graphs.h"
 
 using namespace dlb;
@@ -19,7 +21,128 @@ Value ramp(Shape shape) {
 
 constexpr int64_t kHuge = int64_t{1} << 62;
 
+/// The most that tensors took at a time in f().
+template <class F>
+size_t peak_of(const F& f) {
+  const size_t before = cpu_allocator_stats().live_bytes;
+  reset_cpu_allocator_peak();
+  f();
+  return cpu_allocator_stats().peak_bytes - before;
+}
+
+/// A model without inputs, whose constants are "0", "1", ...
+Model model_of_constants(std::vector<Node> nodes, const std::vector<Value>& constants, Node last) {
+  nodes.push_back(std::move(last));
+  Model m = model_of(graph_of({}, std::move(nodes), {"y"}));
+  for (size_t i = 0; i < constants.size(); ++i) m.graph.initializers[std::to_string(i)] = constants[i];
+  return m;
+}
+
 }  // namespace
+
+TEST_CASE("Loading computes no constant that is far larger than the file") {
+  constexpr size_t kMost = size_t{40} << 20;  // of a file with next to nothing in it
+  const int64_t large = 1 << 14;              // squared, of float32: 1 GiB
+  const Value one = floats({1}), size = integers({large, large});
+  const auto loaded = [&](std::vector<Node> nodes, const std::vector<Value>& constants, Node last) {
+    const Model m = model_of_constants(std::move(nodes), constants, std::move(last));
+    for (const bool optimized : {false, true}) {
+      CHECK(peak_of([&] { static_cast<void>(Session(m, optimized)); }) < kMost);
+    }
+  };
+  loaded({}, {size}, node("ConstantOfShape", {"0"}, {"y"}));
+  loaded({}, {one, size}, node("Tile", {"0", "1"}, {"y"}));
+  loaded({}, {integer(0), integer(large * large), integer(1)}, node("Range", {"0", "1", "2"}, {"y"}));
+  loaded({}, {one, integers({0, large * large})}, node("Pad", {"0", "1"}, {"y"}));
+  loaded({}, {one, integers({0, large * large})},
+         node("Pad", {"0", "1"}, {"y"}, {attribute("mode", "edge")}));
+  loaded({}, {ramp({1, 1, 1, 1}), size, integers({1, 1, large, large})},
+         node("Resize", {"0", "", "", "2"}, {"y"}));
+  loaded({}, {ramp({1, 1, 1, 1}), ramp({1, 1, 1, 1})},
+         node("Conv", {"0", "1"}, {"y"}, {attribute("pads", Ints{large, large, large, large})}));
+  loaded({}, {integers({0}), integer(int64_t{1} << 28), floats({0, 1})},
+         node("OneHot", {"0", "1", "2"}, {"y"}));
+  loaded({}, {integer(int64_t{1} << 28)}, node("HannWindow", {"0"}, {"y"}));
+  // A view takes no memory, but whoever reads it does.
+  loaded({node("Expand", {"0", "1"}, {"a"})}, {one, size}, node("Neg", {"a"}, {"y"}));
+  loaded({node("Expand", {"0", "1"}, {"a"})}, {one, integers({1 << 20, 1 << 20})},
+         node("ReduceSum", {"a"}, {"y"}));
+  // Small steps that grow together: twice as long each, or an outer product.
+  std::vector<Node> doubling;
+  for (int i = 0; i < 40; ++i) {
+    const std::string from = i == 0 ? "0" : fmt::format("a{}", i - 1);
+    doubling.push_back(node("Concat", {from, from}, {fmt::format("a{}", i)}, {attribute("axis", 0)}));
+  }
+  loaded(doubling, {one}, node("Neg", {"a39"}, {"y"}));
+  loaded({node("Reshape", {"0", "1"}, {"row"}), node("Reshape", {"0", "2"}, {"column"})},
+         {ramp({large}), integers({1, large}), integers({large, 1})}, node("Add", {"row", "column"}, {"y"}));
+  // Many of moderate size.
+  std::vector<Node> many;
+  for (int i = 0; i < 100; ++i) many.push_back(node("ConstantOfShape", {"0"}, {fmt::format("a{}", i)}));
+  loaded(many, {integers({1 << 20})}, node("Neg", {"a99"}, {"y"}));
+}
+
+TEST_CASE("Constants within bounds are computed once, whatever makes them") {
+  const auto constants_left = [](const Model& m) { return Session(m).model().graph.nodes.size(); };
+  CHECK(constants_left(model_of_constants(
+            {node("ConstantOfShape", {"0"}, {"a"}), node("Trilu", {"a", "1"}, {"b"}, {attribute("upper", 0)}),
+             node("Expand", {"b", "2"}, {"c"}), node("Range", {"1", "3", "4"}, {"d"}),
+             node("Gather", {"c", "d"}, {"e"}, {attribute("axis", 2)})},
+            {integers({8, 8}), integer(0), integers({2, 8, 8}), integer(8), integer(1)},
+            node("Neg", {"e"}, {"y"}))) == 0);
+}
+
+TEST_CASE("A rewrite that would copy one weight for each of many nodes is left out where that is too much") {
+  constexpr int kNodes = 200;
+  const int64_t c = 256;  // 256 KiB of weights: a copy for each would be 50 MiB
+  std::vector<Node> nodes;
+  std::vector<std::string> outputs;
+  for (int i = 0; i < kNodes; ++i) {
+    nodes.push_back(node("Conv", {"x", "w"}, {fmt::format("a{}", i)}));
+    nodes.push_back(
+        node("BatchNormalization", {fmt::format("a{}", i), "v", "v", "v", "v"}, {fmt::format("y{}", i)}));
+    outputs.push_back(fmt::format("y{}", i));
+  }
+  Model m = model_of(graph_of({"x"}, nodes, outputs));
+  m.graph.initializers["w"] = ramp({c, c, 1, 1});
+  m.graph.initializers["v"] = floats(std::vector<float>(static_cast<size_t>(c), 2));
+  const Value x = ramp({1, c, 2, 2});
+  std::vector<Value> found;
+  CHECK(peak_of([&] { found = Session(m).run({{"x", x}}); }) < size_t{40} << 20);
+  const std::vector<Value> expected = Session(m, false).run({{"x", x}});
+  for (size_t i = 0; i < found.size(); ++i) CHECK(graph::compare(found[i], expected[i], 1e-4, 1e-4).equal);
+}
+
+TEST_CASE("What no machine has memory for is an error when the graph runs") {
+  REQUIRE(memory_limit() > 0);
+  const auto bytes = static_cast<int64_t>(memory_limit());
+  const Session session(model_of_constants({}, {integers({bytes})}, node("ConstantOfShape", {"0"}, {"y"})));
+  CHECK_THROWS_WITH(session.run({}), Contains("out of memory: cannot allocate"));
+  CHECK_THROWS_WITH(apply("Pad", {floats({1}), integers({0, bytes})}, {attribute("mode", "edge")}),
+                    Contains("out of memory"));
+  CHECK_THROWS_WITH(apply("Pad", {floats({1}), integers({kHuge, kHuge})}, {attribute("mode", "wrap")}),
+                    Contains("cannot be padded"));
+  CHECK_THROWS_WITH(apply("Pad", {floats({1, 2}), integers({-2, -1})}, {attribute("mode", "reflect")}),
+                    Contains("cannot be padded"));
+}
+
+TEST_CASE("Shapes are inferred within bounds") {
+  const int64_t large = 1 << 15;  // squared, of float32: 4 GiB
+  const Session session(model_of_constants({node("ConstantOfShape", {"0"}, {"a"})},
+                                           {integers({large, large})}, node("Neg", {"a"}, {"y"})));
+  std::vector<graph::Inferred> all;
+  CHECK(peak_of([&] { all = session.infer({}); }) < size_t{1200} << 20);
+  for (const graph::Inferred& i : all) CHECK(i.known == (i.name == "0"));
+  // The shapes of the inputs are enough.
+  const Session product(
+      model_of_constants({node("Expand", {"0", "1"}, {"a"}), node("MatMul", {"a", "a"}, {"b"})},
+                         {floats({1}), integers({large, large})}, node("Neg", {"b"}, {"y"})));
+  CHECK(peak_of([&] { all = product.infer({}); }) < size_t{1200} << 20);
+  bool known = false;
+  for (const graph::Inferred& i : all)
+    known = known || (i.name == "y" && i.known && i.value.shape() == Shape{large, large});
+  CHECK(known);
+}
 
 TEST_CASE("Windows are checked before anything is allocated") {
   const Value x = ramp({1, 2, 4, 4}), w = ramp({2, 2, 3, 3});

@@ -311,3 +311,22 @@ TEST_CASE("the weights of a program are its floats, as of an ONNX file") {
   CHECK(weights.tensors[0].name == "w");
   CHECK(weights.tensors[0].value.to_vector<double>() == std::vector<double>{2, 3, 4});
 }
+
+TEST_CASE("Models are told from text by their bytes") {
+  Model tiny = model_of(graph_of({"x"}, {node("Neg", {"x"}, {"y"})}, {"y"}));
+  for (const Model& m : {small_model(), tiny}) {
+    CHECK(io::is_model(io::to_onnx(m)));
+    CHECK(io::is_model(io::to_program(m)));
+  }
+  CHECK_FALSE(io::is_model(""));
+  CHECK_FALSE(io::is_model(std::string_view("name: a\0b", 9)));
+  CHECK_FALSE(io::is_model("\xff\x01\x02"));
+  CHECK_FALSE(io::is_model("name: x\r\nmodel:\t[relu]  # caf\xc3\xa9\n"));
+  const TempFolder temp;
+  files::write_atomic(temp / "model", io::to_onnx(tiny));
+  files::write_atomic(temp / "text.onnx", "name: x\n");
+  CHECK(io::is_model_file(temp / "model"));
+  CHECK_FALSE(io::is_model_file(temp / "text.onnx"));
+  CHECK_FALSE(io::is_model_file(temp / "none"));
+  CHECK_FALSE(io::is_model_file(temp.path()));
+}

@@ -62,6 +62,69 @@ TEST_CASE("two runs beside each other", "[compare]") {
   CHECK_THAT(c.html(), Contains("class=\"number good\">+0.1"));
 }
 
+namespace {
+
+/// The differences of configs in the form "key: A | B", those of a run that lacks it "-".
+std::vector<std::string> differing(const std::vector<std::string>& configs) {
+  const TempFolder temp;
+  std::vector<std::string> paths;
+  for (size_t i = 0; i < configs.size(); ++i) {
+    const std::string name = fmt::format("run{}", i);
+    make(temp, name, configs[i], 0.5, "h");
+    paths.push_back(temp / name);
+  }
+  std::vector<std::string> rows;
+  for (const Difference& d : compare(paths).config) {
+    rows.push_back(d.key + ":");
+    for (const auto& v : d.values)
+      rows.back() += " " + v.value_or("-") + (&v == &d.values.back() ? "" : " |");
+  }
+  return rows;
+}
+
+}  // namespace
+
+TEST_CASE("a layer put in before others is one difference", "[compare]") {
+  using Rows = std::vector<std::string>;
+  const std::string stack = "conv2d: {out: 8, kernel: 3}, relu, linear: 10, {dropout: {p: 0.5}}]\n";
+  CHECK(differing({"model: [" + stack, "model: [{batch_norm: {eps: 0.1}}, " + stack}) ==
+        Rows{"model[+0]: - | {batch_norm: {eps: 0.1}}"});
+  CHECK(differing({"model: [flatten, " + stack, "model: [" + stack}) == Rows{"model[0]: flatten | -"});
+  // Behind it a layer differs in a field: shown at its place in the first run.
+  CHECK(differing({"model: [relu, conv2d: {out: 8, kernel: 3}]\n",
+                   "model: [flatten, relu, conv2d: {out: 9, kernel: 3}]\n"}) ==
+        Rows{"model[+0]: - | flatten", "model[1].conv2d.out: 8 | 9"});
+  // Equal ones before those of one type, names before types.
+  CHECK(differing({"model: [linear: 10, linear: 20]\n", "model: [linear: 5, linear: 10, linear: 20]\n"}) ==
+        Rows{"model[+0]: - | {linear: 5}"});
+  CHECK(differing({"model: [{linear: {out: 5, as: a}}, {linear: {out: 6, as: b}}]\n",
+                   "model: [{linear: {out: 7, as: b}}]\n"}) ==
+        Rows{"model[0]: {linear: {out: 5, as: a}} | -", "model[1].linear.out: 6 | 7"});
+  CHECK(differing({"phases: [{name: critic, every: 1}, {name: actor, every: 2}]\n",
+                   "phases: [{name: actor, every: 3}]\n"}) ==
+        Rows{"phases[0]: {name: critic, every: 1} | -", "phases[1].every: 2 | 3"});
+  // In lists within lists.
+  CHECK(differing(
+            {"model: [{residual: [relu, linear: 4]}]\n", "model: [{residual: [tanh, relu, linear: 4]}]\n"}) ==
+        Rows{"model[0].residual[+0]: - | tanh"});
+}
+
+TEST_CASE("several runs, lists that one lacks, values of other kinds", "[compare]") {
+  using Rows = std::vector<std::string>;
+  CHECK(
+      differing({"model: [linear: 1]\n", "model: [tanh, linear: 1]\n", "model: [tanh, relu, linear: 2]\n"}) ==
+      Rows{"model[+0]: - | tanh | tanh", "model[+1]: - | - | relu", "model[0].linear: 1 | 1 | 2"});
+  CHECK(differing({"a: 1\n", "a: 1\nmodel: [linear: 1]\n"}) == Rows{"model[+0]: - | {linear: 1}"});
+  CHECK(differing({"optimizer: adam\n", "optimizer: {adam: {lr: 1}}\n"}) ==
+        Rows{"optimizer: adam | -", "optimizer.adam.lr: - | 1"});
+  CHECK(differing({"model: [relu]\n", "model: [{linear: 1}, relu]\n"}) == Rows{"model[+0]: - | {linear: 1}"});
+  CHECK(differing({"vals: [1, 2]\n", "vals: [0, 1, 2]\n"}) == Rows{"vals: [1, 2] | [0, 1, 2]"});
+  CHECK(differing({"vals: {a: 1, b: [x: 1]}\n", "vals: {b: [x: 1], a: 1}\n"}).empty());
+  // Two long values that differ at their ends only.
+  const std::string text(300, 'x');
+  CHECK(differing({"a: " + text + "1\n", "a: " + text + "2\n"}).size() == 1);
+}
+
 TEST_CASE("equal runs, runs of one name, runs that are not whole", "[compare]") {
   const TempFolder temp;
   make(temp, "a", "name: x\n", 0.8, "h");

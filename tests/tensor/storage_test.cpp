@@ -7,7 +7,10 @@
 #include <thread>
 #include <vector>
 
+#include "dlb/base/cgroup.h"
 #include "dlb/base/error.h"
+#include "dlb/tensor/allocation_limit.h"
+#include "dlb/tensor/tensor.h"
 
 using namespace dlb;
 
@@ -99,6 +102,44 @@ TEST_CASE("an allocation that cannot be met is an error that says how much was a
   const Ref<Storage> first = Storage::allocate(100, kCpu);
   CHECK_THROWS_AS(Storage::allocate(100, kCpu), Error);
   CHECK_NOTHROW(Storage::allocate(100, kCpu));
+}
+
+TEST_CASE("more than the machine has is refused, not granted and then killed", "[storage]") {
+  REQUIRE(memory_limit() > 0);
+  const size_t more = static_cast<size_t>(memory_limit()) + (size_t{1} << 20);
+  CHECK_THROWS_WITH(Storage::allocate(more, kCpu), Catch::Contains("out of memory: cannot allocate"));
+  CHECK_THROWS_WITH(require_cpu_memory(more), Catch::Contains("out of memory: cannot allocate"));
+  // A vector of the elements of a view, which takes no memory itself.
+  const Tensor one = Tensor::scalar(1);
+  TensorSpec spec = make_spec({int64_t{1} << 50}, DType::kFloat32, kCpu);
+  spec.strides = {0};
+  CHECK_THROWS_WITH(Tensor::wrap(one.storage(), 0, spec).to_vector<float>(),
+                    Catch::Contains("out of memory"));
+}
+
+TEST_CASE("a limit bounds what its thread holds while it lives", "[storage]") {
+  {
+    AllocationLimit limit(1000);
+    Ref<Storage> first = Storage::allocate(600, kCpu);
+    CHECK_FALSE(limit.refused());
+    CHECK_THROWS_WITH(Storage::allocate(500, kCpu), Catch::Contains("may be allocated here"));
+    CHECK(limit.refused());
+    CHECK_FALSE(limit.refused());
+    CHECK_THROWS_AS(require_cpu_memory(500), Error);
+    CHECK_NOTHROW(require_cpu_memory(400));
+    CHECK_THROWS_AS(Storage::allocate(SIZE_MAX, kCpu), Error);
+    first = {};
+    CHECK_NOTHROW(Storage::allocate(1000, kCpu));
+    {
+      const AllocationLimit wider(5000);
+      const Ref<Storage> second = Storage::allocate(900, kCpu);
+      CHECK_THROWS_AS(Storage::allocate(900, kCpu), Error);
+    }
+    CHECK_NOTHROW(Storage::allocate(1000, kCpu));
+    std::thread other([] { CHECK_NOTHROW(Storage::allocate(5000, kCpu)); });
+    other.join();
+  }
+  CHECK_NOTHROW(Storage::allocate(5000, kCpu));
 }
 
 TEST_CASE("threads allocate and free at once", "[storage]") {

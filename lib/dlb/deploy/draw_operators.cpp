@@ -118,8 +118,7 @@ class Drawing {
   Typed whole_numbers() {
     const double range = of("high") - of("low");
     const DType dtype = range > 0x1p22 ? DType::kFloat64 : DType::kFloat32;
-    const std::string scaled =
-        nodes_.add("Mul", {uniform(0, 1, dtype), nodes_.number(range, dtype)});
+    const std::string scaled = nodes_.add("Mul", {uniform(0, 1, dtype), nodes_.number(range, dtype)});
     // Rounding may reach the limit itself.
     const std::string steps =
         nodes_.add("Min", {nodes_.add("Floor", {scaled}), nodes_.number(range - 1, dtype)});

@@ -54,7 +54,8 @@ int64_t whole(const Distribution& d, const char* name) {
 
 std::string describe(const Distribution& distribution) {
   std::vector<std::string> parts;
-  for (const auto& [name, value] : distribution.parameters) parts.push_back(fmt::format("{}={}", name, value));
+  for (const auto& [name, value] : distribution.parameters)
+    parts.push_back(fmt::format("{}={}", name, value));
   return fmt::format("{}({})", distribution.name, fmt::join(parts, ", "));
 }
 
@@ -151,10 +152,9 @@ bool does_draw(const OpDef& op, const void* attrs) {
 }
 
 bool is_drawn(const OpDef& op) {
-  const OpDef* const ops[] = {
-      &op::normal(),      &op::uniform(),   &op::bernoulli(),  &op::randint(), &op::randperm(),
-      &op::exponential(), &op::geometric(), &op::log_normal(), &op::cauchy(),  &op::truncated_normal(),
-      &op::dropout(),     &op::multinomial()};
+  const OpDef* const ops[] = {&op::normal(),   &op::uniform(),          &op::bernoulli(), &op::randint(),
+                              &op::randperm(), &op::exponential(),      &op::geometric(), &op::log_normal(),
+                              &op::cauchy(),   &op::truncated_normal(), &op::dropout(),   &op::multinomial()};
   return std::find(std::begin(ops), std::end(ops), &op) != std::end(ops);
 }
 

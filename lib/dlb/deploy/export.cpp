@@ -144,7 +144,8 @@ std::vector<Values> compare(const graph::Session& session, train::Experiment& ex
   return all;
 }
 
-/// Whether a graph that draws by itself gives for its own draws what the one that was compared gives for them.
+/// Whether a graph that draws by itself gives for its own draws what the one that was compared gives for
+/// them.
 void check_operators(graph::Model by_operators, const graph::Session& by_inputs,
                      const std::vector<DrawInput>& draws, const std::vector<Values>& batches, double rtol,
                      const std::string& file) {
@@ -162,8 +163,8 @@ void check_operators(graph::Model by_operators, const graph::Session& by_inputs,
       double scale = 0;
       widen(check, scale, found[i].tensor, expected[i].tensor);
       if (check.largest > rtol * scale)
-        fail(ErrorKind::kNumeric, "output '{}' of the model that draws by itself differs by {:.3g}", check.name,
-             check.largest);
+        fail(ErrorKind::kNumeric, "output '{}' of the model that draws by itself differs by {:.3g}",
+             check.name, check.largest);
     }
   }
 }
@@ -178,8 +179,7 @@ std::string default_name(const train::Experiment& experiment, const train::Train
 void export_graph(train::Experiment& experiment, const ExportOptions& options,
                   const Preprocessing* preprocessing, ExportResult& result) {
   std::vector<DrawInput> draws;
-  graph::Model model =
-      to_graph(*experiment.model, experiment.name, options.draws.empty() ? nullptr : &draws);
+  graph::Model model = to_graph(*experiment.model, experiment.name, options.draws.empty() ? nullptr : &draws);
   if (preprocessing != nullptr) {
     preprocessing->prepend(model);
     result.preprocessing = preprocessing->steps();
@@ -189,8 +189,7 @@ void export_graph(train::Experiment& experiment, const ExportOptions& options,
   result.outputs = model.graph.outputs;
   // What is compared is what was written, read again.
   const graph::Session session(io::parse_model(bytes, result.file));
-  const std::vector<Values> batches =
-      compare(session, experiment, options, preprocessing, draws, result);
+  const std::vector<Values> batches = compare(session, experiment, options, preprocessing, draws, result);
   if (options.draws == "operators" && !draws.empty()) {
     draw_by_operators(model, draws);
     check_operators(model, session, draws, batches, options.rtol, result.file);

@@ -164,7 +164,8 @@ class Tracer : public SizingRecorder, public model::ControlFlow {
     }
     if (!is_drawn(op)) {
       fail(ErrorKind::kUnsupported,
-           "it draws random numbers ({}) by values that the model computes, which cannot be exported", op.name);
+           "it draws random numbers ({}) by values that the model computes, which cannot be exported",
+           op.name);
     }
     if (in_condition_)
       fail(ErrorKind::kUnsupported, "the condition of a loop draws random numbers, which cannot be exported");

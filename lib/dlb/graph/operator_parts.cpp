@@ -6,6 +6,7 @@
 #include "dlb/ops/create.h"
 #include "dlb/ops/shape_ops.h"
 #include "dlb/ops/unary.h"
+#include "dlb/tensor/allocation_limit.h"
 
 namespace dlb::graph {
 
@@ -35,6 +36,8 @@ Tensor positions(const Call& c, const Texts& texts) {
 Tensor shifted(const Tensor& positions, int64_t before) { return add(positions, whole(before)); }
 
 Value texts_at(const std::vector<const Texts*>& sources, const Tensor& positions) {
+  // Of each text there is at least an empty string.
+  require_cpu_memory(static_cast<size_t>(positions.numel()) * sizeof(std::string));
   std::vector<const std::string*> all;
   for (const Texts* texts : sources) {
     for (const std::string& text : texts->items) all.push_back(&text);

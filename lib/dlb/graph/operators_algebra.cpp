@@ -93,7 +93,7 @@ void bit_cast(Call& c) {
 }
 
 constexpr Operator kOperators[] = {
-    {"Einsum", &einsum_node, 12, "", false, 1},
+    {"Einsum", &einsum_node, 12, "", true, 1},
     {"Det", &det, 11, "", true, 1},
     {"BitCast", &bit_cast, 26, "", true, 1},
 };

@@ -220,7 +220,8 @@ void col2im(Call& c) {
   const Tensor out = zeros(size, x.dtype(), x.device());
   if (x.is_meta()) return c.same_type(out);
   // Places in the image of each element of each window; -1 in the padding.
-  std::vector<int64_t> place(static_cast<size_t>(elements * windows));
+  const Tensor places = Tensor::empty({elements, windows}, DType::kInt64);
+  int64_t* const place = places.data<int64_t>();
   for (int64_t k = 0; k < elements; ++k) {
     for (int64_t p = 0; p < windows; ++p) {
       int64_t position = 0, step = 1, rest_k = k, rest_p = p;
@@ -236,7 +237,7 @@ void col2im(Call& c) {
         position += at * step;
         step *= image[i];
       }
-      place[static_cast<size_t>(k * windows + p)] = position;
+      place[k * windows + p] = position;
     }
   }
   const Tensor columns = contiguous(x);
@@ -247,7 +248,7 @@ void col2im(Call& c) {
     T* to = out.data<T>();
     for (int64_t n = 0; n < size[0] * size[1]; ++n, from += elements * windows, to += plane) {
       for (int64_t i = 0; i < elements * windows; ++i) {
-        const int64_t at = place[static_cast<size_t>(i)];
+        const int64_t at = place[i];
         if (at >= 0)
           to[at] = static_cast<T>(static_cast<compute_t<T>>(to[at]) + static_cast<compute_t<T>>(from[i]));
       }

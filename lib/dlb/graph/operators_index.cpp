@@ -166,16 +166,17 @@ void tensor_scatter(Call& c) {
       c.has(2) ? c.integers(2) : std::vector<int64_t>(static_cast<size_t>(batch), 0);
   if (static_cast<int64_t>(starts.size()) != batch)
     c.fail("{} write indices for {} samples", starts.size(), batch);
-  std::vector<int64_t> places;
+  const Tensor places = Tensor::empty({batch * count}, DType::kInt64);
+  int64_t* place = places.data<int64_t>();
   for (const int64_t start : starts) {
     const bool fits = start >= 0 && (mode == "circular" || start <= length - count);
     if (!fits) c.fail("{} elements written at {} of {}", count, start, length);
-    for (int64_t i = 0; i < count; ++i) places.push_back((start % length + i) % length);
+    for (int64_t i = 0; i < count; ++i) *place++ = (start % length + i) % length;
   }
   Shape shape(static_cast<size_t>(past.rank()), 1);
   shape[0] = batch;
   shape[static_cast<size_t>(axis)] = count;
-  const Tensor index = contiguous(expand(reshape(vector_of(places), shape), update.shape()));
+  const Tensor index = contiguous(expand(reshape(places, shape), update.shape()));
   c.output(Value(scatter(past, axis, index, update), c.element(0)));
 }
 
@@ -264,11 +265,10 @@ void unique_node(Call& c) {
   c.plain(vector_of(count), 3);
 }
 
-// What repeats elements by index is not computed beforehand: a few indices can name many large rows.
 constexpr Operator kOperators[] = {
-    {"Gather", &gather_node, 1, "", false, 2},
+    {"Gather", &gather_node, 1, "", true, 2},
     {"GatherElements", &gather_elements, 11, "", true, 2},
-    {"GatherND", &gather_nd, 11, "", false, 2},
+    {"GatherND", &gather_nd, 11, "", true, 2},
     {"Scatter", &scatter_elements, 9, "", true, 3},
     {"ScatterElements", &scatter_elements, 11, "", true, 3},
     {"ScatterND", &scatter_nd, 11, "", true, 3},

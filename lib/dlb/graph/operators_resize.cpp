@@ -12,6 +12,7 @@
 #include "dlb/ops/interpolate.h"
 #include "dlb/ops/shape_ops.h"
 #include "dlb/ops/unary.h"
+#include "dlb/tensor/allocation_limit.h"
 
 namespace dlb::graph {
 
@@ -74,6 +75,8 @@ Taps taps_of(const Resizing& r, const Axis& a) {
   const double support = (r.mode == "cubic" ? 2 : 1) * stretch;
   const size_t count = static_cast<size_t>(2 * std::ceil(support));
   const size_t out = static_cast<size_t>(a.out);
+  constexpr size_t kEach = sizeof(int64_t) + sizeof(float);
+  require_cpu_memory(std::min(count, SIZE_MAX / kEach / out) * out * kEach);
   Taps taps{std::vector(count, std::vector<int64_t>(out)), std::vector(count, std::vector<float>(out))};
   for (size_t i = 0; i < out; ++i) {
     const double x = position(r, a, static_cast<int64_t>(i));
@@ -102,12 +105,12 @@ Tensor along(const Axis& a, int rank, const Tensor& v) {
 
 Tensor resampled(const Resizing& r, const Axis& a, const Tensor& x) {
   if (r.mode == "nearest") {
-    std::vector<int64_t> index(static_cast<size_t>(a.out));
-    for (size_t i = 0; i < index.size(); ++i) {
-      const double at = nearest(r.nearest, a, position(r, a, static_cast<int64_t>(i)));
-      index[i] = static_cast<int64_t>(std::clamp(at, 0.0, static_cast<double>(a.in - 1)));
+    const Tensor index = Tensor::empty({a.out}, DType::kInt64);
+    for (int64_t i = 0; i < a.out; ++i) {
+      const double at = nearest(r.nearest, a, position(r, a, i));
+      index.data<int64_t>()[i] = static_cast<int64_t>(std::clamp(at, 0.0, static_cast<double>(a.in - 1)));
     }
-    return index_select(x, a.dim, Tensor::from(index, {a.out}));
+    return index_select(x, a.dim, index);
   }
   const Taps taps = taps_of(r, a);
   Tensor y;

@@ -202,24 +202,28 @@ void pad_node(Call& c) {
     const int64_t before = pads[2 * at], after = pads[2 * at + 1], length = x.dim(axis);
     if (before == 0 && after == 0) continue;
     if (length == 0) c.fail("dimension {} is empty, there is nothing to pad with", axis);
-    std::vector<int64_t> from;
-    for (int64_t i = -before; i < length + after; ++i) {
-      int64_t j = i;
+    constexpr int64_t kMost = int64_t{1} << 60;  // sums of several do not overflow
+    if (std::max({before, after, length}) > kMost || std::min(before, after) < -kMost ||
+        before + length + after < 0)
+      c.fail("{} elements cannot be padded by {} and {}", length, before, after);
+    const int64_t count = before + length + after;
+    const Tensor from = Tensor::empty({count}, DType::kInt64);
+    for (int64_t i = 0; i < count; ++i) {
+      int64_t j = i - before;
       if (mode == "edge") {
-        j = std::clamp(i, int64_t{0}, length - 1);
+        j = std::clamp(j, int64_t{0}, length - 1);
       } else if (mode == "wrap") {
-        j = ((i % length) + length) % length;
+        j = ((j % length) + length) % length;
       } else if (length > 1) {
         const int64_t period = 2 * (length - 1);
-        j = ((i % period) + period) % period;
+        j = ((j % period) + period) % period;
         if (j >= length) j = period - j;
       } else {
         j = 0;
       }
-      from.push_back(j);
+      from.data<int64_t>()[i] = j;
     }
-    const auto count = static_cast<int64_t>(from.size());
-    y = index_select(y, axis, Tensor::from(from, {count}));
+    y = index_select(y, axis, from);
   }
   c.same_type(y);
 }
@@ -351,14 +355,13 @@ void reverse_sequence(Call& c) {
   if (batch == time || static_cast<int64_t>(lengths.size()) != x.dim(batch))
     c.fail("{} lengths for a batch axis {} of {}", lengths.size(), batch, describe(c.value(0)));
   const int64_t steps = x.dim(time), n = x.dim(batch);
-  std::vector<int64_t> from(static_cast<size_t>(steps * n));
+  Tensor index = Tensor::empty({steps, n}, DType::kInt64);
+  int64_t* const from = index.data<int64_t>();
   for (int64_t b = 0; b < n; ++b) {
     const int64_t length = lengths[static_cast<size_t>(b)];
     if (length < 0 || length > steps) c.fail("length {} of a sequence of {}", length, steps);
-    for (int64_t t = 0; t < steps; ++t)
-      from[static_cast<size_t>(t * n + b)] = t < length ? length - 1 - t : t;
+    for (int64_t t = 0; t < steps; ++t) from[t * n + b] = t < length ? length - 1 - t : t;
   }
-  Tensor index = Tensor::from(from, {steps, n});
   if (time > batch) index = transpose(index, 0, 1);
   Shape shape(static_cast<size_t>(x.rank()), 1);
   shape[static_cast<size_t>(time)] = steps;
@@ -400,21 +403,21 @@ constexpr Operator kOperators[] = {
     {"Concat", &concat, 1, "", true, 1},
     {"Split", &split_node, 1, "", true, 1},
     {"Slice", &slice_node, 1, "", true, 1},
-    {"Expand", &expand_node, 8, "", false, 2},
-    {"Tile", &tile_node, 1, "", false, 2},
-    {"Pad", &pad_node, 1, "", false, 1},
+    {"Expand", &expand_node, 8, "", true, 2},
+    {"Tile", &tile_node, 1, "", true, 2},
+    {"Pad", &pad_node, 1, "", true, 1},
     {"Shape", &shape_node, 1, "", true, 1},
     {"Size", &size_node, 1, "", true, 1},
     {"Constant", &constant, 1, "", true, 0},
-    {"ConstantOfShape", &constant_of_shape, 9, "", false, 1},
-    {"Range", &range, 11, "", false, 3},
-    {"EyeLike", &eye_like, 9, "", false, 1},
-    {"OneHot", &one_hot_node, 9, "", false, 3},
+    {"ConstantOfShape", &constant_of_shape, 9, "", true, 1},
+    {"Range", &range, 11, "", true, 3},
+    {"EyeLike", &eye_like, 9, "", true, 1},
+    {"OneHot", &one_hot_node, 9, "", true, 3},
     {"Trilu", &trilu, 14, "", true, 1},
     {"DepthToSpace", &depth_to_space, 1, "", true, 1},
     {"SpaceToDepth", &space_to_depth, 1, "", true, 1},
     {"ReverseSequence", &reverse_sequence, 10, "", true, 2},
-    {"CenterCropPad", &center_crop_pad, 18, "", false, 2},
+    {"CenterCropPad", &center_crop_pad, 18, "", true, 2},
 };
 
 }  // namespace

@@ -72,16 +72,15 @@ void stft(Call& c) {
   const int64_t length = c.has(3) ? size_of(c, 3, "frame_length") : c.tensor(2).numel();
   if (length < 1 || length > x.dim(1)) c.fail("frames of {} in a signal of {}", length, x.dim(1));
   const int64_t frames = (x.dim(1) - length) / step + 1;
-  std::vector<int64_t> from;
   constexpr int64_t kMost = int64_t{1} << 31;
   if (frames > kMost / length) c.unsupported("{} frames of {}", frames, length);
+  const Tensor index = Tensor::empty({frames * length}, DType::kInt64);
   for (int64_t f = 0; f < frames; ++f) {
-    for (int64_t i = 0; i < length; ++i) from.push_back(f * step + i);
+    for (int64_t i = 0; i < length; ++i) index.data<int64_t>()[f * length + i] = f * step + i;
   }
   const Complex parts = parts_of(c, x);
   if (onesided && parts.im.defined())
     c.fail("onesided needs a real signal, input 0 is {}", describe(c.value(0)));
-  const Tensor index = Tensor::from(from, {frames * length});
   const auto framed = [&](const Tensor& part) {
     Tensor y = reshape(index_select(part, 1, index), {x.dim(0), frames, length});
     if (!c.has(2)) return y;
@@ -101,13 +100,13 @@ void window(Call& c, double a0, double a1, double a2) {
   if (size < 0 || size > (int64_t{1} << 28)) c.fail("size is {}", size);
   const Element e = element_from_number(c.attribute("output_datatype", int64_t{1}));
   const int64_t n = c.attribute("periodic", int64_t{1}) != 0 ? size : size - 1;
-  std::vector<double> values;
+  const Tensor values = Tensor::empty({size}, DType::kFloat64);
   for (int64_t k = 0; k < size; ++k) {
     const double turn = n == 0 ? 0 : 2 * std::numbers::pi * static_cast<double>(k) / static_cast<double>(n);
-    values.push_back(a0 - a1 * std::cos(turn) + a2 * std::cos(2 * turn));
+    values.data<double>()[k] = a0 - a1 * std::cos(turn) + a2 * std::cos(2 * turn);
   }
-  if (n == 0 && size == 1) values[0] = 1;
-  c.output(Value(convert(Tensor::from(values, {size}), Element::kFloat64, e), e));
+  if (n == 0 && size == 1) values.data<double>()[0] = 1;
+  c.output(Value(convert(values, Element::kFloat64, e), e));
 }
 void hann(Call& c) { window(c, 0.5, 0.5, 0); }
 void hamming(Call& c) { window(c, 25.0 / 46, 21.0 / 46, 0); }
@@ -145,12 +144,12 @@ void mel_weight_matrix(Call& c) {
 }
 
 constexpr Operator kOperators[] = {
-    {"DFT", &dft, 17, "", false, 1},
-    {"STFT", &stft, 17, "", false, 2},
-    {"HannWindow", &hann, 17, "", false, 1},
-    {"HammingWindow", &hamming, 17, "", false, 1},
-    {"BlackmanWindow", &blackman, 17, "", false, 1},
-    {"MelWeightMatrix", &mel_weight_matrix, 17, "", false, 5},
+    {"DFT", &dft, 17, "", true, 1},
+    {"STFT", &stft, 17, "", true, 2},
+    {"HannWindow", &hann, 17, "", true, 1},
+    {"HammingWindow", &hamming, 17, "", true, 1},
+    {"BlackmanWindow", &blackman, 17, "", true, 1},
+    {"MelWeightMatrix", &mel_weight_matrix, 17, "", true, 5},
 };
 
 }  // namespace

@@ -112,11 +112,22 @@ class Rewriter {
       for (std::string& name : n.inputs) {
         if (const auto other = renamed_.find(name); other != renamed_.end()) name = other->second;
       }
-      if (!(this->*rule)(n)) emit(std::move(n));
+      if (!applies(rule, n)) emit(std::move(n));
     }
     graph_.nodes.clear();
     for (Node& n : out_) {
       if (!n.op.empty()) graph_.nodes.push_back(std::move(n));
+    }
+  }
+
+  /// A rule makes its constants before it changes a node: where there is no memory for them all stays as it
+  /// is.
+  bool applies(Rule rule, Node& n) {
+    try {
+      return (this->*rule)(n);
+    } catch (const Error& e) {
+      if (e.kind != ErrorKind::kDevice) throw;
+      return false;
     }
   }
 
@@ -511,8 +522,9 @@ class Rewriter {
         product->inputs[2].empty() ? Tensor() : cast(constant(product->inputs[2]), DType::kFloat64);
     const Tensor bias = add(mul(old.defined() ? sub(old, mean) : neg(mean), factor), shift);
     const Tensor scaled = mul(weight, cast(reshape(factor, per_output), DType::kFloat32));
+    const Tensor narrow = cast(bias, DType::kFloat32);
     product->inputs[1] = add_constant(n.outputs[0], "weight", scaled);
-    product->inputs[2] = add_constant(n.outputs[0], "bias", cast(bias, DType::kFloat32));
+    product->inputs[2] = add_constant(n.outputs[0], "bias", narrow);
     take_in(*product, n);
     return true;
   }

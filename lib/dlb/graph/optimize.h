@@ -13,8 +13,8 @@ namespace dlb::graph {
 ///  - convolutions and products with constant weights taking in what follows them: a bias, a residual, an
 ///    activation,
 ///  - nodes and constants that nobody reads left out.
-/// Constants must have been folded. Inputs, outputs and their names stay. The operators that it brings in are
-/// of the domain kFusedDomain.
+/// A rewrite for whose constants an AllocationLimit has no room is left out. Constants must have been folded.
+/// Inputs, outputs and their names stay. The operators that it brings in are of the domain kFusedDomain.
 Model optimize(Model model);
 
 inline constexpr const char* kFusedDomain = "dlbench";

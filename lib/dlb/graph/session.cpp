@@ -1,8 +1,12 @@
 #include "dlb/graph/session.h"
 
+#include <algorithm>
+#include <set>
+
 #include "dlb/graph/optimize.h"
 #include "dlb/graph/plan.h"
 #include "dlb/ops/op.h"
+#include "dlb/tensor/allocation_limit.h"
 
 namespace dlb::graph {
 
@@ -20,22 +24,63 @@ struct Frame {
   std::vector<bool> unknown;  ///< depends on data that inference does not have
 };
 
-/// Whether running a step beforehand cannot need more memory than the file's constants justify.
+/// Constants that are computed when a model is loaded, and weights brought into another order, may take this
+/// much for each byte of the file's own (4-bit weights as float32: eight times), and so much beside them
+/// (masks and tables of positions, made of a few numbers). What would take more is computed when the graph
+/// runs.
+constexpr size_t kFoldedPerByte = 8;
+constexpr size_t kLeastFolded = size_t{16} << 20;
+/// What inferring shapes may take on top: it computes what depends on shapes, and keeps all of it.
+constexpr size_t kInferred = size_t{1} << 30;
+/// Elements of an input that inference keeps where the whole is too much: sizes and axes.
+constexpr int64_t kFewElements = 1024;
+
+size_t bytes_of(const Value& v) {
+  return v.is_tensor() ? static_cast<size_t>(v.tensor.numel()) * dtype_size(v.tensor.dtype()) : 0;
+}
+
+/// Bytes that what is computed of the plan's constants may take.
+size_t folding_limit(const Plan& plan) {
+  std::set<const Storage*> counted;
+  size_t bytes = 0;
+  const auto count = [&](const Value& v) {
+    if (!v.is_tensor() || v.tensor.is_meta()) return;
+    const Storage* storage = v.tensor.storage().get();
+    if (counted.insert(storage).second) bytes += storage->bytes();
+  };
+  for (const Value& v : plan.constants) count(v);
+  for (const PlanStep& step : plan.steps) {
+    for (const Attribute& a : step.node->attributes) {
+      if (const auto* v = std::get_if<Value>(&a.value)) count(*v);
+    }
+  }
+  return std::min(bytes, SIZE_MAX / 4 / kFoldedPerByte) * kFoldedPerByte + kLeastFolded;
+}
+
+/// Whether a step can be computed beforehand. Of texts and sequences the memory cannot be foreseen.
 bool folds(const Plan& plan, const PlanStep& step) {
   if (!step.op->folds) return false;
   for (const Attribute& a : step.node->attributes) {
     if (std::holds_alternative<Attribute::Subgraph>(a.value)) return false;
   }
   for (const int slot : step.inputs) {
-    if (slot >= 0 && plan.constants[static_cast<size_t>(slot)].none()) return false;
+    if (slot >= 0 && !plan.constants[static_cast<size_t>(slot)].is_tensor()) return false;
   }
   return true;
 }
 
+/// Whether what a step gave is kept as a constant. A view can stand for far more elements than it has memory,
+/// and whoever reads it would go through all of them.
+bool is_kept(const PlanStep& step, const Value& v, size_t most) {
+  return v.none() || step.node->op == "Constant" || (v.is_tensor() && bytes_of(v) <= most);
+}
+
 class Runner {
  public:
-  Runner(const Plan& plan, bool infer, RandomState& random)
-      : plan_(plan), infer_(infer), random_(random), frame_(plan) {}
+  /// `inferring`: the limit on what inference allocates, of which every value is asked for; nullptr for a
+  /// run.
+  Runner(const Plan& plan, RandomState& random, AllocationLimit* inferring = nullptr)
+      : plan_(plan), random_(random), inferring_(inferring), frame_(plan) {}
 
   Frame& frame() { return frame_; }
 
@@ -43,7 +88,7 @@ class Runner {
     for (const PlanStep& step : plan_.steps) {
       if (step.done) continue;
       run(step);
-      if (infer_) continue;  // every value is asked for
+      if (inferring_ != nullptr) continue;
       for (const int slot : step.last_use) frame_.values[static_cast<size_t>(slot)] = Value();
     }
   }
@@ -56,21 +101,8 @@ class Runner {
       unknown = unknown || (slot >= 0 && frame_.unknown[static_cast<size_t>(slot)]);
     }
     std::vector<Value> outputs(step.outputs.size());
-    if (!unknown) {
-      try {
-        Call call(*step.node, step.opset, inputs_, outputs);
-        call.set_random(random_);
-        call.set_subgraph_runner([this](const Graph& graph, std::vector<Value> values) {
-          return run_subgraph(graph, std::move(values));
-        });
-        step.op->run(call);
-      } catch (const NeedsData&) {
-        unknown = true;
-      } catch (Error& e) {
-        e.in("in " + describe(*step.node, step.index));
-        throw;
-      }
-    }
+    unknown = unknown || !compute(step, outputs);
+    if (unknown) outputs.assign(outputs.size(), Value());
     for (size_t i = 0; i < step.outputs.size(); ++i) {
       if (step.outputs[i] < 0) continue;
       const size_t slot = static_cast<size_t>(step.outputs[i]);
@@ -89,12 +121,39 @@ class Runner {
   }
 
  private:
+  /// Runs a step's operator on `inputs_`; false where it needs data that inference does not have.
+  bool compute(const PlanStep& step, std::vector<Value>& outputs) {
+    for (bool reduced = false;; reduced = true) {
+      try {
+        Call call(*step.node, step.opset, inputs_, outputs);
+        call.set_random(random_);
+        call.set_subgraph_runner([this](const Graph& graph, std::vector<Value> values) {
+          return run_subgraph(graph, std::move(values));
+        });
+        step.op->run(call);
+        return true;
+      } catch (const NeedsData&) {
+        return false;
+      } catch (Error& e) {
+        if (inferring_ == nullptr || !inferring_->refused()) {
+          e.in("in " + describe(*step.node, step.index));
+          throw;
+        }
+        if (reduced) return false;
+        for (Value& v : inputs_) {  // the shapes may be enough
+          if (v.is_tensor() && v.tensor.numel() > kFewElements)
+            v.tensor = Tensor::empty(v.tensor.shape(), v.tensor.dtype(), kMeta);
+        }
+      }
+    }
+  }
+
   std::vector<Value> run_subgraph(const Graph& graph, std::vector<Value> values) {
     const Plan& plan = *plan_.subplans.at(&graph);
     if (values.size() < plan.inputs.size())
       fail(ErrorKind::kConfig, "graph '{}' has {} inputs, got {}", graph.name, plan.inputs.size(),
            values.size());
-    Runner inner(plan, infer_, random_);
+    Runner inner(plan, random_, inferring_);
     for (const auto& [outer, own] : plan.captures) {
       inner.frame().values[static_cast<size_t>(own)] = frame_.at(outer);
       inner.frame().unknown[static_cast<size_t>(own)] = frame_.unknown[static_cast<size_t>(outer)];
@@ -106,8 +165,8 @@ class Runner {
   }
 
   const Plan& plan_;
-  bool infer_;
   RandomState& random_;
+  AllocationLimit* inferring_;
   Frame frame_;
   std::vector<Value> inputs_;
 };
@@ -140,6 +199,7 @@ void check_input(const Declared& declared, const Value& value) {
 struct Session::State {
   Model model;
   std::unique_ptr<Plan> plan;
+  size_t most_folded = 0;  ///< bytes
 
   /// Checks the inputs and puts them into their slots.
   void bind(const std::map<std::string, Value>& inputs, Frame& frame) const {
@@ -179,8 +239,8 @@ std::unique_ptr<Plan> checked_plan(const Model& model) {
   throw first;
 }
 
-/// Computes what depends on constants alone.
-void fold_constants(Plan& plan) {
+/// Computes what depends on constants alone, as far as it takes no more than `most` bytes.
+void fold_constants(Plan& plan, size_t most) {
   // A constant that is an input's default can change from run to run.
   std::vector<Value> defaults;
   for (const int slot : plan.inputs) {
@@ -188,20 +248,30 @@ void fold_constants(Plan& plan) {
     plan.constants[static_cast<size_t>(slot)] = Value();
   }
   const NoGrad no_grad;
+  const AllocationLimit limit(most);
   RandomState random;
-  Runner runner(plan, false, random);
+  Runner runner(plan, random);
   for (PlanStep& step : plan.steps) {
     if (!folds(plan, step)) continue;
     try {
       runner.run(step);
     } catch (const Error&) {
-      continue;  // a branch that is never taken may be wrong; one that is taken says so when it runs
+      // Too much; or a branch that is never taken may be wrong, and one that is taken says so when it runs.
+      continue;
     }
+    step.done = std::all_of(step.outputs.begin(), step.outputs.end(), [&](int slot) {
+      return slot < 0 || is_kept(step, runner.frame().at(slot), most);
+    });
     for (const int slot : step.outputs) {
+      if (slot < 0) continue;
+      Value& value = runner.frame().values[static_cast<size_t>(slot)];
       // Copied: steps to come read the runner's own.
-      if (slot >= 0) plan.constants[static_cast<size_t>(slot)] = runner.frame().at(slot);
+      if (step.done) {
+        plan.constants[static_cast<size_t>(slot)] = value;
+      } else {
+        value = Value();
+      }
     }
-    step.done = true;
   }
   for (size_t i = 0; i < defaults.size(); ++i)
     plan.constants[static_cast<size_t>(plan.inputs[i])] = std::move(defaults[i]);
@@ -243,8 +313,10 @@ void freeze(const Plan& plan) {
 Session::Session(Model model, bool optimized) : state_(std::make_unique<State>()) {
   state_->model = expand_gradients(inline_functions(std::move(model)));
   state_->plan = checked_plan(state_->model);
-  fold_constants(*state_->plan);
+  state_->most_folded = folding_limit(*state_->plan);
+  fold_constants(*state_->plan, state_->most_folded);
   if (optimized) {
+    const AllocationLimit limit(state_->most_folded);
     state_->model = optimize(without_done(std::move(state_->model), *state_->plan));
     state_->plan = checked_plan(state_->model);
   }
@@ -267,7 +339,7 @@ std::vector<Declared> Session::required_inputs() const {
 std::vector<Value> Session::run(const std::map<std::string, Value>& inputs, uint64_t seed) const {
   const NoGrad no_grad;
   RandomState random{seed};
-  Runner runner(*state_->plan, false, random);
+  Runner runner(*state_->plan, random);
   state_->bind(inputs, runner.frame());
   try {
     runner.run_all();
@@ -279,8 +351,9 @@ std::vector<Value> Session::run(const std::map<std::string, Value>& inputs, uint
 
 std::vector<Inferred> Session::infer(const std::map<std::string, Value>& inputs) const {
   const NoGrad no_grad;
+  AllocationLimit limit(kInferred + state_->most_folded);
   RandomState random;
-  Runner runner(*state_->plan, true, random);
+  Runner runner(*state_->plan, random, &limit);
   state_->bind(inputs, runner.frame());
   runner.run_all();
   std::vector<Inferred> all;

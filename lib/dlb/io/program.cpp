@@ -6,6 +6,7 @@
 
 #include "dlb/base/error.h"
 #include "dlb/base/files.h"
+#include "dlb/base/random_file.h"
 #include "dlb/base/version.h"
 #include "dlb/io/onnx.h"
 #include "dlb/io/onnx_parts.h"
@@ -100,6 +101,30 @@ Model read_program(const std::string& path) { return parse_program(files::read_a
 
 bool is_program(std::string_view bytes, const std::string& name) {
   return is_safetensors(bytes) && says_program(safetensors_metadata(bytes, name));
+}
+
+bool is_model(std::string_view bytes) {
+  if (is_safetensors(bytes)) return true;
+  // The first byte of each field that a ModelProto has, and what no text holds but every such message does:
+  // small numbers as tags and lengths.
+  constexpr std::string_view kTags = "\x08\x12\x1a\x22\x28\x32\x3a\x42\x72\xa2\xca";
+  const auto is_control = [](char c) {
+    return static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\n' && c != '\r';
+  };
+  return !bytes.empty() && kTags.find(bytes.front()) != std::string_view::npos &&
+         std::any_of(bytes.begin(), bytes.end(), is_control);
+}
+
+bool is_model_file(const std::string& path) {
+  constexpr uint64_t kHead = uint64_t{1} << 20;
+  try {
+    const files::RandomFile file(path);
+    std::string head(static_cast<size_t>(std::min(file.size(), kHead)), '\0');
+    file.read(head.data(), head.size(), 0);
+    return is_model(head);
+  } catch (const Error&) {
+    return false;
+  }
 }
 
 Model read_model(const std::string& path) {

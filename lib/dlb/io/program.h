@@ -35,6 +35,11 @@ graph::Model parse_program(std::string_view bytes, const std::string& name);
 /// Whether it is a safetensors file that says it is a program. Errors: data where its header is damaged.
 bool is_program(std::string_view bytes, const std::string& name);
 
+/// Whether a file is a model, by its bytes: it begins as a program does, or as an ONNX message, and is no
+/// text. What cannot be read is none, for whoever opens it to say.
+bool is_model_file(const std::string& path);
+bool is_model(std::string_view bytes);
+
 /// Reads a model file: a program if it begins as safetensors files do, else an ONNX model. Errors: as
 /// read_program() and read_onnx().
 graph::Model read_model(const std::string& path);

@@ -9,34 +9,14 @@
 #include "dlb/base/error.h"
 #include "dlb/base/files.h"
 #include "dlb/config/document.h"
-#include "dlb/config/yaml_writer.h"
+#include "dlb/report/config_differences.h"
 #include "dlb/report/text.h"
 
 namespace dlb::report {
 namespace {
 
-using config::Node;
 /// In the order of writing.
 using Flat = std::vector<std::pair<std::string, std::string>>;
-
-/// Whether a value is shown as one: scalars, and lists of them.
-bool is_leaf(const Node& node) {
-  if (node.is_scalar()) return true;
-  if (node.is_map()) return node.entries().empty();
-  return std::all_of(node.items().begin(), node.items().end(), [](const Node& n) { return n.is_scalar(); });
-}
-
-void flatten(const Node& node, const std::string& key, Flat& out) {
-  if (is_leaf(node)) {
-    out.emplace_back(key, shortened(config::to_flow_yaml(node), 200));
-  } else if (node.is_map()) {
-    for (const Node::Entry& entry : node.entries())
-      flatten(entry.value, key.empty() ? entry.key : fmt::format("{}.{}", key, entry.key), out);
-  } else {
-    for (size_t i = 0; i < node.items().size(); ++i)
-      flatten(node.items()[i], fmt::format("{}[{}]", key, i), out);
-  }
-}
 
 Flat environment(const Run& run) {
   const RunInfo& i = run.info;
@@ -120,21 +100,20 @@ Comparison compare(const std::vector<std::string>& paths) {
   for (const std::string& path : paths) c.runs.push_back(read_run(path));
   std::map<std::string, int> names;
   for (const Run& run : c.runs) ++names[run.name];
-  std::vector<Flat> configs, environments;
+  std::vector<Flat> environments;
+  std::vector<config::Node> configs;
   for (const Run& run : c.runs) {
     c.names.push_back(names[run.name] > 1 ? run.path : run.name);
     for (const std::string& note : run.notes) c.notes.push_back(fmt::format("{}: {}", c.names.back(), note));
     environments.push_back(environment(run));
     try {
-      Flat flat;
-      flatten(config::Document::load(files::join(run.path, "config.yaml")).root(), "", flat);
-      configs.push_back(std::move(flat));
+      configs.push_back(config::Document::load(files::join(run.path, "config.yaml")).root());
     } catch (const Error& e) {
       c.notes.push_back(fmt::format("{}: its config cannot be read, so configs are not compared: {}",
                                     c.names.back(), e.message));
     }
   }
-  if (configs.size() == c.runs.size()) c.config = differences(configs);
+  if (configs.size() == c.runs.size()) c.config = config_differences(configs);
   c.environment = differences(environments);
   c.metrics = compared(c.runs);
   const auto has_hash = [](const Run& run) { return !run.info.params_hash.empty(); };

@@ -25,7 +25,7 @@ struct ComparedMetric {
 struct Comparison {
   std::vector<Run> runs;
   std::vector<std::string> names;       ///< of the folders, or their paths where those are equal
-  std::vector<Difference> config;       ///< by keys such as "model[2].dropout.p"
+  std::vector<Difference> config;       ///< by keys such as "model[2].dropout.p", see config_differences.h
   std::vector<Difference> environment;  ///< version, host, device, threads, seed, data checksums, ...
   std::vector<ComparedMetric> metrics;  ///< all, test before val before train
   std::optional<bool> same_params;  ///< whether the final parameters are equal; nothing when one has no hash

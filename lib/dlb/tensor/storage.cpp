@@ -13,8 +13,10 @@
 #include <utility>
 #include <vector>
 
+#include "dlb/base/cgroup.h"
 #include "dlb/base/error.h"
 #include "dlb/base/object_pool.h"
+#include "dlb/tensor/allocation_limit.h"
 #include "dlb/tensor/allocation_watch.h"
 
 namespace dlb {
@@ -158,8 +160,23 @@ class CpuAllocator {
     const std::lock_guard lock(mutex_);
     trim_locked();
   }
+  /// Errors: as allocate(), where no trimming would make room.
+  void require(size_t bytes) {
+    const std::lock_guard lock(mutex_);
+    if (bytes > most() || stats_.live_bytes > most() - bytes) out_of_memory(bytes);
+  }
 
  private:
+  /// What is more than the machine or the container has would be granted and then end the process when it is
+  /// written.
+  static size_t most() {
+    static const size_t bytes = [] {
+      const uint64_t limit = memory_limit();
+      return limit == 0 ? SIZE_MAX / 2 : static_cast<size_t>(limit);
+    }();
+    return bytes;
+  }
+
   /// Never past the list, so that the compiler need not assume it for 0 bytes.
   static size_t small_class(size_t bytes) {
     return std::min<size_t>(static_cast<size_t>(std::countr_zero(bytes)), 16);
@@ -167,9 +184,9 @@ class CpuAllocator {
 
   [[noreturn]] void out_of_memory(size_t bytes) {
     fail(ErrorKind::kDevice,
-         "out of memory: cannot allocate {:.1f} MiB ({:.1f} MiB in use, {:.1f} MiB reserved)",
+         "out of memory: cannot allocate {:.1f} MiB ({:.1f} MiB in use, {:.1f} MiB reserved, of {:.0f} MiB)",
          static_cast<double>(bytes) / 0x1p20, static_cast<double>(stats_.live_bytes) / 0x1p20,
-         static_cast<double>(stats_.reserved_bytes) / 0x1p20);
+         static_cast<double>(stats_.reserved_bytes) / 0x1p20, static_cast<double>(most()) / 0x1p20);
   }
 
   /// Null where the system has no more memory.
@@ -202,6 +219,7 @@ class CpuAllocator {
   /// Adds a range of at least that length, on huge pages where the system gives them.
   bool map(size_t bytes) {
     bytes = rounded_up(bytes, kHugePage);
+    if (bytes > most() || stats_.reserved_bytes > most() - bytes) return false;
     const size_t whole = bytes + kHugePage;
     void* const mapped = ::mmap(nullptr, whole, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (mapped == MAP_FAILED) return false;
@@ -241,10 +259,12 @@ void Storage::operator delete(void* memory) { StoragePool::give(memory); }
 Ref<Storage> Storage::allocate(size_t bytes, Device device) {
   if (device.kind != DeviceKind::kCpu)
     fail(ErrorKind::kDevice, "this build has no memory on device {}", device_name(device));
+  AllocationLimit::check(bytes);
   size_t capacity = 0;
   void* block = cpu_allocator().allocate(bytes, capacity);
   Ref<Storage> storage(new Storage(block, bytes, device, true));
   storage->capacity_ = capacity;
+  AllocationLimit::took(bytes);
   return storage;
 }
 
@@ -261,13 +281,19 @@ Prepared& Storage::keep(std::unique_ptr<Prepared> made) {
 
 Storage::~Storage() {
   delete prepared();
-  if (owned_) cpu_allocator().release(data_, capacity_);
+  if (!owned_) return;
+  cpu_allocator().release(data_, capacity_);
+  AllocationLimit::gave(bytes_);
 }
 
 AllocatorStats cpu_allocator_stats() { return cpu_allocator().stats(); }
 void reset_cpu_allocator_peak() { cpu_allocator().reset_peak(); }
 void trim_cpu_allocator() { cpu_allocator().trim(); }
 void fail_cpu_allocation(uint64_t n) { cpu_allocator().fail_in(n); }
+void require_cpu_memory(size_t bytes) {
+  AllocationLimit::check(bytes);
+  cpu_allocator().require(bytes);
+}
 AllocationWatch* watch_cpu_allocations(AllocationWatch* watch) { return cpu_allocator().watch(watch); }
 
 }  // namespace dlb

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "dlb/base/object_pool.h"
+#include "dlb/tensor/allocation_limit.h"
 
 namespace dlb {
 
@@ -51,6 +52,9 @@ To convert(From value) {
     return static_cast<To>(static_cast<compute_t<From>>(value));
   }
 }
+
+/// Elements that a vector may have without asking whether there is memory for it.
+constexpr size_t kMostUnasked = size_t{1} << 16;
 
 /// Of tensors without memory: a row-sparse gradient where a dense tensor is expected is the user's, a meta
 /// tensor ours.
@@ -158,6 +162,9 @@ template <class T>
 std::vector<T> Tensor::to_vector() const {
   DLB_CHECK(!is_meta());
   if (!impl_->storage) no_memory(*impl_);
+  const auto count = static_cast<size_t>(numel());
+  // Of a view the elements may be far more than its memory.
+  if (count > kMostUnasked) require_cpu_memory(std::min(count, SIZE_MAX / sizeof(T)) * sizeof(T));
   if constexpr (!std::is_same_v<T, bool>) {
     if (dtype() == DTypeOf<T>::value && is_contiguous()) {
       const T* const first = static_cast<const T*>(impl_->storage->data()) + impl_->offset;
@@ -165,7 +172,7 @@ std::vector<T> Tensor::to_vector() const {
     }
   }
   std::vector<T> out;
-  out.reserve(static_cast<size_t>(numel()));
+  out.reserve(count);
   dispatch_all(dtype(), [&](auto tag) {
     using From = decltype(tag);
     const From* base = static_cast<const From*>(impl_->storage->data());
