@@ -148,8 +148,9 @@ void add_run(CLI::App& app, Globals& globals) {
       ->type_name("SEED")
       ->check(whole_number(0, std::numeric_limits<int64_t>::max()));
   command
-      ->add_option("--seed", options->seed,
-                   "seed of the random numbers that the model itself draws, the same in each run (default: 0)")
+      ->add_option(
+          "--seed", options->seed,
+          "seed of the random numbers that the model itself draws, the same in each run (default: 0)")
       ->type_name("SEED")
       ->check(whole_number(0, std::numeric_limits<int64_t>::max()));
   command

@@ -219,9 +219,28 @@ TEST_CASE("draws that cannot be exported, and models that nobody allows to draw"
   };
   refused("[eval: 'poisson(it)']", "by values that the model computes");
   refused("[eval: 'beta(it, it)']", "(standard_gamma) by values that the model computes");
-  refused("[{loop: {carry: {h: it}, while: 'mean(h) > mean(rand([3]))', max: 8, body: [eval: {expr: 'h * "
-          "0.5', as: h}]}}]",
-          "the condition of a loop draws");
+  refused(
+      "[{loop: {carry: {h: it}, while: 'mean(h) > mean(rand([3]))', max: 8, body: [eval: {expr: 'h * "
+      "0.5', as: h}]}}]",
+      "the condition of a loop draws");
+}
+
+TEST_CASE("draws with a seed of their own are constants", "[deploy]") {
+  check_all({
+      {"[eval: 'it @ randn([6, 3], seed=5)']", {{4, 6}}, {}},
+      {"[{eval: 'it @ randn([6, 3], seed=5)'}, {eval: 'it + rand([3])'}]",
+       {{4, 6}},
+       {"uniform(high=1, low=0) 3"}},
+      {"[{eval: 'it + rand([6])'}, {eval: 'it @ randn([6, 3], seed=5)'}]",
+       {{4, 6}},
+       {"uniform(high=1, low=0) 6"}},
+  });
+  const std::unique_ptr<model::Model> fixed = model_of("[eval: 'it @ randn([6, 3], seed=5)']", {{4, 6}});
+  CHECK(deploy::to_graph(*fixed, "m").graph.initializers.size() == 1);
+  const std::unique_ptr<model::Model> masked =
+      model_of("[eval: 'dropout(it, 0.5, training=true, seed=5)']", {{4, 6}});
+  std::vector<DrawInput> draws;
+  CHECK_THROWS_WITH(deploy::to_graph(*masked, "m", &draws), Catch::Contains("with a fixed seed"));
 }
 
 TEST_CASE("a distribution that follows the batch holds the graph to one", "[deploy]") {
@@ -251,7 +270,8 @@ TEST_CASE("what operators draw has the distribution of what the model draws", "[
       {"geometric(expand(it, [rows(it), 500]), 1)", 1, 1, 1, 0, true},
       {"log_normal(expand(it, [rows(it), 500]), 0.1, 0.2)", 0, inf, std::exp(0.12),
        std::exp(0.12) * std::sqrt(std::expm1(0.04))},
-      {"atan(cauchy(expand(it, [rows(it), 500]), 0, 1))", -1.5708, 1.5708, 0, std::acos(-1.0) / std::sqrt(12.0)},
+      {"atan(cauchy(expand(it, [rows(it), 500]), 0, 1))", -1.5708, 1.5708, 0,
+       std::acos(-1.0) / std::sqrt(12.0)},
       {"cast(randperm(2000), float32)", 0, 1999, 999.5, std::sqrt((2000.0 * 2000 - 1) / 12), true},
   };
   for (const Expected& e : cases) {
@@ -287,7 +307,8 @@ TEST_CASE("distributions are in the metadata, and numbers of them can be had", "
   std::vector<DrawInput> draws;
   const graph::Model exported = io::parse_onnx(io::to_onnx(deploy::to_graph(*model, "m", &draws)), "m.onnx");
   REQUIRE(exported.graph.inputs.size() == 3);
-  CHECK(exported.graph.inputs[1].doc == "truncated_normal(high=2, low=-2, mean=0, std=1), which eval_1 draws");
+  CHECK(exported.graph.inputs[1].doc ==
+        "truncated_normal(high=2, low=-2, mean=0, std=1), which eval_1 draws");
   CHECK(describe(exported.graph.inputs[2]) == "int64[batch, 6]");
   const std::map<std::string, deploy::Distribution> found = deploy::read_draws(exported);
   REQUIRE(found.size() == 2);
@@ -301,8 +322,10 @@ TEST_CASE("distributions are in the metadata, and numbers of them can be had", "
     damaged.metadata[deploy::kDrawsKey] = text;
     CHECK_THROWS_WITH(deploy::read_draws(damaged), Catch::Contains("damaged"));
   }
-  CHECK_THROWS_WITH(deploy::sample({"normal", {}}, {2}, DType::kFloat32, {}), Catch::Contains("normal has no '"));
-  CHECK_THROWS_WITH(deploy::sample({"none", {}}, {2}, DType::kFloat32, {}), Catch::Contains("no distribution"));
+  CHECK_THROWS_WITH(deploy::sample({"normal", {}}, {2}, DType::kFloat32, {}),
+                    Catch::Contains("normal has no '"));
+  CHECK_THROWS_WITH(deploy::sample({"none", {}}, {2}, DType::kFloat32, {}),
+                    Catch::Contains("no distribution"));
 }
 
 }  // namespace dlb

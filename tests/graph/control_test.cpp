@@ -244,11 +244,13 @@ TEST_CASE("Gradient differentiates the part of the graph that leads to y") {
 TEST_CASE("What a run draws follows from its seed, and each iteration of a loop draws anew") {
   const std::vector<Attribute> shape = {attribute("shape", Ints{4})};
   const std::vector<Attribute> own_seed = {attribute("shape", Ints{4}), attribute("seed", 3.0F)};
-  const Graph body = graph_of({"i", "going"},
-                              {node("RandomUniform", {}, {"u"}, shape), node("RandomUniform", {}, {"v"}, own_seed),
-                               node("Identity", {"going"}, {"more"})},
-                              {"more", "u", "v"});
-  const Graph g = graph_of({"m"}, {node("Loop", {"m", ""}, {"u", "v"}, {attribute("body", body)})}, {"u", "v"});
+  const Graph body =
+      graph_of({"i", "going"},
+               {node("RandomUniform", {}, {"u"}, shape), node("RandomUniform", {}, {"v"}, own_seed),
+                node("Identity", {"going"}, {"more"})},
+               {"more", "u", "v"});
+  const Graph g =
+      graph_of({"m"}, {node("Loop", {"m", ""}, {"u", "v"}, {attribute("body", body)})}, {"u", "v"});
   const Session session(model_of(g));
   const auto run = [&](uint64_t seed) { return session.run({{"m", integer(2)}}, seed); };
   for (const size_t output : {0U, 1U}) {

@@ -500,8 +500,8 @@ class CsvRows final : public Dataset {
 
 }  // namespace
 
-std::shared_ptr<const Dataset> CsvTable::open(const std::shared_ptr<CsvTable>& table,
-                                              const std::string& name, bool raw) {
+std::shared_ptr<const Dataset> CsvTable::open(const std::shared_ptr<CsvTable>& table, const std::string& name,
+                                              bool raw) {
   const Split& split = table->splits_.at(name);
   const CsvSource& source = table->source_;
   {

@@ -120,7 +120,8 @@ class DataModule {
 
   LoaderOptions loader_options(bool training, uint64_t seed) const;
   bool plan_inputs(config::Reader& reader, const config::Node& node);
-  static std::shared_ptr<const Dataset> part_of(const std::shared_ptr<const Dataset>& whole, const Part& part);
+  static std::shared_ptr<const Dataset> part_of(const std::shared_ptr<const Dataset>& whole,
+                                                const Part& part);
 
   DataConfig config_;
   std::unique_ptr<Source> source_;

@@ -24,7 +24,8 @@ Tensor uniform_of(const MultinomialAttrs& a, int64_t rows) {
   const Tensor u = Tensor::empty({rows, a.samples}, DType::kFloat64);
   for (int64_t i = 0; i < u.numel(); ++i) {
     const std::array<uint32_t, 4> words = philox(a.key, static_cast<uint64_t>(i));
-    u.data<double>()[i] = backend::cpu::ElementStream(a.key, static_cast<uint64_t>(i), words.data()).uniform();
+    u.data<double>()[i] =
+        backend::cpu::ElementStream(a.key, static_cast<uint64_t>(i), words.data()).uniform();
   }
   return u;
 }
@@ -102,8 +103,9 @@ class DrawLog::Recording : public Recorder, public model::ControlFlow {
     for (size_t k = 0; k < steps; ++k) {
       Outputs parts(values.begin(), values.begin() + static_cast<ptrdiff_t>(count));
       for (const auto& list : slices) parts.push_back(list[scan.reverse ? steps - 1 - k : k]);
-      values = inside(construct, 0, static_cast<int64_t>(k),
-                      [&] { return scan.body({parts.data(), parts.size()}); });
+      values = inside(construct, 0, static_cast<int64_t>(k), [&] {
+        return scan.body({parts.data(), parts.size()});
+      });
       emitted.resize(values.size() - count);
       for (size_t i = 0; i < emitted.size(); ++i) emitted[i].push_back(values[count + i]);
     }

@@ -89,8 +89,10 @@ class Drawing {
   Typed numbers() {
     if (d_.name == "normal") return {normal(of("mean"), of("std")), wide()};
     if (d_.name == "uniform") return {uniform(of("low"), of("high"), wide()), wide()};
-    if (d_.name == "bernoulli")
-      return {nodes_.add("Bernoulli", {filled(of("p"), DType::kFloat32)}), DType::kFloat32};
+    if (d_.name == "bernoulli") {
+      // Not Bernoulli: onnxruntime 1.31 gives 1 with probability 1 - p for it.
+      return {nodes_.add("Less", {uniform(0, 1, DType::kFloat32), nodes_.number(of("p"))}), DType::kBool};
+    }
     if (d_.name == "randint") return whole_numbers();
     if (d_.name == "randperm") {
       const std::string u = uniform(0, 1, DType::kFloat32);
@@ -118,8 +120,7 @@ class Drawing {
   Typed whole_numbers() {
     const double range = of("high") - of("low");
     const DType dtype = range > 0x1p22 ? DType::kFloat64 : DType::kFloat32;
-    const std::string scaled =
-        nodes_.add("Mul", {uniform(0, 1, dtype), nodes_.number(range, dtype)});
+    const std::string scaled = nodes_.add("Mul", {uniform(0, 1, dtype), nodes_.number(range, dtype)});
     // Rounding may reach the limit itself.
     const std::string steps =
         nodes_.add("Min", {nodes_.add("Floor", {scaled}), nodes_.number(range - 1, dtype)});

@@ -25,8 +25,8 @@ Tensor sample(const Distribution& distribution, const Shape& shape, DType dtype,
 
 /// A size of a draw: of its own, or one of a model's input that is open, times / over + plus.
 struct DrawSize {
-  int64_t size = 0;      ///< its own, where `of` is ""; else of the model as it was traced
-  std::string of = {};   ///< the name of the open size
+  int64_t size = 0;     ///< its own, where `of` is ""; else of the model as it was traced
+  std::string of = {};  ///< the name of the open size
   int64_t times = 1, over = 1, plus = 0;
   bool steps = false;  ///< how often a loop may run; what there are need be no more than it does run
   /// "batch", "2*batch"
@@ -54,6 +54,8 @@ std::map<std::string, Distribution> read_draws(const graph::Model& model);
 
 /// Whether this call of an operator draws random numbers.
 bool does_draw(const OpDef& op, const void* attrs);
+/// The stream that it draws from.
+const RngKey& key_of(const OpDef& op, const void* attrs);
 /// Whether such an operator can be said by numbers that are drawn beforehand.
 bool is_drawn(const OpDef& op);
 /// Of operators whose output is what is drawn.

@@ -42,33 +42,29 @@ void multinomial(Emit& e) {
   if (!a.replacement) {
     const std::string times =
         e.draw({"exponential", {{"rate", 1}}}, DType::kFloat64, {e.dim(0, 0), e.dim(0, 1)});
-    const std::vector<std::string> first =
-        e.add_many("TopK", {e.add("Div", {times, weights}), e.ints({a.samples})}, 2,
-                   {attribute("axis", int64_t{1}), attribute("largest", int64_t{0}),
-                    attribute("sorted", int64_t{1})});
+    const std::vector<std::string> first = e.add_many(
+        "TopK", {e.add("Div", {times, weights}), e.ints({a.samples})}, 2,
+        {attribute("axis", int64_t{1}), attribute("largest", int64_t{0}), attribute("sorted", int64_t{1})});
     return e.output(first[1]);
   }
-  const std::string u =
-      e.draw({"uniform", {{"low", 0}, {"high", 1}}}, DType::kFloat64, sizes_of(e, 2));
-  const std::string sums =
-      e.add("CumSum", {weights, e.constant(Tensor::from(std::vector<int64_t>{1}, {}))});
+  const std::string u = e.draw({"uniform", {{"low", 0}, {"high", 1}}}, DType::kFloat64, sizes_of(e, 2));
+  const std::string sums = e.add("CumSum", {weights, e.constant(Tensor::from(std::vector<int64_t>{1}, {}))});
   const std::string total = e.add("Gather", {sums, e.ints({-1})}, {attribute("axis", int64_t{1})});
   const auto count = [&](const std::string& truths, int64_t axis, int64_t keep) {
     return e.add("ReduceSum", {e.cast(truths, DType::kInt64), e.ints({axis})}, {attribute("keepdims", keep)});
   };
-  const std::string below =
-      e.add("LessOrEqual", {e.add("Unsqueeze", {sums, e.ints({1})}),
-                            e.add("Unsqueeze", {e.add("Mul", {u, total}), e.ints({2})})});
+  const std::string below = e.add(
+      "LessOrEqual",
+      {e.add("Unsqueeze", {sums, e.ints({1})}), e.add("Unsqueeze", {e.add("Mul", {u, total}), e.ints({2})})});
   // Rounding may reach the sum itself; classes behind the last one with a weight are none.
   const std::string last = count(e.add("Less", {sums, total}), 1, 1);
   e.output(e.add("Min", {count(below, 2, 0), last}));
 }
 
 constexpr EmitterRow kRows[] = {
-    {"normal", &drawn},      {"uniform", &drawn},   {"bernoulli", &drawn},  {"randint", &drawn},
-    {"randperm", &drawn},    {"exponential", &drawn}, {"geometric", &drawn}, {"log_normal", &drawn},
-    {"cauchy", &drawn},      {"truncated_normal", &drawn}, {"dropout", &dropout},
-    {"multinomial", &multinomial},
+    {"normal", &drawn},   {"uniform", &drawn},          {"bernoulli", &drawn}, {"randint", &drawn},
+    {"randperm", &drawn}, {"exponential", &drawn},      {"geometric", &drawn}, {"log_normal", &drawn},
+    {"cauchy", &drawn},   {"truncated_normal", &drawn}, {"dropout", &dropout}, {"multinomial", &multinomial},
 };
 
 }  // namespace

@@ -43,7 +43,7 @@ struct ExportResult {
   bool trained = true;  ///< false: the weights are initial ones
   std::vector<graph::Declared> inputs;
   std::vector<graph::Declared> outputs;
-  std::optional<std::vector<std::string>> preprocessing;  ///< transforms that are in the graph, if asked for
+  std::optional<std::vector<std::string>> preprocessing;   ///< transforms that are in the graph, if asked for
   std::vector<std::pair<std::string, std::string>> draws;  ///< of the model: name, "normal(mean=0, std=1)"
   std::vector<OutputCheck> compared;
   int64_t batches = 0;  ///< that were compared, of different sizes where those are open
@@ -51,8 +51,8 @@ struct ExportResult {
 
 /// The model as an ONNX graph in evaluation mode. The first size of each input is open, and so are lengths of
 /// sequences where the model takes any. Random numbers that it draws become inputs behind its own, which
-/// `draws` then are. Errors: unsupported, with every layer that ONNX cannot say, and where the model draws and
-/// nobody asks for `draws`.
+/// `draws` then are. Errors: unsupported, with every layer that ONNX cannot say, and where the model draws
+/// and nobody asks for `draws`.
 graph::Model to_graph(model::Model& model, const std::string& name, std::vector<DrawInput>* draws = nullptr);
 
 /// Exports, runs the result on batches of the data and compares it with the model; the file appears only if

@@ -328,8 +328,10 @@ DrawSize OnnxBuilder::draw_size(const Size& size) const {
       if (fits(shifted)) return shifted;
     }
   }
-  fail(ErrorKind::kUnsupported, "a size of what is drawn ({}) depends on those of the inputs in a way that "
-       "is not known", size[0]);
+  fail(ErrorKind::kUnsupported,
+       "a size of what is drawn ({}) depends on those of the inputs in a way that "
+       "is not known",
+       size[0]);
 }
 
 std::string OnnxBuilder::draw(const TracedNode& node, Distribution distribution, DType dtype,

@@ -131,9 +131,9 @@ void Chain::say(const std::vector<data::RawNumber>& numbers) {
       continue;
     }
     while (end < count && !numbers[static_cast<size_t>(end)].category) ++end;
-    parts.push_back(scaled(columns(begin, end, count),
-                           std::span(numbers).subspan(static_cast<size_t>(begin),
-                                                      static_cast<size_t>(end - begin))));
+    parts.push_back(
+        scaled(columns(begin, end, count),
+               std::span(numbers).subspan(static_cast<size_t>(begin), static_cast<size_t>(end - begin))));
   }
   value_ = parts.size() == 1 ? parts[0] : add("Concat", parts, {attribute("axis", int64_t{1})});
 }
@@ -279,8 +279,7 @@ bool says(const std::vector<data::RawNumber>& numbers, std::string_view what) {
 std::string columns_text(const std::vector<data::RawNumber>& numbers) {
   constexpr size_t kMost = 100;
   std::string text = "columns";
-  for (size_t i = 0; i < std::min(numbers.size(), kMost); ++i)
-    text += (i > 0 ? ", " : " ") + numbers[i].name;
+  for (size_t i = 0; i < std::min(numbers.size(), kMost); ++i) text += (i > 0 ? ", " : " ") + numbers[i].name;
   if (numbers.size() > kMost) text += fmt::format(", ... ({} in all)", numbers.size());
   return says(numbers, "fill") ? text + "; NaN is a missing value" : text;
 }
@@ -292,8 +291,8 @@ Preprocessing::Preprocessing(const train::Experiment& experiment) : pipeline_(ex
   std::vector<Error> errors;
   const config::Node& source = data.config().source;
   const auto refuse = [&](const std::string& what, const std::string& hint) {
-    Error error(ErrorKind::kUnsupported, fmt::format("{}, which cannot be preprocessing in the graph", what), "",
-                hint);
+    Error error(ErrorKind::kUnsupported, fmt::format("{}, which cannot be preprocessing in the graph", what),
+                "", hint);
     errors.push_back(error.at(source.mark().str()));
   };
   if (experiment.plays()) refuse("inputs are what an environment shows", "");
@@ -325,9 +324,9 @@ Preprocessing::Preprocessing(const train::Experiment& experiment) : pipeline_(ex
     try {
       chain.apply(pipeline_, i);
     } catch (Error& e) {
-      errors.push_back(
-          Error(e.kind, fmt::format("{} cannot be preprocessing in the graph: {}", steps_[before + i], e.message))
-              .at(nodes[i].mark().str()));
+      errors.push_back(Error(e.kind, fmt::format("{} cannot be preprocessing in the graph: {}",
+                                                 steps_[before + i], e.message))
+                           .at(nodes[i].mark().str()));
     }
   }
   if (errors.empty()) return;

@@ -30,9 +30,9 @@ class Preprocessing {
   /// An input of the model.
   struct Input {
     size_t column = 0;
-    TensorSpec spec;           ///< of a raw sample
-    bool image = false;        ///< stored with channels last
-    bool transformed = false;  ///< by the pipeline
+    TensorSpec spec;                       ///< of a raw sample
+    bool image = false;                    ///< stored with channels last
+    bool transformed = false;              ///< by the pipeline
     std::vector<data::RawNumber> numbers;  ///< that it is made of, where those of the files are others
   };
   const data::Pipeline& pipeline_;

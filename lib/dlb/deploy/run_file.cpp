@@ -94,7 +94,8 @@ Value random_value(const Declared& d, const Distribution* distribution,
   key.seed = seed;
   key.index = index;
   const DType dtype = graph::carrier(d.element);
-  if (distribution != nullptr) return {graph::fit(sample(*distribution, shape, dtype, key), d.element), d.element};
+  if (distribution != nullptr)
+    return {graph::fit(sample(*distribution, shape, dtype, key), d.element), d.element};
   if (graph::is_float(d.element)) return {graph::fit(uniform(shape, 0, 1, key, dtype), d.element), d.element};
   return {cast(randint(0, 2, shape, key), dtype), d.element};
 }

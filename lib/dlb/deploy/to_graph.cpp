@@ -104,8 +104,8 @@ std::vector<Trace> traces_of(model::Model& model, const std::vector<Symbol>& sym
   std::vector<Trace> traces;
   for (size_t k = 0; k < (any ? 3U : 1U); ++k) {
     try {
-      traces.push_back(
-          trace(model, specs_with(model.inputs(), symbols, sizes_of_trace(symbols, open, k)), &known, may_draw));
+      traces.push_back(trace(model, specs_with(model.inputs(), symbols, sizes_of_trace(symbols, open, k)),
+                             &known, may_draw));
     } catch (Error& e) {
       if (!any || k == 0) throw;  // not for the sizes
       errors.push_back(std::move(e));

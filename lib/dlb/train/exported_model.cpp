@@ -38,8 +38,9 @@ ExportedModel::ExportedModel(const std::string& path, const Experiment& experime
     throw error;
   }
   if (session_.model().metadata.contains("dlbench.draws")) {
-    Error error(ErrorKind::kConfig,
-                fmt::format("'{}' takes the random numbers of the model as inputs, which no data have", path));
+    Error error(
+        ErrorKind::kConfig,
+        fmt::format("'{}' takes the random numbers of the model as inputs, which no data have", path));
     error.hint = "export the model with `--draws operators` to measure it";
     throw error;
   }
