@@ -225,6 +225,24 @@ TEST_CASE("draws that cannot be exported, and models that nobody allows to draw"
       "the condition of a loop draws");
 }
 
+TEST_CASE("draws with a seed of their own are constants", "[deploy]") {
+  check_all({
+      {"[eval: 'it @ randn([6, 3], seed=5)']", {{4, 6}}, {}},
+      {"[{eval: 'it @ randn([6, 3], seed=5)'}, {eval: 'it + rand([3])'}]",
+       {{4, 6}},
+       {"uniform(high=1, low=0) 3"}},
+      {"[{eval: 'it + rand([6])'}, {eval: 'it @ randn([6, 3], seed=5)'}]",
+       {{4, 6}},
+       {"uniform(high=1, low=0) 6"}},
+  });
+  const std::unique_ptr<model::Model> fixed = model_of("[eval: 'it @ randn([6, 3], seed=5)']", {{4, 6}});
+  CHECK(deploy::to_graph(*fixed, "m").graph.initializers.size() == 1);
+  const std::unique_ptr<model::Model> masked =
+      model_of("[eval: 'dropout(it, 0.5, training=true, seed=5)']", {{4, 6}});
+  std::vector<DrawInput> draws;
+  CHECK_THROWS_WITH(deploy::to_graph(*masked, "m", &draws), Catch::Contains("with a fixed seed"));
+}
+
 TEST_CASE("a distribution that follows the batch holds the graph to one", "[deploy]") {
   const std::unique_ptr<model::Model> model =
       model_of("[eval: 'uniform([rows(it), 3], high=1.0 * rows(it))']", {{4, 6}});

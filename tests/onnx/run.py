@@ -161,7 +161,7 @@ def preprocessing(python, dlbench, names):
 
 
 # A model for each way in which numbers are drawn.
-DRAWS = {
+DRAW_CASES = {
     "classes": """
     - linear: {out: 12, as: logits}
     - eval: {expr: "multinomial(softmax(logits, 1), 5, true)", as: a}
@@ -201,7 +201,7 @@ def draws(python, dlbench, names):
     """Models that draw random numbers: given to both runtimes, or drawn by each."""
     cases = []
     with tempfile.TemporaryDirectory() as folder:
-        for name, steps in DRAWS.items():
+        for name, steps in DRAW_CASES.items():
             config, model = Path(folder) / f"{name}.yaml", Path(folder) / f"{name}.onnx"
             config.write_text(DRAWN.replace("STEPS", steps).replace("OUTPUTS", "a, b, c, d, e, f, g, h, i" if name == "kinds" else "a, b, c"))
             for kind in ("inputs", "operators"):

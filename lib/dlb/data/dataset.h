@@ -96,9 +96,10 @@ struct RawNumber {
   bool category = false;
   double fill = std::numeric_limits<double>::quiet_NaN();  ///< in place of a missing number
   double shift = 0, scale = 1;                             ///< a number x becomes (x - shift) / scale
-  std::vector<double> values = {};  ///< of a category: it becomes 1 for the value that it is, 0 for others
-  std::optional<int64_t> first_id =
-      {};  ///< or this plus the value's place, which is behind all for any other
+  /// Of a category: it becomes 1 for the value that it is and 0 for the others, or with a `first_id` that
+  /// plus the value's place, which is behind all for any other value.
+  std::vector<double> values = {};
+  std::optional<int64_t> first_id = {};
 };
 
 /// A source: opens splits by name. Chosen in `data.source` (a manifest's name, or an inline source).

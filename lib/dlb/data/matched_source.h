@@ -24,7 +24,9 @@ struct MatchedSource : Source {
   std::shared_ptr<const Dataset> open(const std::string& split) override;
   std::map<std::string, std::string> checksums() const override { return source_->checksums(); }
   std::string changes_inputs() const override;
-  std::string unchanged_by() const override { return source_->unchanged_by(); }
+  std::string unchanged_by() const override {
+    return source_->changes_inputs().empty() ? "" : source_->unchanged_by();
+  }
 
  protected:
   virtual const char* name() const = 0;

@@ -178,8 +178,13 @@ Tensor DrawLog::value(const DrawInput& input, const std::map<std::string, int64_
       int64_t steps = 1;
       for (const auto& [turns, value] : entries) steps = std::max(steps, turns[i] + 1);
       sizes.push_back(steps);
+    } else if (s.of.empty()) {
+      sizes.push_back(s.size);
     } else {
-      sizes.push_back(s.of.empty() ? s.size : s.at(open.at(s.of)));
+      const auto own = open.find(s.of);
+      if (own == open.end())
+        fail(ErrorKind::kUnsupported, "the size '{}' of {} is none of the inputs'", s.of, input.name);
+      sizes.push_back(s.at(own->second));
     }
   }
   std::vector<int64_t> prefix;

@@ -89,8 +89,10 @@ class Drawing {
   Typed numbers() {
     if (d_.name == "normal") return {normal(of("mean"), of("std")), wide()};
     if (d_.name == "uniform") return {uniform(of("low"), of("high"), wide()), wide()};
-    if (d_.name == "bernoulli")
-      return {nodes_.add("Bernoulli", {filled(of("p"), DType::kFloat32)}), DType::kFloat32};
+    if (d_.name == "bernoulli") {
+      // Not Bernoulli: onnxruntime 1.31 gives 1 with probability 1 - p for it.
+      return {nodes_.add("Less", {uniform(0, 1, DType::kFloat32), nodes_.number(of("p"))}), DType::kBool};
+    }
     if (d_.name == "randint") return whole_numbers();
     if (d_.name == "randperm") {
       const std::string u = uniform(0, 1, DType::kFloat32);

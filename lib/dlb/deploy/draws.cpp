@@ -151,6 +151,22 @@ bool does_draw(const OpDef& op, const void* attrs) {
   return true;
 }
 
+const RngKey& key_of(const OpDef& op, const void* attrs) {
+  if (&op == &op::attention()) return static_cast<const AttentionAttrs*>(attrs)->key;
+  if (&op == &op::packed_attention()) return static_cast<const PackedAttentionAttrs*>(attrs)->form.key;
+  if (&op == &op::dropout()) return static_cast<const DropoutAttrs*>(attrs)->key;
+  if (&op == &op::normal()) return static_cast<const NormalAttrs*>(attrs)->key;
+  if (&op == &op::uniform()) return static_cast<const UniformAttrs*>(attrs)->key;
+  if (&op == &op::bernoulli()) return static_cast<const BernoulliAttrs*>(attrs)->key;
+  if (&op == &op::multinomial()) return static_cast<const MultinomialAttrs*>(attrs)->key;
+  if (&op == &op::randint() || &op == &op::randperm()) return static_cast<const RandomIntAttrs*>(attrs)->key;
+  for (const OpDef* sampled : {&op::poisson(), &op::standard_gamma(), &op::binomial()}) {
+    if (&op == sampled) return static_cast<const SampleAttrs*>(attrs)->key;
+  }
+  DLB_CHECK(op.attrs == detail::attrs_type<RandomAttrs>());
+  return static_cast<const RandomAttrs*>(attrs)->key;
+}
+
 bool is_drawn(const OpDef& op) {
   const OpDef* const ops[] = {&op::normal(),   &op::uniform(),          &op::bernoulli(), &op::randint(),
                               &op::randperm(), &op::exponential(),      &op::geometric(), &op::log_normal(),

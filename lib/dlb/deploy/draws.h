@@ -54,6 +54,8 @@ std::map<std::string, Distribution> read_draws(const graph::Model& model);
 
 /// Whether this call of an operator draws random numbers.
 bool does_draw(const OpDef& op, const void* attrs);
+/// The stream that it draws from.
+const RngKey& key_of(const OpDef& op, const void* attrs);
 /// Whether such an operator can be said by numbers that are drawn beforehand.
 bool is_drawn(const OpDef& op);
 /// Of operators whose output is what is drawn.

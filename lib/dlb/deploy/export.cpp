@@ -108,17 +108,42 @@ std::map<std::string, int64_t> open_sizes(const std::vector<graph::Declared>& in
 
 using Values = std::map<std::string, graph::Value>;
 
-/// Gives the inputs of each comparison, the draws that the model makes among them.
-std::vector<Values> compare(const graph::Session& session, train::Experiment& experiment,
-                            const ExportOptions& options, const Preprocessing* preprocessing,
-                            const std::vector<DrawInput>& draws, ExportResult& result) {
+/// A graph that draws by itself, which gives out what it draws behind its outputs.
+graph::Session drawing_session(graph::Model model, const std::vector<DrawInput>& draws,
+                               const std::string& file) {
+  draw_by_operators(model, draws);
+  for (const DrawInput& d : draws) model.graph.outputs.push_back(declared(d, ""));
+  return graph::Session(io::parse_onnx(io::to_onnx(model), file));
+}
+
+/// Whether it gives for its own draws what the graph that was compared gives for them.
+void check_drawing(const graph::Session& drawing, const graph::Session& compared, Values values,
+                   const std::vector<DrawInput>& draws, uint64_t seed, double rtol) {
+  for (const DrawInput& d : draws) values.erase(d.name);
+  const std::vector<graph::Value> found = drawing.run(values, seed);
+  const size_t outputs = found.size() - draws.size();
+  for (size_t i = 0; i < draws.size(); ++i) values[draws[i].name] = found[outputs + i];
+  const std::vector<graph::Value> expected = compared.run(values);
+  for (size_t i = 0; i < outputs; ++i) {
+    OutputCheck check{compared.model().graph.outputs[i].name, 0, 0};
+    double scale = 0;
+    widen(check, scale, found[i].tensor, expected[i].tensor);
+    if (check.largest > rtol * scale) {
+      fail(ErrorKind::kNumeric, "output '{}' of the model that draws by itself differs by {:.3g}", check.name,
+           check.largest);
+    }
+  }
+}
+
+void compare(const graph::Session& session, train::Experiment& experiment, const ExportOptions& options,
+             const Preprocessing* preprocessing, const std::vector<DrawInput>& draws,
+             const graph::Session* drawing, ExportResult& result) {
   const NoGrad no_grad;
   const std::vector<graph::Declared>& inputs = session.model().graph.inputs;
   std::vector<double> scales(result.outputs.size(), 0);
-  std::vector<Values> all;
   for (const graph::Declared& d : result.outputs) result.compared.push_back({d.name, 0, 0});
   for (const Compared& batch : real_inputs(experiment, options, preprocessing, inputs)) {
-    Values& values = all.emplace_back();
+    Values values;
     for (size_t i = 0; i < batch.given.size(); ++i) values[inputs[i].name] = graph::Value(batch.given[i]);
     if (!draws.empty()) {
       const DrawLog log(*experiment.model, batch.own);
@@ -129,6 +154,9 @@ std::vector<Values> compare(const graph::Session& session, train::Experiment& ex
     nn::Context context;
     const Outputs own = experiment.model->forward(context, batch.own);
     for (size_t i = 0; i < found.size(); ++i) widen(result.compared[i], scales[i], found[i].tensor, own[i]);
+    if (drawing != nullptr)
+      check_drawing(*drawing, session, std::move(values), draws, static_cast<uint64_t>(result.batches),
+                    options.rtol);
     ++result.batches;
   }
   for (size_t i = 0; i < scales.size(); ++i) {
@@ -140,32 +168,6 @@ std::vector<Values> compare(const graph::Session& session, train::Experiment& ex
          "at "
          "most {:.3g} is allowed",
          check.name, check.largest, check.relative, options.rtol);
-  }
-  return all;
-}
-
-/// Whether a graph that draws by itself gives for its own draws what the one that was compared gives for
-/// them.
-void check_operators(graph::Model by_operators, const graph::Session& by_inputs,
-                     const std::vector<DrawInput>& draws, const std::vector<Values>& batches, double rtol,
-                     const std::string& file) {
-  const size_t outputs = by_operators.graph.outputs.size();
-  for (const DrawInput& d : draws) by_operators.graph.outputs.push_back(declared(d, ""));
-  const graph::Session session(io::parse_onnx(io::to_onnx(by_operators), file));
-  for (size_t k = 0; k < batches.size(); ++k) {
-    Values values = batches[k];
-    for (const DrawInput& d : draws) values.erase(d.name);
-    const std::vector<graph::Value> found = session.run(values, k);
-    for (size_t i = 0; i < draws.size(); ++i) values[draws[i].name] = found[outputs + i];
-    const std::vector<graph::Value> expected = by_inputs.run(values);
-    for (size_t i = 0; i < outputs; ++i) {
-      OutputCheck check{session.model().graph.outputs[i].name, 0, 0};
-      double scale = 0;
-      widen(check, scale, found[i].tensor, expected[i].tensor);
-      if (check.largest > rtol * scale)
-        fail(ErrorKind::kNumeric, "output '{}' of the model that draws by itself differs by {:.3g}",
-             check.name, check.largest);
-    }
   }
 }
 
@@ -189,10 +191,12 @@ void export_graph(train::Experiment& experiment, const ExportOptions& options,
   result.outputs = model.graph.outputs;
   // What is compared is what was written, read again.
   const graph::Session session(io::parse_model(bytes, result.file));
-  const std::vector<Values> batches = compare(session, experiment, options, preprocessing, draws, result);
-  if (options.draws == "operators" && !draws.empty()) {
+  const bool by_operators = options.draws == "operators" && !draws.empty();
+  std::optional<graph::Session> drawing;
+  if (by_operators) drawing.emplace(drawing_session(model, draws, result.file));
+  compare(session, experiment, options, preprocessing, draws, drawing ? &*drawing : nullptr, result);
+  if (by_operators) {
     draw_by_operators(model, draws);
-    check_operators(model, session, draws, batches, options.rtol, result.file);
     bytes = written();
   }
   for (const DrawInput& d : draws) result.draws.push_back({d.name, describe(d.distribution)});

@@ -16,8 +16,19 @@ namespace {
 
 class Tracer : public SizingRecorder, public model::ControlFlow {
  public:
-  Tracer(Trace& trace, bool (*known)(const OpDef&), size_t number, bool may_draw)
-      : trace_(trace), known_(known), number_(number), may_draw_(may_draw), block_(&trace.top) {}
+  /// `other`: the streams of all draws in a pass at another step, nullptr where this is such a pass, which
+  /// refuses no draw.
+  Tracer(Trace& trace, bool (*known)(const OpDef&), size_t number, bool may_draw,
+         const std::vector<RngKey>* other)
+      : trace_(trace),
+        known_(known),
+        number_(number),
+        may_draw_(may_draw),
+        other_(other),
+        block_(&trace.top) {}
+
+  /// The streams of the draws, in their order.
+  const std::vector<RngKey>& streams() const { return streams_; }
 
   /// A value that nobody in the trace makes.
   int add_value(const Tensor& t, std::string name, bool constant) {
@@ -44,12 +55,18 @@ class Tracer : public SizingRecorder, public model::ControlFlow {
 
   Outputs record(const OpDef& op, Inputs inputs, const void* attrs,
                  std::span<const Infer::Output> specs) override {
-    const bool random = does_draw(op, attrs);
+    bool random = does_draw(op, attrs);
     if (random && !is_drawn(op) && op.reference != nullptr)
       return op.attrs->call_reference(op.reference, inputs, attrs);
-    if (random) check_draw(op);
-    bool meta = random || (!specs.empty() && specs[0].spec.device.kind == DeviceKind::kMeta);
+    bool meta = !specs.empty() && specs[0].spec.device.kind == DeviceKind::kMeta;
     for (const Tensor& t : inputs) meta = meta || (t.defined() && t.is_meta());
+    if (random) {
+      streams_.push_back(key_of(op, attrs));
+      // With a seed of its own it gives the same numbers in each pass: a constant.
+      random = is_new() || meta;
+      if (random) check_draw(op);
+    }
+    meta = meta || random;
     if (meta && !random && !known_(op) && op.reference != nullptr)
       return op.attrs->call_reference(op.reference, inputs, attrs);
     TracedNode node;
@@ -152,8 +169,20 @@ class Tracer : public SizingRecorder, public model::ControlFlow {
   }
 
  private:
+  /// Whether the last draw gives other numbers at another step.
+  bool is_new() const {
+    const size_t last = streams_.size() - 1;
+    return other_ == nullptr || last >= other_->size() || (*other_)[last] != streams_.back();
+  }
+
   /// Errors: unsupported, where a draw cannot be exported.
   void check_draw(const OpDef& op) const {
+    if (other_ == nullptr) return;
+    if (!is_new()) {
+      fail(ErrorKind::kUnsupported,
+           "it draws random numbers ({}) with a fixed seed for values of the model, which cannot be exported",
+           op.name);
+    }
     if (!may_draw_) {
       throw Error(ErrorKind::kUnsupported,
                   fmt::format("it draws random numbers in evaluation ({}), which needs `--draws` to be "
@@ -243,6 +272,8 @@ class Tracer : public SizingRecorder, public model::ControlFlow {
   bool (*known_)(const OpDef&);
   size_t number_;
   bool may_draw_;
+  const std::vector<RngKey>* other_;
+  std::vector<RngKey> streams_;
   bool in_condition_ = false;
   TracedBlock* block_;
   size_t marked_ = 0;
@@ -262,12 +293,12 @@ class ControlFlowScope {
   model::ControlFlow* previous_;
 };
 
-}  // namespace
-
-Trace trace(model::Model& model, const std::vector<TensorSpec>& inputs, bool (*known)(const OpDef&),
-            size_t number, bool may_draw) {
+/// A pass at that training step; its draws' streams are appended to `streams`.
+Trace trace_at(uint64_t step, model::Model& model, const std::vector<TensorSpec>& inputs,
+               bool (*known)(const OpDef&), size_t number, bool may_draw, const std::vector<RngKey>* other,
+               std::vector<RngKey>& streams) {
   Trace result;
-  Tracer tracer(result, known, number, may_draw);
+  Tracer tracer(result, known, number, may_draw, other);
   std::vector<Tensor> metas;
   for (size_t i = 0; i < inputs.size(); ++i) {
     TensorSpec spec = inputs[i];
@@ -287,9 +318,20 @@ Trace trace(model::Model& model, const std::vector<TensorSpec>& inputs, bool (*k
   const RecordScope recording(tracer);
   const ControlFlowScope control(tracer);
   nn::Context context;
+  context.step = step;
   const Outputs outputs = model.forward(context, metas);
   for (size_t i = 0; i < model.outputs(); ++i) result.top.outputs.push_back(tracer.id_of(outputs[i]));
+  streams = tracer.streams();
   return result;
+}
+
+}  // namespace
+
+Trace trace(model::Model& model, const std::vector<TensorSpec>& inputs, bool (*known)(const OpDef&),
+            size_t number, bool may_draw) {
+  std::vector<RngKey> first, second;
+  Trace result = trace_at(0, model, inputs, known, number, may_draw, nullptr, first);
+  return first.empty() ? result : trace_at(1, model, inputs, known, number, may_draw, &first, second);
 }
 
 }  // namespace dlb::deploy
