@@ -8,6 +8,7 @@
 #include <cstddef>
 
 #include "dlb/backend/cpu/simd.h"
+#include "dlb/ops/float_math.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>

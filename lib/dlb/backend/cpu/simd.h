@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "dlb/backend/cpu/convert_element.h"
+#include "dlb/tensor/convert_element.h"
 
 namespace dlb::backend::cpu {
 
