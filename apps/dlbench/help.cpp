@@ -1,5 +1,6 @@
 #include "commands.h"
 #include "dlb/base/error.h"
+#include "dlb/config/likely_name.h"
 #include "dlb/config/schema.h"
 #include "dlb/train/catalog.h"
 #include "output.h"
@@ -62,7 +63,7 @@ std::vector<std::string> names_of(const train::Category& category) {
 [[noreturn]] void unknown(std::string_view what, const std::string& name,
                           const std::vector<std::string>& valid, const std::vector<std::string>& shown) {
   Error e(ErrorKind::kConfig, fmt::format("unknown {} '{}'", what, name));
-  if (const std::string near = nearest_name(name, valid); !near.empty()) {
+  if (const std::string near = config::likely_name(name, valid); !near.empty()) {
     e.message += fmt::format("; did you mean '{}'?", near);
   } else {
     e.hint = "valid:";

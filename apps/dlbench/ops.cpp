@@ -3,6 +3,7 @@
 
 #include "commands.h"
 #include "dlb/base/error.h"
+#include "dlb/config/likely_name.h"
 #include "dlb/functional/function.h"
 #include "output.h"
 
@@ -147,7 +148,7 @@ void print_one(const std::vector<const Function*>& overloads) {
   std::vector<std::string> names;
   for (const Function& f : functional::all_functions()) names.emplace_back(f.name);
   Error e(ErrorKind::kConfig, fmt::format("unknown operator '{}'", name));
-  if (const std::string near = nearest_name(name, names); !near.empty()) {
+  if (const std::string near = config::likely_name(name, names); !near.empty()) {
     e.message += fmt::format("; did you mean '{}'?", near);
   } else {
     e.hint = "`dlbench ops` lists all";

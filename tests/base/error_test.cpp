@@ -57,17 +57,6 @@ TEST_CASE("nearest_name finds likely typos only") {
   CHECK(nearest_name(std::string(100'000, 'a'), valid) == "");
 }
 
-TEST_CASE("nearest_name knows what other programs say, where that is valid") {
-  const std::vector<std::string> layers = {"conv2d", "linear", "max_pool1d", "max_pool2d"};
-  CHECK(nearest_name("Dense", layers) == "linear");
-  CHECK(nearest_name("InnerProduct", layers) == "linear");
-  CHECK(nearest_name("MaxPooling2D", layers) == "max_pool2d");
-  CHECK(nearest_name("maxpool", layers) == "max_pool2d");
-  CHECK(nearest_name("learning_rate", {"lr", "momentum"}) == "lr");
-  CHECK(nearest_name("learning_rate", {"momentum"}) == "");
-  CHECK(nearest_name("dense", {"conv2d"}) == "");
-}
-
 TEST_CASE("an error list raises everything, ordered by place, each once") {
   const auto error = [](const std::string& where, const std::string& message) {
     return Error(ErrorKind::kConfig, message, where);

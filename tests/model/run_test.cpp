@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "dlb/autograd/autograd.h"
+#include "dlb/model/cost_observer.h"
 #include "dlb/ops/binary.h"
 #include "dlb/ops/conv.h"
 #include "dlb/ops/matmul.h"
@@ -120,6 +121,48 @@ TEST_CASE("a relu fused into the convolution gives the same values and gradients
   backward(sum(z));
   for (const char* name : {"conv2d_1.weight", "conv2d_2.bias"})
     check_close(variable(*fused, name).grad(), variable(*apart, name).grad());
+}
+
+TEST_CASE("the work of a recurrent layer behind a table is what is done") {
+  const std::vector<NamedSpec> inputs = {{"x", batch_spec({2, 5}, DType::kInt64)}};
+  const auto model_of = [&](const std::string& steps) {
+    Built built = try_build("model: [" + steps + "]", inputs);
+    INFO(built.errors);
+    REQUIRE(built.model);
+    built.model->materialize(7);
+    return std::move(built.model);
+  };
+  // Each row of a table of few is multiplied once, of one of many each input. What reads the embedding too
+  // keeps the layers apart: each input again.
+  for (const int rows : {3, 40}) {
+    for (const bool apart : {false, true}) {
+      const auto model =
+          model_of(fmt::format("{{embedding: {{count: {}, dim: 8{}}}}}, {{gru: 4}}{}", rows,
+                               apart ? ", as: e" : "", apart ? ", {linear: {in: e, out: 1}}" : ""));
+      double flops = 0;
+      size_t bytes = 0;
+      for (const LayerReport& row : model->report()) {
+        flops += row.flops;
+        bytes += row.activation_bytes;
+      }
+      CHECK(model->report()[1].fused == !apart);
+      const CostObserver cost;
+      nn::Context context;
+      model->forward(context, Tensor::from<int64_t>({0, 2, 1, 1, 0, 2, 2, 1, 0, 0}, {2, 5}));
+      CHECK(flops == cost.flops);
+      CHECK(bytes == cost.bytes);
+    }
+  }
+  const auto flops_of = [&](const std::string& steps) {
+    double flops = 0;
+    const auto model = model_of(steps);
+    for (const LayerReport& row : model->report()) flops += row.fused ? row.flops : 0;
+    return flops;
+  };
+  const std::string few = "{embedding: {count: 3, dim: 8}}, {gru: 4}";
+  CHECK(flops_of(few) > 0);
+  CHECK(flops_of(few) < flops_of("{embedding: {count: 40, dim: 8}}, {gru: 4}"));
+  CHECK(flops_of("{loop: {max: 3, body: [" + few + ", {eval: 'argmax(it, -1)'}]}}") == 3 * flops_of(few));
 }
 
 TEST_CASE("a recurrent layer behind a table of few rows gives the same values and gradients") {

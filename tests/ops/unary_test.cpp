@@ -188,6 +188,28 @@ TEST_CASE("casts truncate, saturate and round to nearest even") {
   CHECK(half[6] == -2.5F);
 }
 
+TEST_CASE("casts to whole numbers saturate at the type's own bounds, in kernels and where the host reads") {
+  constexpr int64_t kLeast = std::numeric_limits<int64_t>::min(), kMost = std::numeric_limits<int64_t>::max();
+  const std::vector<double> values = {-kInf, -0x1p63, -0x1p31, -0.9, 0x1p31, 0x1p62, 0x1p63, kInf, kNaN};
+  const std::vector<int64_t> wide = {kLeast,           kLeast, -2147483648LL, 0, 2147483648LL,
+                                     int64_t{1} << 62, kMost,  kMost,         0};
+  const std::vector<int64_t> narrow = {-2147483648LL, -2147483648LL, -2147483648LL, 0, 2147483647LL,
+                                       2147483647LL,  2147483647LL,  2147483647LL,  0};
+  for (const DType from : {DType::kFloat64, DType::kFloat32, DType::kBFloat16}) {
+    const Tensor x = cast(doubles(values), from);
+    CHECK(cast(x, DType::kInt64).to_vector<int64_t>() == wide);
+    CHECK(cast(x, DType::kInt32).to_vector<int64_t>() == narrow);
+    CHECK(x.to_vector<int64_t>() == wide);
+    const std::vector<int32_t> read = x.to_vector<int32_t>();
+    CHECK(std::vector<int64_t>(read.begin(), read.end()) == narrow);
+  }
+  // The last floats below 2^31 and 2^63.
+  const Tensor below = Tensor::from(std::vector<float>{2147483520.0F, 9223371487098961920.0F}, {2});
+  CHECK(cast(below, DType::kInt64).to_vector<int64_t>() ==
+        std::vector<int64_t>{2147483520, 9223371487098961920});
+  CHECK(cast(below, DType::kInt32).to_vector<int64_t>() == std::vector<int64_t>{2147483520, 2147483647});
+}
+
 TEST_CASE("the kernels' 16-bit conversions are those of the element types, for every value") {
   std::vector<int32_t> all(65536);
   for (size_t i = 0; i < all.size(); ++i) all[i] = static_cast<int32_t>(i);

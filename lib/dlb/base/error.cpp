@@ -89,72 +89,13 @@ void check_failed(const char* condition, const char* file, int line) {
               {}, "this is a bug in dlbench; please report it with the command and the config");
 }
 
-namespace {
-
-/// Names that PyTorch, Keras and Caffe use for what has another name here, in lower case without separators.
-constexpr std::pair<std::string_view, std::string_view> kElsewhere[] = {
-    {"dense", "linear"},
-    {"fc", "linear"},
-    {"fullyconnected", "linear"},
-    {"innerproduct", "linear"},
-    {"conv", "conv2d"},
-    {"convolution", "conv2d"},
-    {"conv2dtranspose", "conv_transpose2d"},
-    {"deconvolution", "conv_transpose2d"},
-    {"maxpool", "max_pool2d"},
-    {"maxpooling2d", "max_pool2d"},
-    {"pooling", "max_pool2d"},
-    {"avgpool", "avg_pool2d"},
-    {"averagepooling2d", "avg_pool2d"},
-    {"globalaveragepooling2d", "global_avg_pool"},
-    {"globalmaxpooling2d", "global_max_pool"},
-    {"lrn", "local_response_norm"},
-    {"swish", "silu"},
-    {"multiheadattention", "attention"},
-    {"lambda", "eval"},
-    {"crossentropyloss", "cross_entropy"},
-    {"categoricalcrossentropy", "cross_entropy"},
-    {"sparsecategoricalcrossentropy", "cross_entropy"},
-    {"softmaxwithloss", "cross_entropy"},
-    {"binarycrossentropy", "bce"},
-    {"bceloss", "bce"},
-    {"bcewithlogitsloss", "bce_with_logits"},
-    {"sigmoidcrossentropyloss", "bce_with_logits"},
-    {"meansquarederror", "mse"},
-    {"euclideanloss", "mse"},
-    {"meanabsoluteerror", "l1"},
-    {"mae", "l1"},
-    {"learningrate", "lr"},
-    {"batchsize", "batch"},
-    {"numepochs", "epochs"},
-    {"numworkers", "threads"},
-    {"dataset", "source"},
-    {"units", "out"},
-    {"filters", "out"},
-    {"outfeatures", "out"},
-    {"outchannels", "out"},
-    {"kernelsize", "kernel"},
-    {"numheads", "heads"},
-    {"nhead", "heads"},
-    {"numlayers", "layers"},
-    {"numembeddings", "count"},
-    {"embeddingdim", "dim"},
-    {"hiddensize", "hidden"},
-    {"vocabsize", "size"},
-    {"vocab", "size"},
-    {"dimfeedforward", "hidden"},
-};
-
-/// Without case and separators: ReLU, MaxPool2d, clip-norm.
-std::string folded(std::string_view text) {
+std::string folded_name(std::string_view text) {
   std::string out;
   for (const char c : text) {
     if (c != '_' && c != '-') out += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
   }
   return out;
 }
-
-}  // namespace
 
 std::string nearest_name(std::string_view name, const std::vector<std::string>& valid) {
   // Optimal string alignment distance: a swap of two neighbours, the commonest typo, counts as one edit.
@@ -176,15 +117,11 @@ std::string nearest_name(std::string_view name, const std::vector<std::string>& 
     return table.back();
   };
   if (name.size() > 64) return {};
-  const std::string wanted = folded(name);
-  for (const auto& [elsewhere, here] : kElsewhere) {
-    if (wanted == elsewhere && std::find(valid.begin(), valid.end(), here) != valid.end())
-      return std::string(here);
-  }
+  const std::string wanted = folded_name(name);
   std::string best;
   size_t best_distance = std::max<size_t>(2, name.size() / 3) + 1;
   for (const std::string& candidate : valid) {
-    const size_t d = distance(wanted, folded(candidate));
+    const size_t d = distance(wanted, folded_name(candidate));
     if (d < best_distance && d < std::max(name.size(), candidate.size())) {
       best_distance = d;
       best = candidate;

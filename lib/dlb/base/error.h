@@ -70,8 +70,10 @@ template <class... Args>
 /// Raises an internal error; called by DLB_CHECK.
 [[noreturn]] void check_failed(const char* condition, const char* file, int line);
 
-/// The valid name for what other programs call `name`, or that nearest to it by edit distance, case and
-/// separators apart; "" when none is near enough to be a likely typo.
+/// A name without case and separators, as names are compared: ReLU, MaxPool2d, clip-norm.
+std::string folded_name(std::string_view name);
+/// The valid name nearest to `name` by edit distance, case and separators apart; "" when none is near enough
+/// to be a likely typo.
 std::string nearest_name(std::string_view name, const std::vector<std::string>& valid);
 
 }  // namespace dlb

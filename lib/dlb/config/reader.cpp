@@ -6,6 +6,7 @@
 
 #include "dlb/config/field_types.h"
 #include "dlb/config/field_value.h"
+#include "dlb/config/likely_name.h"
 #include "dlb/config/scalar.h"
 
 namespace dlb::config {
@@ -26,7 +27,7 @@ std::string joined(const std::vector<std::string>& names) {
 
 /// "; did you mean 'adam'?", or "" when no name is near.
 std::string suggestion(std::string_view name, const std::vector<std::string>& valid) {
-  const std::string near = nearest_name(name, valid);
+  const std::string near = likely_name(name, valid);
   return near.empty() ? "" : fmt::format("; did you mean '{}'?", near);
 }
 

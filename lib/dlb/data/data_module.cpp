@@ -6,6 +6,7 @@
 #include <set>
 
 #include "dlb/base/files.h"
+#include "dlb/base/rounding.h"
 #include "dlb/data/data_config.h"
 
 namespace dlb::data {

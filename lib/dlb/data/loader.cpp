@@ -9,6 +9,7 @@
 #include <thread>
 #include <type_traits>
 
+#include "dlb/base/rounding.h"
 #include "dlb/tensor/random.h"
 
 namespace dlb::data {

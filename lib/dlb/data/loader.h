@@ -45,11 +45,6 @@ struct LoaderOptions {
   int64_t pad_to = 1;    ///< padded lengths are multiples of it
 };
 
-/// `length` rounded up to a multiple of `multiple`.
-inline int64_t rounded_up(int64_t length, int64_t multiple) {
-  return (length + multiple - 1) / multiple * multiple;
-}
-
 /// Batches of one split. The sequence follows from (options, epoch) alone; threads only prepare them earlier.
 class Loader {
  public:

@@ -76,6 +76,7 @@ class Chain {
   void say(const data::Pad& t);
   void say(const data::CenterCrop& t, const TensorSpec& out);
   void say(const data::Resize& t);
+  void sum_taps(const data::Taps& taps, int64_t axis);
   void say(const data::Grayscale& t);
   bool select(const data::Taps& taps, int64_t axis);
   std::string weights(const data::Taps& taps, int64_t from, bool transposed);
@@ -200,13 +201,50 @@ std::string Chain::weights(const data::Taps& taps, int64_t from, bool transposed
   return constant(Tensor::from(matrix, transposed ? Shape{from, to} : Shape{to, from}));
 }
 
+/// The weighted sum along that axis one tap after the other, as data::resample() adds them: of bytes, which
+/// are rounded, a product of matrices with an order of its own would take some that are half way to the other
+/// side.
+void Chain::sum_taps(const data::Taps& taps, int64_t axis) {
+  int32_t most = 0;
+  for (const data::Taps::Span& span : taps.spans) most = std::max(most, span.count);
+  const int64_t to = std::ssize(taps.spans);
+  std::string sum;
+  for (int32_t k = 0; k < most; ++k) {
+    std::vector<int64_t> places;
+    std::vector<float> factors;
+    for (const data::Taps::Span& span : taps.spans) {
+      const bool has = k < span.count;
+      places.push_back(has ? span.first + k : span.first);
+      factors.push_back(has ? taps.weights[span.weights + static_cast<size_t>(k)] : 0.0F);
+    }
+    const std::string pixels = add("Gather", {value_, ints(places)}, {attribute("axis", axis)});
+    const std::string weights = constant(Tensor::from(factors, axis == kRows ? Shape{to, 1} : Shape{to}));
+    const std::string part = add("Mul", {pixels, weights});
+    sum = k == 0 ? part : add("Add", {sum, part});
+  }
+  value_ = sum;
+}
+
 /// ONNX's own Resize smooths from opset 18 on only; products with our weights are the same for every kind.
 void Chain::say(const data::Resize& t) {
   const bool smooth = !t.rows().selects() || !t.columns().selects();
   if (smooth) to_float();
-  if (!select(t.columns(), kColumns)) then("MatMul", {weights(t.columns(), spec_.dim(2), true)});
-  if (!select(t.rows(), kRows)) value_ = add("MatMul", {weights(t.rows(), spec_.dim(1), false), value_});
-  if (!smooth || spec_.dtype != DType::kUInt8) return;
+  const bool bytes = spec_.dtype == DType::kUInt8;
+  if (!select(t.columns(), kColumns)) {
+    if (bytes) {
+      sum_taps(t.columns(), kColumns);
+    } else {
+      then("MatMul", {weights(t.columns(), spec_.dim(2), true)});
+    }
+  }
+  if (!select(t.rows(), kRows)) {
+    if (bytes) {
+      sum_taps(t.rows(), kRows);
+    } else {
+      value_ = add("MatMul", {weights(t.rows(), spec_.dim(1), false), value_});
+    }
+  }
+  if (!smooth || !bytes) return;
   then("Round");
   then("Clip", {number(0), number(255)});
   cast(DType::kUInt8);

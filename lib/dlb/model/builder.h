@@ -196,6 +196,8 @@ class Builder {
   Value here(Value v, Frame& frame);
   Inner inner_program(Frame& frame, const std::vector<Value>& outputs, Wants& wants);
   Program finished(Frame& frame, const std::vector<Value>& outputs);
+  /// Counts the work of a step that has absorbed another anew, where together they do another amount of it.
+  void measure_fused(const Frame& frame, const Step& step, size_t absorbed);
   std::vector<Value> add_step(std::unique_ptr<nn::Layer> layer, const std::vector<Value>& inputs,
                               std::vector<Tensor> outputs, size_t row, const Item& item,
                               std::vector<std::pair<Tensor, Tensor>> transposes = {});

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "dlb/model/builder.h"
+#include "dlb/model/cost_observer.h"
 
 namespace dlb::model {
 
@@ -42,8 +43,29 @@ Program Builder::finished(Frame& frame, const std::vector<Value>& outputs) {
   std::vector<Value> own;
   for (const Value v : outputs) own.push_back(here(v, frame));
   program.finish(std::move(frame.steps), static_cast<size_t>(frame.values), numbers(frame.inputs),
-                 numbers(own), model_->trace_->report);
+                 numbers(own), model_->trace_->report,
+                 [&](const Step& step, size_t absorbed) { measure_fused(frame, step, absorbed); });
   return program;
+}
+
+void Builder::measure_fused(const Frame& frame, const Step& step, size_t absorbed) {
+  if (!step.layer->changes_work()) return;
+  std::vector<Tensor> args(step.args.size());  // values of frames that are done stand before this one's
+  for (const ValueInfo& v : values_) {
+    for (size_t i = 0; i < args.size(); ++i) {
+      if (v.frame == &frame && v.number == step.args[i].slot) args[i] = v.meta;
+    }
+  }
+  const NoGrad no_grad;
+  CostObserver cost;
+  step.layer->run(context_, Inputs(args.data(), args.size()));
+  // What its own line does not account for is the absorbed layer's.
+  LayerReport& own = model_->trace_->report[step.row];
+  LayerReport& other = model_->trace_->report[absorbed];
+  own.flops = std::min(own.flops, cost.flops);
+  own.activation_bytes = std::min(own.activation_bytes, cost.bytes);
+  other.flops = cost.flops - own.flops;
+  other.activation_bytes = cost.bytes - own.activation_bytes;
 }
 
 Inner Builder::inner_program(Frame& frame, const std::vector<Value>& outputs, Wants& wants) {

@@ -170,7 +170,6 @@ void Builder::loop(Item& item, List& list, const Env& env) {
   });
   std::vector<Value> outputs(std::max<size_t>(carries.size(), 1), kUnknown);
   if (good) {
-    repeat_rows(row + 1, fields.max);
     std::vector<Value> results;
     std::vector<std::string> names;
     std::vector<Formula> start;
@@ -180,6 +179,7 @@ void Builder::loop(Item& item, List& list, const Env& env) {
       start.push_back(std::move(*c.start));
     }
     Inner body = inner_program(frame, results, wants);
+    repeat_rows(row + 1, fields.max);
     outputs = add_step(std::make_unique<LoopLayer>(name, std::move(start), std::move(condition), fields.max,
                                                    std::move(body), names),
                        wants.values, starts, row, item);
@@ -280,7 +280,6 @@ void Builder::scan(Item& item, List& list, const Env& env) {
   });
   std::vector<Value> outputs(emitted.size() + carries.size(), kUnknown);
   if (good) {
-    repeat_rows(row + 1, steps);
     std::vector<Value> results;
     std::vector<std::string> names;
     std::vector<Formula> start;
@@ -299,6 +298,7 @@ void Builder::scan(Item& item, List& list, const Env& env) {
     }
     metas_out.insert(metas_out.end(), starts.begin(), starts.end());
     Inner body = inner_program(frame, results, wants);
+    repeat_rows(row + 1, steps);
     outputs = add_step(std::make_unique<ScanLayer>(name, over.size(), fields.axis, fields.reverse,
                                                    std::move(start), std::move(body), names),
                        wants.values, std::move(metas_out), row, item);

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "dlb/config/arithmetic.h"
+#include "dlb/config/likely_name.h"
 #include "dlb/model/formula_part.h"
 #include "dlb/ops/unary.h"
 
@@ -172,7 +173,7 @@ void check_function(const config::Node& text, const config::Expression& call) {
   std::vector<std::string> names;
   for (const Builtin& b : kBuiltins) names.emplace_back(b.name);
   for (const Function& f : functional::all_functions()) names.emplace_back(f.name);
-  const std::string near = nearest_name(call.text, names);
+  const std::string near = config::likely_name(call.text, names);
   throw config::expression_error(text, call.place, fmt::format("unknown function '{}'", call.text),
                                  near.empty() ? "`dlbench ops` lists the functions" : "",
                                  near.empty() ? "" : fmt::format("; did you mean '{}'?", near));

@@ -81,7 +81,8 @@ Outputs Program::run(nn::Context& context, std::span<Tensor> own, Inputs shared)
 }
 
 void Program::finish(std::vector<Step> steps, size_t values, const std::vector<int>& inputs,
-                     const std::vector<int>& outputs, std::vector<LayerReport>& report) {
+                     const std::vector<int>& outputs, std::vector<LayerReport>& report,
+                     const OnFused& on_fused) {
   std::vector<int> uses(values, 0);
   for (const Step& step : steps) {
     for (const Step::Arg& arg : step.args) {
@@ -102,6 +103,7 @@ void Program::finish(std::vector<Step> steps, size_t values, const std::vector<i
       steps_.back().outs = std::move(step.outs);
       steps_.back().name += " + " + step.name;
       report[step.row].fused = true;
+      on_fused(steps_.back(), step.row);
     } else {
       steps_.push_back(std::move(step));
     }

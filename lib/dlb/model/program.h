@@ -1,6 +1,7 @@
 #pragma once
 /// \file A list of steps that is ready to run, with the slots that values live in between.
 
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -46,10 +47,12 @@ class Program {
   size_t inputs() const { return input_slots_.size(); }
   bool empty() const { return steps_.empty(); }
 
+  /// Is told of a step that has absorbed that of the row `absorbed`, its slots being values still.
+  using OnFused = std::function<void(const Step& step, size_t absorbed)>;
   /// Makes the program of steps whose slots are values 0 ... `values` - 1: fuses neighbours (marked in the
   /// report), finds last uses, and numbers slots anew so that few are needed.
   void finish(std::vector<Step> steps, size_t values, const std::vector<int>& inputs,
-              const std::vector<int>& outputs, std::vector<LayerReport>& report);
+              const std::vector<int>& outputs, std::vector<LayerReport>& report, const OnFused& on_fused);
 
  private:
   const Trace* trace_;

@@ -32,6 +32,7 @@ struct Embedding : EmbeddingBase {
   /// A recurrent layer: it multiplies each row of a small table once, where the options are PyTorch's
   /// defaults.
   bool absorb(const Layer& next) override;
+  bool changes_work() const override { return next_ != nullptr; }
 
  private:
   const RecurrentBase* next_ = nullptr;

@@ -106,6 +106,8 @@ class Layer {
   /// Whether this layer takes over the work of `next`, its only consumer, which then is skipped: conv2d fuses
   /// a following relu.
   virtual bool absorb(const Layer& /*next*/) { return false; }
+  /// Whether what it has absorbed is another amount of work than the layers one after the other.
+  virtual bool changes_work() const { return false; }
 };
 
 using LayerType = TypeInfo<Layer>;

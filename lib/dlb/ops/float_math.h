@@ -14,9 +14,7 @@
 #include <cstdint>
 #include <limits>
 
-/// Inlined even without optimisation: an out-of-line copy could be shared between instruction sets by the
-/// linker.
-#define DLB_INLINE inline __attribute__((always_inline))
+#include "dlb/base/inline.h"
 
 /// Before a loop: its rounds do not depend on each other through memory, so they may run side by side.
 #if defined(__clang__)

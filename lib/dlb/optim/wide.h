@@ -2,11 +2,9 @@
 /// \file Inner loops compiled for several vector widths, the widest of which the processor has being chosen
 /// at run time.
 
-namespace dlb::optim {
+#include "dlb/base/instruction_set.h"
 
-enum class VectorLevel { kBaseline, kAvx2, kAvx512 };
-/// What this processor has.
-VectorLevel vector_level();
+namespace dlb::optim {
 
 #if defined(__x86_64__)
 template <class Body>
@@ -24,12 +22,12 @@ __attribute__((target("arch=x86-64-v3"))) void run_avx2(const Body& body) {
 template <class Body>
 void run_wide(const Body& body) {
 #if defined(__x86_64__)
-  switch (vector_level()) {
-    case VectorLevel::kAvx512:
+  switch (instruction_set()) {
+    case InstructionSet::kAvx512:
       return run_avx512(body);
-    case VectorLevel::kAvx2:
+    case InstructionSet::kAvx2:
       return run_avx2(body);
-    case VectorLevel::kBaseline:
+    case InstructionSet::kBaseline:
       break;
   }
 #endif

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 
 #include "dlb/base/error.h"
+#include "dlb/tensor/convert_element.h"
 
 namespace dlb {
 
@@ -47,44 +47,9 @@ DType promote(DType a, DType b) {
   return rank(a) > rank(b) ? a : b;
 }
 
-BFloat16::BFloat16(float value) {
-  uint32_t x = std::bit_cast<uint32_t>(value);
-  if ((x & 0x7fffffffU) > 0x7f800000U) {
-    bits = static_cast<uint16_t>((x >> 16) | 0x40U);  // quiet NaN: rounding must not turn it into infinity
-    return;
-  }
-  x += 0x7fffU + ((x >> 16) & 1U);
-  bits = static_cast<uint16_t>(x >> 16);
-}
-
-BFloat16::operator float() const { return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16); }
-
-Float16::Float16(float value) {
-  const uint32_t x = std::bit_cast<uint32_t>(value);
-  const uint32_t sign = (x >> 16) & 0x8000U;
-  const uint32_t magnitude = x & 0x7fffffffU;
-  uint32_t result;
-  if (magnitude > 0x7f800000U) {
-    result = 0x7e00U;
-  } else if (magnitude >= 0x477ff000U) {  // rounds to 65520 or more
-    result = 0x7c00U;
-  } else if (magnitude <
-             0x38800000U) {  // subnormal half: adding 0.5 ulp-aligned makes the FPU round to nearest even
-    const float shifted = std::bit_cast<float>(magnitude) + 0.5F;
-    result = std::bit_cast<uint32_t>(shifted) - 0x3f000000U;
-  } else {
-    result = (magnitude - 0x38000000U + 0xfffU + ((magnitude >> 13) & 1U)) >> 13;
-  }
-  bits = static_cast<uint16_t>(sign | result);
-}
-
-Float16::operator float() const {
-  const uint32_t sign = static_cast<uint32_t>(bits & 0x8000U) << 16;
-  const uint32_t magnitude = bits & 0x7fffU;
-  if (magnitude >= 0x7c00U) return std::bit_cast<float>(sign | 0x7f800000U | ((magnitude & 0x3ffU) << 13));
-  // Scaling by 2^112 turns the half's exponent bias into the float's, and handles subnormals on the way.
-  const float scaled = std::bit_cast<float>(magnitude << 13) * 0x1p112F;
-  return std::bit_cast<float>(std::bit_cast<uint32_t>(scaled) | sign);
-}
+BFloat16::BFloat16(float value) : BFloat16(to_bfloat16(value)) {}
+BFloat16::operator float() const { return to_float(*this); }
+Float16::Float16(float value) : Float16(to_float16(value)) {}
+Float16::operator float() const { return to_float(*this); }
 
 }  // namespace dlb

@@ -16,6 +16,7 @@
 #include "dlb/base/cgroup.h"
 #include "dlb/base/error.h"
 #include "dlb/base/object_pool.h"
+#include "dlb/base/rounding.h"
 #include "dlb/tensor/allocation_limit.h"
 #include "dlb/tensor/allocation_watch.h"
 
@@ -37,7 +38,6 @@ constexpr size_t kLeastMapped = size_t{16} << 20;
 constexpr size_t kMostMapped = size_t{256} << 20;
 constexpr size_t kAlignment = 64;
 
-size_t rounded_up(size_t bytes, size_t grain) { return (bytes + grain - 1) / grain * grain; }
 /// Bytes from there to the next multiple of the grain.
 size_t up_to(const char* at, size_t grain) {
   const auto address = reinterpret_cast<uintptr_t>(at);

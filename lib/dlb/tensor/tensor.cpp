@@ -7,6 +7,7 @@
 
 #include "dlb/base/object_pool.h"
 #include "dlb/tensor/allocation_limit.h"
+#include "dlb/tensor/convert_element.h"
 
 namespace dlb {
 
@@ -31,25 +32,6 @@ void for_each_offset(const TensorSpec& spec, int64_t start, F&& f) {
       at -= spec.strides[d] * spec.shape[d];
       index[d] = 0;
     }
-  }
-}
-
-template <class To, class From>
-To convert(From value) {
-  if constexpr (std::is_same_v<To, bool>) {
-    return static_cast<compute_t<From>>(value) != 0;
-  } else if constexpr (std::is_same_v<To, BFloat16> || std::is_same_v<To, Float16>) {
-    return To(static_cast<float>(static_cast<compute_t<From>>(value)));
-  } else if constexpr (std::is_integral_v<To> && !std::is_integral_v<From>) {
-    // To the nearest number that there is, 0 for NaN, as the operator cast does it.
-    using Limits = std::numeric_limits<To>;
-    const auto v = static_cast<compute_t<From>>(value);
-    using Wide = decltype(v + v);
-    if (v != v) return 0;
-    if (v <= static_cast<Wide>(Limits::min())) return Limits::min();
-    return v >= static_cast<Wide>(Limits::max()) ? Limits::max() : static_cast<To>(v);
-  } else {
-    return static_cast<To>(static_cast<compute_t<From>>(value));
   }
 }
 
@@ -134,7 +116,7 @@ template Tensor Tensor::from(const std::vector<bool>&, Shape);
 
 Tensor Tensor::scalar(double value, DType dtype) {
   Tensor t = empty(Shape{}, dtype);
-  dispatch_all(dtype, [&](auto tag) { *t.data<decltype(tag)>() = convert<decltype(tag)>(value); });
+  dispatch_all(dtype, [&](auto tag) { *t.data<decltype(tag)>() = convert_element<decltype(tag)>(value); });
   return t;
 }
 
@@ -176,7 +158,7 @@ std::vector<T> Tensor::to_vector() const {
   dispatch_all(dtype(), [&](auto tag) {
     using From = decltype(tag);
     const From* base = static_cast<const From*>(impl_->storage->data());
-    for_each_offset(spec(), impl_->offset, [&](int64_t at) { out.push_back(convert<T>(base[at])); });
+    for_each_offset(spec(), impl_->offset, [&](int64_t at) { out.push_back(convert_element<T>(base[at])); });
   });
   return out;
 }
@@ -256,7 +238,7 @@ void Tensor::assign(const Tensor& source) const {
       To* base = static_cast<To*>(impl_->storage->data());
       size_t i = 0;
       for_each_offset(spec(), impl_->offset,
-                      [&](int64_t at) { base[at] = convert<To>(static_cast<From>(values[i++])); });
+                      [&](int64_t at) { base[at] = convert_element<To>(static_cast<From>(values[i++])); });
     });
   });
   bump_version();

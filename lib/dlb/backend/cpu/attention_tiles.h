@@ -10,6 +10,7 @@
 #include "dlb/backend/cpu/scratch.h"
 #include "dlb/backend/cpu/simd.h"
 #include "dlb/backend/cpu/tile_gemm.h"
+#include "dlb/base/rounding.h"
 #include "dlb/base/threads.h"
 #include "dlb/ops/attention_defs.h"
 
@@ -19,7 +20,7 @@ namespace dlb::backend::cpu::tiles {
 inline constexpr int64_t kGroup = 16;
 
 inline int64_t count(int64_t n, int64_t size) { return (n + size - 1) / size; }
-inline int64_t padded(int64_t n) { return count(n, kGroup) * kGroup; }
+inline int64_t padded(int64_t n) { return rounded_up(n, kGroup); }
 
 /// [B, H, L, width] with unit stride in the last dimension.
 template <class T>

@@ -3,8 +3,8 @@
 #include <array>
 #include <cstring>
 
-#include "dlb/backend/cpu/convert_element.h"
 #include "dlb/backend/cpu/simd.h"
+#include "dlb/tensor/convert_element.h"
 
 namespace dlb::backend::cpu {
 

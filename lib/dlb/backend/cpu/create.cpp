@@ -1,12 +1,13 @@
 #include <algorithm>
 #include <cmath>
 
-#include "dlb/backend/cpu/convert_element.h"
 #include "dlb/backend/cpu/kernels.h"
 #include "dlb/backend/cpu/philox_block.h"
 #include "dlb/backend/cpu/simd.h"
 #include "dlb/base/threads.h"
 #include "dlb/ops/create_defs.h"
+#include "dlb/ops/float_math.h"
+#include "dlb/tensor/convert_element.h"
 
 namespace dlb::backend::cpu {
 

@@ -10,6 +10,7 @@
 #include "dlb/backend/cpu/simd.h"
 #include "dlb/base/threads.h"
 #include "dlb/ops/ctc_defs.h"
+#include "dlb/ops/float_math.h"
 
 namespace dlb::backend::cpu {
 namespace {

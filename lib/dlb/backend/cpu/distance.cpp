@@ -2,7 +2,6 @@
 #include <limits>
 #include <vector>
 
-#include "dlb/backend/cpu/convert_element.h"
 #include "dlb/backend/cpu/kernels.h"
 #include "dlb/backend/cpu/layout.h"
 #include "dlb/backend/cpu/simd.h"
@@ -14,6 +13,7 @@
 #include "dlb/ops/functors.h"
 #include "dlb/ops/matmul.h"
 #include "dlb/ops/reduce.h"
+#include "dlb/tensor/convert_element.h"
 
 namespace dlb::backend::cpu {
 

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "dlb/backend/cpu/simd.h"
+#include "dlb/ops/float_math.h"
 
 namespace dlb::backend::cpu {
 

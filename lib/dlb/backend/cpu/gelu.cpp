@@ -8,6 +8,7 @@
 #include <cstddef>
 
 #include "dlb/backend/cpu/simd.h"
+#include "dlb/ops/float_math.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -189,7 +190,7 @@ void gelu_loop(const void* const* in, void* out, int64_t n, const double*) {
   float* __restrict y = static_cast<float*>(out);
   int64_t done = 0;
 #if defined(__x86_64__)
-  if (isa() == Isa::kAvx512) done = gelu_avx512(x, y, n);
+  if (instruction_set() == InstructionSet::kAvx512) done = gelu_avx512(x, y, n);
 #endif
   simd([=] {
     for (int64_t i = done; i < n; ++i) y[i] = gelu_of(x[i]);
@@ -202,7 +203,7 @@ void gelu_gradient_loop(const void* const* in, void* out, int64_t n, const doubl
   float* __restrict y = static_cast<float*>(out);
   int64_t done = 0;
 #if defined(__x86_64__)
-  if (isa() == Isa::kAvx512) done = gradient_avx512(g, x, y, n);
+  if (instruction_set() == InstructionSet::kAvx512) done = gradient_avx512(g, x, y, n);
 #endif
   simd([=] {
     for (int64_t i = done; i < n; ++i) y[i] = gradient_of(g[i], x[i]);

@@ -272,7 +272,8 @@ void run_plan(const Problem& p, const onednn::Plan& plan, void* a, void* b, void
 /// is read with long strides, which pays only where each element is used often. For other processors the
 /// primitive itself calls sgemm.
 bool suits_gemm(const Problem& p) {
-  if (isa() != Isa::kAvx512 || p.dtype != DType::kFloat32 || !p.batch.empty()) return false;
+  if (instruction_set() != InstructionSet::kAvx512 || p.dtype != DType::kFloat32 || !p.batch.empty())
+    return false;
   if (p.n < 64 || p.m < 64 || p.k < 96 || p.n * p.m * p.k < (int64_t{1} << 22)) return false;
   if (!p.b.plain()) return p.a.plain() && p.n >= 512 && p.k <= 384 && p.m >= 2 * p.k;
   return !p.bias.defined() && (!p.a.plain() || p.n >= 256);

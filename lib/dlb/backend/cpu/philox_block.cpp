@@ -131,8 +131,8 @@ namespace {
 template <class F>
 F version([[maybe_unused]] F avx512, [[maybe_unused]] F avx2, F baseline) {
 #if HWY_ARCH_X86
-  if (isa() == Isa::kAvx512) return avx512;
-  if (isa() == Isa::kAvx2 && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2")) return avx2;
+  if (instruction_set() == InstructionSet::kAvx512) return avx512;
+  if (instruction_set() == InstructionSet::kAvx2) return avx2;
 #endif
   return baseline;
 }

@@ -4,12 +4,12 @@
 #include <numeric>
 #include <vector>
 
-#include "dlb/backend/cpu/convert_element.h"
 #include "dlb/backend/cpu/kernels.h"
 #include "dlb/backend/cpu/layout.h"
 #include "dlb/backend/cpu/random_element.h"
 #include "dlb/base/threads.h"
 #include "dlb/ops/random_defs.h"
+#include "dlb/tensor/convert_element.h"
 
 namespace dlb::backend::cpu {
 namespace {

@@ -9,6 +9,7 @@
 #include "dlb/backend/cpu/simd.h"
 #include "dlb/backend/cpu/tile_gemm.h"
 #include "dlb/base/threads.h"
+#include "dlb/ops/float_math.h"
 #include "dlb/ops/recurrent_defs.h"
 
 namespace dlb::backend::cpu::steps {

@@ -2,11 +2,11 @@
 
 #include <limits>
 
-#include "dlb/backend/cpu/convert_element.h"
 #include "dlb/backend/cpu/kernels.h"
 #include "dlb/backend/cpu/layout.h"
 #include "dlb/backend/cpu/reducers.h"
 #include "dlb/backend/cpu/strided.h"
+#include "dlb/tensor/convert_element.h"
 
 namespace dlb::backend::cpu {
 

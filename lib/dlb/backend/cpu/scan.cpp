@@ -3,11 +3,11 @@
 #include <cmath>
 #include <limits>
 
-#include "dlb/backend/cpu/convert_element.h"
 #include "dlb/backend/cpu/kernels.h"
 #include "dlb/backend/cpu/layout.h"
 #include "dlb/ops/functors.h"
 #include "dlb/ops/scan_defs.h"
+#include "dlb/tensor/convert_element.h"
 
 namespace dlb::backend::cpu {
 

@@ -6,6 +6,7 @@
 #include "dlb/backend/cpu/layout.h"
 #include "dlb/backend/cpu/simd.h"
 #include "dlb/base/threads.h"
+#include "dlb/ops/float_math.h"
 #include "dlb/ops/index_defs.h"
 
 namespace dlb::backend::cpu {

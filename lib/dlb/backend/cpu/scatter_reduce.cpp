@@ -1,13 +1,13 @@
 #include <algorithm>
 #include <vector>
 
-#include "dlb/backend/cpu/convert_element.h"
 #include "dlb/backend/cpu/kernels.h"
 #include "dlb/backend/cpu/layout.h"
 #include "dlb/backend/cpu/lines.h"
 #include "dlb/backend/cpu/strided.h"
 #include "dlb/ops/functors.h"
 #include "dlb/ops/scatter_reduce_defs.h"
+#include "dlb/tensor/convert_element.h"
 
 namespace dlb::backend::cpu {
 

@@ -2,12 +2,12 @@
 #include <cmath>
 #include <numeric>
 
-#include "dlb/backend/cpu/convert_element.h"
 #include "dlb/backend/cpu/kernels.h"
 #include "dlb/backend/cpu/layout.h"
 #include "dlb/backend/cpu/sort_entries.h"
 #include "dlb/base/threads.h"
 #include "dlb/ops/search_defs.h"
+#include "dlb/tensor/convert_element.h"
 
 namespace dlb::backend::cpu {
 

@@ -1,11 +1,11 @@
 #include <algorithm>
 
-#include "dlb/backend/cpu/convert_element.h"
 #include "dlb/backend/cpu/index_support.h"
 #include "dlb/backend/cpu/kernels.h"
 #include "dlb/backend/cpu/strided.h"
 #include "dlb/base/threads.h"
 #include "dlb/ops/shape_defs.h"
+#include "dlb/tensor/convert_element.h"
 
 namespace dlb::backend::cpu {
 

@@ -1,15 +1,10 @@
 #pragma once
 /// \file Loops compiled for several instruction sets, chosen when the program runs.
 
-#include <cstdint>
-
-#include "dlb/backend/cpu/convert_element.h"
+#include "dlb/base/instruction_set.h"
+#include "dlb/tensor/convert_element.h"
 
 namespace dlb::backend::cpu {
-
-enum class Isa : uint8_t { kBaseline, kAvx2, kAvx512 };
-/// The widest instruction set of this processor that simd() has code for.
-Isa isa();
 
 namespace detail {
 #if defined(__x86_64__)
@@ -31,10 +26,10 @@ __attribute__((target("avx2,fma,f16c"), flatten)) void run_avx2(const F& f) {
 template <class F>
 void simd(const F& f) {
 #if defined(__x86_64__)
-  switch (isa()) {
-    case Isa::kAvx512:
+  switch (instruction_set()) {
+    case InstructionSet::kAvx512:
       return detail::run_avx512(f);
-    case Isa::kAvx2:
+    case InstructionSet::kAvx2:
       return detail::run_avx2(f);
     default:
       break;

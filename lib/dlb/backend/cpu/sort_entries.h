@@ -9,7 +9,7 @@
 #include <type_traits>
 #include <vector>
 
-#include "dlb/backend/cpu/convert_element.h"
+#include "dlb/tensor/convert_element.h"
 
 namespace dlb::backend::cpu {
 

@@ -59,10 +59,10 @@ void scaled_sse2(float* to, const float* from, float scale, int64_t n) {
 }
 
 void scaled(float* to, const float* from, float scale, int64_t n) {
-  switch (isa()) {
-    case Isa::kAvx512:
+  switch (instruction_set()) {
+    case InstructionSet::kAvx512:
       return scaled_avx512(to, from, scale, n);
-    case Isa::kAvx2:
+    case InstructionSet::kAvx2:
       return scaled_avx2(to, from, scale, n);
     default:
       return scaled_sse2(to, from, scale, n);
@@ -70,10 +70,10 @@ void scaled(float* to, const float* from, float scale, int64_t n) {
 }
 
 void lines(char* to, const char* from, int64_t bytes) {
-  switch (isa()) {
-    case Isa::kAvx512:
+  switch (instruction_set()) {
+    case InstructionSet::kAvx512:
       return lines_avx512(to, from, bytes);
-    case Isa::kAvx2:
+    case InstructionSet::kAvx2:
       return lines_avx2(to, from, bytes);
     default:
       return lines_sse2(to, from, bytes);

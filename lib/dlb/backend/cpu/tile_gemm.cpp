@@ -167,24 +167,15 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace dlb::backend::cpu {
 
-namespace {
-
-/// Chosen as in philox_block.cpp.
-#if HWY_ARCH_X86
-bool has_avx2() {
-  static const bool has =
-      isa() == Isa::kAvx2 && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
-  return has;
-}
-#endif
-
-}  // namespace
+// The version is chosen as in philox_block.cpp.
 
 void tile_gemm(int64_t m, int64_t n, int64_t k, const Factor<float>& a, const float* b, int64_t b_row,
                float* c, int64_t c_row, bool add) {
 #if HWY_ARCH_X86
-  if (isa() == Isa::kAvx512) return N_AVX3::GemmFloat(m, n, k, a, b, b_row, c, c_row, add);
-  if (has_avx2()) return N_AVX2::GemmFloat(m, n, k, a, b, b_row, c, c_row, add);
+  if (instruction_set() == InstructionSet::kAvx512)
+    return N_AVX3::GemmFloat(m, n, k, a, b, b_row, c, c_row, add);
+  if (instruction_set() == InstructionSet::kAvx2)
+    return N_AVX2::GemmFloat(m, n, k, a, b, b_row, c, c_row, add);
 #endif
   HWY_STATIC_DISPATCH(GemmFloat)(m, n, k, a, b, b_row, c, c_row, add);
 }
@@ -192,8 +183,10 @@ void tile_gemm(int64_t m, int64_t n, int64_t k, const Factor<float>& a, const fl
 void tile_gemm(int64_t m, int64_t n, int64_t k, const Factor<double>& a, const double* b, int64_t b_row,
                double* c, int64_t c_row, bool add) {
 #if HWY_ARCH_X86
-  if (isa() == Isa::kAvx512) return N_AVX3::GemmDouble(m, n, k, a, b, b_row, c, c_row, add);
-  if (has_avx2()) return N_AVX2::GemmDouble(m, n, k, a, b, b_row, c, c_row, add);
+  if (instruction_set() == InstructionSet::kAvx512)
+    return N_AVX3::GemmDouble(m, n, k, a, b, b_row, c, c_row, add);
+  if (instruction_set() == InstructionSet::kAvx2)
+    return N_AVX2::GemmDouble(m, n, k, a, b, b_row, c, c_row, add);
 #endif
   HWY_STATIC_DISPATCH(GemmDouble)(m, n, k, a, b, b_row, c, c_row, add);
 }

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "dlb/backend/cpu/elementwise.h"
+#include "dlb/ops/float_math.h"
 #include "dlb/ops/unary_defs.h"
 
 namespace dlb::backend::cpu {

@@ -6,10 +6,10 @@
 #include <limits>
 #include <type_traits>
 
-#include "dlb/ops/float_math.h"
+#include "dlb/base/inline.h"
 #include "dlb/tensor/dtype.h"
 
-namespace dlb::backend::cpu {
+namespace dlb {
 
 DLB_INLINE float to_float(BFloat16 x) { return std::bit_cast<float>(static_cast<uint32_t>(x.bits) << 16); }
 
@@ -44,7 +44,7 @@ DLB_INLINE Float16 to_float16(float value) {
   return result;
 }
 
-/// What a cast means between any two of the eight types.
+/// What a cast means between any two of the eight types, for kernels and wherever the host reads a tensor.
 template <class To, class From>
 DLB_INLINE To convert_element(From x) {
   if constexpr (std::is_same_v<To, From>) {
@@ -58,20 +58,23 @@ DLB_INLINE To convert_element(From x) {
   } else if constexpr (std::is_same_v<To, bool>) {
     return x != From(0);
   } else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To>) {
-    // Bounds that the source type represents: a conversion out of range is undefined in C++.
-    constexpr From kLow = static_cast<From>(std::numeric_limits<To>::min());
-    constexpr From kHigh =
-        sizeof(To) < sizeof(From) || sizeof(To) == 1
-            ? static_cast<From>(std::numeric_limits<To>::max())
-            : static_cast<From>(std::numeric_limits<To>::max() -
-                                (To(1) << (sizeof(To) * 8 - (sizeof(From) == 4 ? 25 : 54))));
+    // To the nearest number that there is, 0 for NaN: a conversion out of range is undefined in C++.
+    using Limits = std::numeric_limits<To>;
+    constexpr From kLow = static_cast<From>(Limits::min());
     From c = x == x ? x : From(0);
     c = c < kLow ? kLow : c;
-    c = c > kHigh ? kHigh : c;
-    return static_cast<To>(c);
+    if constexpr (Limits::digits <= std::numeric_limits<From>::digits) {
+      constexpr From kHigh = static_cast<From>(Limits::max());
+      return static_cast<To>(c > kHigh ? kHigh : c);
+    } else {
+      // The source type has no such number, but the one behind it.
+      constexpr From kEnd = -kLow;
+      const To whole = static_cast<To>(c < kEnd ? c : From(0));
+      return c < kEnd ? whole : Limits::max();
+    }
   } else {
     return static_cast<To>(x);
   }
 }
 
-}  // namespace dlb::backend::cpu
+}  // namespace dlb
