@@ -5,6 +5,7 @@
 #include "dlb/backend/cpu/activation_loop.h"
 #include "dlb/backend/cpu/prepared_forms.h"
 #include "dlb/backend/cpu/tile_gemm.h"
+#include "dlb/base/instruction_set.h"
 
 namespace dlb::backend::cpu {
 
@@ -51,8 +52,8 @@ void start_row(const float* bias, const float* residual, float* y, int64_t n) {
 // With fewer rows the weights' way from memory is what counts, in whatever order they lie.
 bool suits_packed_linear(const Tensor& weight, int64_t rows) {
   constexpr int64_t kFewestRows = 12;
-  return isa() == Isa::kAvx512 && weight.dtype() == DType::kFloat32 && weight.storage()->frozen() &&
-         rows >= kFewestRows;
+  return instruction_set() == InstructionSet::kAvx512 && weight.dtype() == DType::kFloat32 &&
+         weight.storage()->frozen() && rows >= kFewestRows;
 }
 
 void packed_linear(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& residual,
