@@ -3,6 +3,7 @@
 
 #include "dlb/base/error.h"
 #include "dlb/train/checkpoint.h"
+#include "dlb/train/signals.h"
 #include "train/support.h"
 
 using namespace dlb;
@@ -104,6 +105,14 @@ TEST_CASE("a signal at any step leaves a run that ends like an undisturbed one")
     CHECK(records(o.out) == records(tmp / "whole"));
     files::remove_all(o.out);
   }
+}
+
+TEST_CASE("a signal that comes twice at once is one wish to stop") {
+  const SignalScope scope;
+  CHECK(!SignalScope::stop_requested());
+  std::raise(SIGINT);
+  std::raise(SIGINT);  // a second wish would end the process here
+  CHECK(SignalScope::stop_requested());
 }
 
 TEST_CASE("a finished run that is resumed gives the same result and trains nothing") {

@@ -5,8 +5,8 @@
 
 namespace dlb::train {
 
-/// While it lives, the first SIGINT or SIGTERM sets stop_requested() and a second one ends the process at
-/// once with exit code 130.
+/// While it lives, the first SIGINT or SIGTERM sets stop_requested() and a second one, 20 ms or more
+/// later, ends the process at once with exit code 130.
 class SignalScope {
  public:
   SignalScope();
