@@ -58,7 +58,7 @@ def theirs(args, model, batch, repeat):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", default=NAMES, help=f"configs of configs/models (default: {' '.join(NAMES)})")
+    parser.add_argument("names", nargs="*", default=NAMES, help=f"configs of configs/models, with keys set as in vit_tiny:vars.dim=768 (default: {' '.join(NAMES)})")
     parser.add_argument("--program", default=str(ROOT / "build/release/bin/dlbench"))
     parser.add_argument("--python", default=str(ROOT / "build/venv/bin/python"))
     parser.add_argument("--threads", type=int, default=2)
@@ -77,7 +77,9 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         for name in args.names or NAMES:
             model = f"{folder}/{name}.onnx"
-            last_json([args.program, "export", str(CONFIGS / f"{name}.yaml"), "--to", "onnx", "--out", model, "--batches", "1",
+            config, *keys = name.split(":")
+            overrides = [word for key in keys for word in ("--set", key)]
+            last_json([args.program, "export", str(CONFIGS / f"{config}.yaml"), *overrides, "--to", "onnx", "--out", model, "--batches", "1",
                        "--set", "data.batch=2", "--rtol", "1e-4", "--json", "--quiet"])
             for batch, repeat in ((1, 30), (32, 5)):
                 pairs = []
