@@ -15,6 +15,8 @@ std::string run_text(const train::RunResult& result) {
     }
     out += '\n';
   }
+  // An exported model has no parameters of ours and knows no steps.
+  if (result.params_hash.empty()) return out;
   out += fmt::format("{} after {} step{} ({} epoch{}) in {:.1f} s, parameters {}\n", result.status,
                      result.steps, result.steps == 1 ? "" : "s", result.epochs, result.epochs == 1 ? "" : "s",
                      result.seconds, result.params_hash.substr(0, 16));
