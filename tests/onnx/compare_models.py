@@ -21,9 +21,9 @@ RTOL = 1e-4
 
 def waves(shape):
     """Sound: two tones and noise."""
-    t = np.arange(shape[-1]) / 16000
-    random = np.random.default_rng(1)
-    return (0.3 * np.sin(2 * np.pi * 220 * t) + 0.2 * np.sin(2 * np.pi * 1300 * t) + 0.05 * random.standard_normal(shape)).astype(np.float32)
+    t = np.arange(max(shape)) / 16000
+    noise = np.random.default_rng(1).standard_normal(max(shape))
+    return (0.3 * np.sin(2 * np.pi * 220 * t) + 0.2 * np.sin(2 * np.pi * 1300 * t) + 0.05 * noise).astype(np.float32).reshape(shape)
 
 
 def image(shape):
@@ -49,6 +49,12 @@ MODELS = [
     ("rapidocr_onnxruntime", "models/ch_ppocr_mobile_v2.0_cls_infer.onnx", dict(x=(image, (2, 3, 48, 192)))),
     ("rapidocr_onnxruntime", "models/ch_PP-OCRv4_rec_infer.onnx", dict(x=(image, (2, 3, 48, 160)))),
     ("rapidocr_onnxruntime", "models/ch_PP-OCRv4_det_infer.onnx", dict(x=(image, (1, 3, 160, 224)))),
+    ("basic_pitch", "saved_models/icassp_2022/nmp.onnx", {"serving_default_input_2:0": (waves, (1, 43844, 1))}),
+    ("speechmos", "dnsmos_models/sig_bak_ovr.onnx", dict(input_1=(waves, (1, 144160)))),
+    ("speechmos", "dnsmos_models/model_v8.onnx", dict(input_1=(image, (2, 900, 120)))),
+    ("speechmos", "dnsmos_models/sig.onnx", dict(input_1=(image, (1, 901, 161)))),
+    ("speechmos", "plcmos_models/plcmos_v2.onnx", dict(degraded_audio=(image, (1, 1, 100, 257)), rater_embed=(image, (1, 64)))),
+    ("speechmos", "aecmos_models/Run_1668423760_Stage_0.onnx", dict(input=(image, (1, 3, 48, 160)), h0=(zeros, (4, 1, 96)))),
 ]
 
 
