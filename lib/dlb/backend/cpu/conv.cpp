@@ -75,6 +75,9 @@ onednn::Key conv_key(onednn::Kind kind, const Shape& x, const Shape& w, const Co
   return key;
 }
 
+/// Multiply-adds of a convolution, and of each of its gradients.
+int64_t work_of(const Shape& y, const Shape& w) { return w[0] == 0 ? 0 : numel(y) * (numel(w) / w[0]); }
+
 bool is_reference(const char* implementation) { return std::string_view(implementation).starts_with("ref"); }
 
 /// Winograd's algorithm where it suits and oneDNN has it; else directly with images in our order if there is
@@ -187,7 +190,7 @@ bool run_forward(const KernelArgs& args, const ConvAttrs& a, const Epilogue& e) 
   const Tensor residual = args.has(3) ? channels_last(args.in(3)) : Tensor{};
   onednn::Key key = conv_key(onednn::Kind::kConv, x.shape(), w.shape(), a, y.dtype(), bias.defined());
   onednn::add(key, residual.defined(), e);
-  const auto plan = onednn::plan(key, [&] {
+  const auto plan = onednn::plan(key, work_of(y.shape(), w.shape()), [&] {
     return forward_plan(geometry(x.shape(), w.shape(), y.shape(), a, y.dtype()), bias.defined(),
                         residual.defined(), e);
   });
@@ -227,6 +230,7 @@ void input_grad(const KernelArgs& args, const ConvGradAttrs& a) {
   if (dx.dtype() == DType::kFloat64) return conv_input_grad_im2col(g, w, dx, a.conv);
   const auto plan = onednn::plan(
       conv_key(onednn::Kind::kConvInputGrad, dx.shape(), w.shape(), a.conv, dx.dtype(), false),
+      work_of(g.shape(), w.shape()),
       [&] { return input_grad_plan(geometry(dx.shape(), w.shape(), g.shape(), a.conv, dx.dtype())); });
   if (!plan) {
     DLB_CHECK(dx.dtype() == DType::kBFloat16);
@@ -247,7 +251,8 @@ void weight_grad(const KernelArgs& args, const ConvGradAttrs& a) {
   const Tensor db = a.bias ? args.out(1) : Tensor{};
   if (dw.dtype() == DType::kFloat64) return conv_weight_grad_im2col(g, x, dw, db, a.conv);
   const auto plan = onednn::plan(
-      conv_key(onednn::Kind::kConvWeightGrad, x.shape(), dw.shape(), a.conv, dw.dtype(), a.bias), [&] {
+      conv_key(onednn::Kind::kConvWeightGrad, x.shape(), dw.shape(), a.conv, dw.dtype(), a.bias),
+      work_of(g.shape(), dw.shape()), [&] {
         return weight_grad_plan(geometry(x.shape(), dw.shape(), g.shape(), a.conv, dw.dtype()), a.bias);
       });
   if (!plan) {

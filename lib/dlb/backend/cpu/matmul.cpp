@@ -236,7 +236,7 @@ std::shared_ptr<const onednn::Plan> matmul_plan(const Problem& p, bool batched) 
     key.add(p.a.batch);
     key.add(p.b.batch);
   }
-  return onednn::plan(key, [&] {
+  return onednn::plan(key, p.n * p.m * p.k * (batched ? p.matrices() : 1), [&] {
     const dnnl::memory::desc a = operand_desc(p, p.a, p.n, p.k, batched);
     const dnnl::memory::desc b = operand_desc(p, p.b, p.k, p.m, batched);
     const dnnl::memory::desc y = row_major_desc(p, batched);
@@ -302,7 +302,7 @@ void multiply_gemm(const Problem& p) {
 std::shared_ptr<const onednn::Plan> gemm_bias_plan(const Problem& p) {
   onednn::Key key(onednn::Kind::kInnerProduct);
   for (const int64_t v : {p.n, p.m, p.k, p.a.row_stride, p.b.col_stride}) key.add(v);
-  return onednn::plan(key, [&] {
+  return onednn::plan(key, p.n * p.m * p.k, [&] {
     using Strides = dnnl::memory::dims;
     const auto type = onednn::data_type(p.dtype);
     const dnnl::memory::desc a = operand_desc(p, p.a, p.n, p.k, false);
@@ -414,7 +414,7 @@ std::shared_ptr<const onednn::Plan> fused_linear_plan(int64_t n, int64_t m, int6
   onednn::Key key(onednn::Kind::kFusedLinear);
   for (const int64_t v : {n, m, k, int64_t{bias}}) key.add(v);
   onednn::add(key, residual, e);
-  return onednn::plan(key, [&] {
+  return onednn::plan(key, n * m * k, [&] {
     using dnnl::memory;
     const auto type = memory::data_type::f32;
     const memory::desc x({n, k}, type, memory::format_tag::ab);

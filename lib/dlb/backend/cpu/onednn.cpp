@@ -1,5 +1,7 @@
 #include "dlb/backend/cpu/onednn.h"
 
+#include <omp.h>
+
 #include <algorithm>
 #include <atomic>
 #include <bit>
@@ -15,6 +17,26 @@ namespace dlb::backend::cpu::onednn {
 namespace {
 
 constexpr size_t kMostPlans = 1024;
+
+/// To share work among threads takes a microsecond or two, in which one does this many multiply-adds; and
+/// where other programs use the processors too, it takes until each thread has had its turn.
+constexpr int64_t kSerialWork = int64_t{1} << 18;
+
+/// The number of threads of oneDNN's primitives, for what this thread makes and runs.
+class ThreadsScope {
+ public:
+  explicit ThreadsScope(int count) : before_(omp_get_max_threads()), count_(count) {
+    if (count_ != before_) omp_set_num_threads(count_);
+  }
+  ~ThreadsScope() {
+    if (count_ != before_) omp_set_num_threads(before_);
+  }
+  ThreadsScope(const ThreadsScope&) = delete;
+  ThreadsScope& operator=(const ThreadsScope&) = delete;
+
+ private:
+  int before_, count_;
+};
 
 struct KeyHash {
   size_t operator()(const Key& key) const { return static_cast<size_t>(key.hash()); }
@@ -259,14 +281,21 @@ void add(Key& key, bool residual, const Epilogue& e) {
   }
 }
 
-std::shared_ptr<const Plan> plan(Key key, const std::function<Plan()>& make) {
+std::shared_ptr<const Plan> plan(Key key, int64_t work, const std::function<Plan()>& make) {
   static Cache cache;
-  key.add(threads());
-  return cache.get(key, make);
+  const int count = work <= kSerialWork ? 1 : threads();
+  key.add(count);
+  return cache.get(key, [&] {
+    const ThreadsScope scope(count);
+    Plan made = make();
+    made.threads = count;
+    return made;
+  });
 }
 
 void execute(const Plan& plan, std::span<const Memory> memory) {
   DLB_CHECK(memory.size() == plan.arguments.size());
+  const ThreadsScope scope(plan.threads);
   try {
     InlineVector<Ref<Storage>, 6> temporary;
     const auto scratch = [&](size_t bytes) {

@@ -24,7 +24,7 @@ dnnl::memory::data_type data_type(DType t);
 
 enum class Kind : int64_t { kMatmul, kInnerProduct, kFusedLinear, kConv, kConvInputGrad, kConvWeightGrad };
 
-/// What a cached primitive depends on. The number of threads is added by plan().
+/// What a cached primitive depends on. The number of its threads is added by plan().
 class Key {
  public:
   explicit Key(Kind kind) { add(static_cast<int64_t>(kind)); }
@@ -56,6 +56,7 @@ struct Plan {
     bool converts = false;
   };
   dnnl::primitive primitive;
+  int threads = 1;  ///< that it was made for
   std::vector<Argument> arguments;
   size_t scratchpad_bytes = 0;
   dnnl::memory::desc scratchpad;
@@ -98,8 +99,9 @@ Plan start_plan(const Desc& made) {
 dnnl::primitive_attr attributes();
 
 /// The plan of that key, made by `make` when it is not cached (least recently used ones are dropped beyond a
-/// bound). Null when oneDNN does not support the case on this processor.
-std::shared_ptr<const Plan> plan(Key key, const std::function<Plan()>& make);
+/// bound). Null when oneDNN does not support the case on this processor. `work`: its multiply-adds; few of
+/// them are done by the calling thread alone.
+std::shared_ptr<const Plan> plan(Key key, int64_t work, const std::function<Plan()>& make);
 
 /// Memory of an argument. That of a frozen tensor (weights of a model that only runs) is converted once.
 struct Memory {
