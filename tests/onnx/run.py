@@ -65,13 +65,25 @@ def backend(python, dlbench):
     return cases
 
 
-def exported(python, dlbench, config, model, options):
-    """Exports and compares with onnxruntime; why not, None where all is well."""
-    export = subprocess.run([dlbench, "export", str(config), "--to", "onnx", "--out", str(model), "--quiet", *options], capture_output=True, text=True)
-    if export.returncode != 0:
-        return f"exit code {export.returncode}: {export.stderr[:400]}"
+def export(dlbench, config, model, options):
+    command = [dlbench, "export", str(config), "--to", "onnx", "--out", str(model), "--quiet", *options]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def exported(python, dlbench, config, model, options=()):
+    """Exports and compares with onnxruntime; why not, "skip" without the data, None where all is well."""
+    run = export(dlbench, config, model, options)
+    if run.returncode != 0:
+        return "skip" if "data set" in run.stderr else f"exit code {run.returncode}: {run.stderr[:400]}"
     check = subprocess.run([python, str(HERE / "compare_runtimes.py"), dlbench, str(model)], capture_output=True, text=True)
     return None if check.returncode == 0 else (check.stdout + check.stderr)[-600:]
+
+
+def refused(dlbench, config, model, reason):
+    """None where the export fails for that reason, with the config's line, and writes nothing."""
+    run = export(dlbench, config, model, [])
+    ok = run.returncode == 2 and reason in run.stderr and f"{config.name}:" in run.stderr and not model.exists()
+    return None if ok else f"exit code {run.returncode}: {run.stderr[:400]}"
 
 
 def families(python, dlbench, names):
@@ -82,25 +94,14 @@ def families(python, dlbench, names):
             if names and not any(n in f"family {name}" for n in names):
                 continue
             model = Path(folder) / f"{name}.onnx"
-            export = subprocess.run([dlbench, "export", str(config), "--to", "onnx", "--out", str(model), "--quiet"], capture_output=True, text=True)
             if name in NOT_IN_ONNX:
-                ok = export.returncode == 2 and NOT_IN_ONNX[name] in export.stderr and f"{name}.yaml:" in export.stderr and not model.exists()
-                cases.append((f"family {name} is refused", None if ok else f"exit code {export.returncode}: {export.stderr[:400]}"))
-                continue
-            if name in DRAWING:
-                ok = export.returncode == 2 and "draws random numbers in evaluation" in export.stderr and f"{name}.yaml:" in export.stderr
-                cases.append((f"family {name} is refused without --draws", None if ok else f"exit code {export.returncode}: {export.stderr[:400]}"))
+                cases.append((f"family {name} is refused", refused(dlbench, config, model, NOT_IN_ONNX[name])))
+            elif name in DRAWING:
+                cases.append((f"family {name} is refused without --draws", refused(dlbench, config, model, "draws random numbers in evaluation")))
                 for kind in ("inputs", "operators"):
                     cases.append((f"family {name}, draws as {kind}", exported(python, dlbench, config, model, ["--draws", kind])))
-                continue
-            if export.returncode != 0 and "data set" in export.stderr:
-                cases.append((f"family {name}", "skip"))
-                continue
-            if export.returncode != 0:
-                cases.append((f"family {name}", f"exit code {export.returncode}: {export.stderr[:400]}"))
-                continue
-            check = subprocess.run([python, str(HERE / "compare_runtimes.py"), dlbench, str(model)], capture_output=True, text=True)
-            cases.append((f"family {name}", None if check.returncode == 0 else (check.stdout + check.stderr)[-600:]))
+            else:
+                cases.append((f"family {name}", exported(python, dlbench, config, model)))
     return cases
 
 
@@ -136,29 +137,6 @@ TABLES = {
     "table": ("", "[linear: 2]"),
     "ids": (", categories: ids", "{steps: [{embedding: {in: categories, count: $categories, dim: 3}}, {flatten: {as: e}}, {concat: {in: [x, e]}}, {linear: 2}]}"),
 }
-
-
-def preprocessing(python, dlbench, names):
-    """Graphs that take pixels and do the transforms themselves."""
-    cases = []
-    with tempfile.TemporaryDirectory() as folder:
-        for name, transforms in TRANSFORMS.items():
-            case = f"preprocessing {name}"
-            if names and not any(n in case for n in names):
-                continue
-            config, model = Path(folder) / f"{name}.yaml", Path(folder) / f"{name}.onnx"
-            config.write_text(PREPROCESSED.replace("TRANSFORMS", transforms))
-            cases.append((case, exported(python, dlbench, config, model, ["--preprocessing"])))
-        for name, (keys, steps) in TABLES.items():
-            case = f"preprocessing {name}"
-            if names and not any(n in case for n in names):
-                continue
-            config, model = Path(folder) / f"{name}.yaml", Path(folder) / f"{name}.onnx"
-            (Path(folder) / "rows.csv").write_text(ROWS)
-            config.write_text(TABLE.replace("KEYS", keys).replace("MODEL", steps))
-            cases.append((case, exported(python, dlbench, config, model, ["--preprocessing"])))
-    return cases
-
 
 # A model for each way in which numbers are drawn.
 DRAW_CASES = {
@@ -196,21 +174,6 @@ optimizer: sgd
 train: {steps: 1}
 """
 
-
-def draws(python, dlbench, names):
-    """Models that draw random numbers: given to both runtimes, or drawn by each."""
-    cases = []
-    with tempfile.TemporaryDirectory() as folder:
-        for name, steps in DRAW_CASES.items():
-            config, model = Path(folder) / f"{name}.yaml", Path(folder) / f"{name}.onnx"
-            config.write_text(DRAWN.replace("STEPS", steps).replace("OUTPUTS", "a, b, c, d, e, f, g, h, i" if name == "kinds" else "a, b, c"))
-            for kind in ("inputs", "operators"):
-                case = f"draws {name} as {kind}"
-                if not names or any(n in case for n in names):
-                    cases.append((case, exported(python, dlbench, config, model, ["--draws", kind])))
-    return cases
-
-
 GRAPHS = """
 data: {source: {graphs: {nodes: 8, samples: 96, test_samples: 64, classes: 3}}, batch: 32}
 model: STEPS
@@ -231,23 +194,30 @@ GRAPH_STEPS = {
             "{gcn_conv: {in: [x, edges, w], out: 6}}, {gat_conv: {edges: edges, out: 6}}" + POOL.replace("REDUCE", "sum"),
 }
 
+def made_configs():
+    """What is exported besides the families: name, config, options."""
+    for name, transforms in TRANSFORMS.items():
+        yield f"preprocessing {name}", PREPROCESSED.replace("TRANSFORMS", transforms), ["--preprocessing"]
+    for name, (keys, steps) in TABLES.items():
+        yield f"preprocessing {name}", TABLE.replace("KEYS", keys).replace("MODEL", steps), ["--preprocessing"]
+    for name, steps in DRAW_CASES.items():
+        text = DRAWN.replace("STEPS", steps).replace("OUTPUTS", "a, b, c, d, e, f, g, h, i" if name == "kinds" else "a, b, c")
+        for kind in ("inputs", "operators"):
+            yield f"draws {name} as {kind}", text, ["--draws", kind]
+    for name, steps in GRAPH_STEPS.items():
+        yield f"graphs {name}", GRAPHS.replace("STEPS", steps), []
 
-def graphs(python, dlbench, names):
-    """Layers whose work depends on values."""
+
+def made_exports(python, dlbench, names):
     cases = []
     with tempfile.TemporaryDirectory() as folder:
-        for name, steps in GRAPH_STEPS.items():
-            case = f"graphs {name}"
+        (Path(folder) / "rows.csv").write_text(ROWS)
+        config, model = Path(folder) / "c.yaml", Path(folder) / "m.onnx"
+        for case, text, options in made_configs():
             if names and not any(n in case for n in names):
                 continue
-            config, model = Path(folder) / f"{name}.yaml", Path(folder) / f"{name}.onnx"
-            config.write_text(GRAPHS.replace("STEPS", steps))
-            export = subprocess.run([dlbench, "export", str(config), "--to", "onnx", "--out", str(model), "--quiet"], capture_output=True, text=True)
-            if export.returncode != 0:
-                cases.append((case, f"exit code {export.returncode}: {export.stderr[:400]}"))
-                continue
-            check = subprocess.run([python, str(HERE / "compare_runtimes.py"), dlbench, str(model)], capture_output=True, text=True)
-            cases.append((case, None if check.returncode == 0 else (check.stdout + check.stderr)[-600:]))
+            config.write_text(text)
+            cases.append((case, exported(python, dlbench, config, model, options)))
     return cases
 
 
@@ -305,9 +275,7 @@ def main():
         print("onnx: 0 passed, 0 failed, 1 skipped")
         return 0
     cases = families(python, dlbench, arguments.names)
-    cases += preprocessing(python, dlbench, arguments.names)
-    cases += graphs(python, dlbench, arguments.names)
-    cases += draws(python, dlbench, arguments.names)
+    cases += made_exports(python, dlbench, arguments.names)
     if not arguments.names or any("backend".startswith(n) for n in arguments.names):
         cases += backend(python, dlbench)
     if not arguments.names or any("mnist-7".startswith(n) for n in arguments.names):
