@@ -157,10 +157,11 @@ TEST_CASE("the kind of a machine") {
   CHECK(differences(here, this_machine(3)) == std::vector<std::string>{"threads 2, not 3"});
 }
 
-TEST_CASE("the calibration takes time and its median is that of its rounds") {
-  CHECK(median({}) == 0);
-  CHECK(median({3, 1, 2}) == 2);
-  CHECK(median({4, 1, 2, 3}) == 2.5);
+TEST_CASE("the calibration takes time and its figure is that of undisturbed rounds") {
+  CHECK(undisturbed({}) == 0);
+  CHECK(undisturbed({3, 1, 2}) == 1);
+  CHECK(undisturbed({11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1}) == 2);
+  CHECK(undisturbed({90, 80, 70, 60, 50, 40, 30, 20, 2, 1}) == 1);
   Calibration calibration;
   CHECK(calibration.seconds() == 0);
   for (int i = 0; i < 3; ++i) calibration.measure();

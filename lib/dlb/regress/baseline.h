@@ -28,7 +28,7 @@ struct ExpectedMetric {
   double allowance() const;
 };
 
-/// The median time of an update, as a multiple of the calibration's round.
+/// The time of an undisturbed update, as a multiple of the calibration's round.
 struct ExpectedStepTime {
   double ratio = 0;
   double relative = 2;  ///< a ratio above (1 + relative) times the expected one is a miss

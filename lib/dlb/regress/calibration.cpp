@@ -77,13 +77,13 @@ void Calibration::measure() {
   times_.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
 }
 
-double Calibration::seconds() const { return median(times_); }
+double Calibration::seconds() const { return undisturbed(times_); }
 
-double median(std::vector<double> values) {
-  if (values.empty()) return 0;
-  std::sort(values.begin(), values.end());
-  const size_t middle = values.size() / 2;
-  return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
+double undisturbed(std::vector<double> times) {
+  if (times.empty()) return 0;
+  const auto at = times.begin() + static_cast<ptrdiff_t>((times.size() - 1) / 10);
+  std::nth_element(times.begin(), at, times.end());
+  return *at;
 }
 
 }  // namespace dlb::regress

@@ -14,7 +14,7 @@ class Calibration {
   Calibration();
   /// Runs a round (about ten milliseconds) and notes how long it took.
   void measure();
-  /// The median of the rounds in seconds; 0 without any.
+  /// What a round takes undisturbed, in seconds; 0 without any.
   double seconds() const;
   int64_t rounds() const { return static_cast<int64_t>(times_.size()); }
 
@@ -25,7 +25,8 @@ class Calibration {
   std::vector<double> times_;
 };
 
-/// The middle value, or the mean of the two in the middle; 0 of none. Values need not be sorted.
-double median(std::vector<double> values);
+/// The tenth percentile, the lower of two neighbours; 0 of none. Other load only ever adds to a time, and to
+/// most of them where threads wait for each other. Values need not be sorted.
+double undisturbed(std::vector<double> times);
 
 }  // namespace dlb::regress

@@ -91,10 +91,10 @@ class Stopwatch {
     }
     last_ = Clock::now();
   }
-  /// Median over median; 0 when there were too few steps to speak of.
+  /// Of undisturbed steps and rounds; 0 when there were too few steps to speak of.
   double ratio() {
     for (int i = 0; i < kRounds; ++i) calibration_.measure();
-    return steps_.size() < kMinSteps ? 0 : median(steps_) / calibration_.seconds();
+    return steps_.size() < kMinSteps ? 0 : undisturbed(steps_) / calibration_.seconds();
   }
 
  private:
