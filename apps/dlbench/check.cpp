@@ -299,10 +299,13 @@ void add_check(CLI::App& app, Globals& globals) {
       "  dlbench check mnist.yaml --explain optimizer.adam.lr # which file, line or flag has set it\n"
       "  dlbench check model.onnx --size batch=32             # the shape of every value\n");
   command->callback([options, &globals] {
-    const auto models = std::count_if(options->files.begin(), options->files.end(), io::is_model_file);
-    if (models > 0 && (!options->overrides.empty() || !options->explain.empty()))
+    // Files are looked into only where an option does not fit all.
+    const auto any_model = [&] {
+      return std::any_of(options->files.begin(), options->files.end(), io::is_model_file);
+    };
+    if ((!options->overrides.empty() || !options->explain.empty()) && any_model())
       fail(ErrorKind::kConfig, "--set and --explain are about keys of a config, a model has none");
-    if (models == 0 && !options->sizes.empty())
+    if (!options->sizes.empty() && !any_model())
       fail(ErrorKind::kConfig, "--size is for models, and there is none");
     if (options->explain.empty()) {
       check(*options, globals);

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "dlb/base/error.h"
+#include "dlb/deploy/emit.h"
 #include "dlb/ops/attention_defs.h"
 #include "dlb/ops/create_defs.h"
 #include "dlb/ops/random_defs.h"
@@ -17,8 +18,6 @@
 namespace dlb::deploy {
 
 namespace {
-
-using Parameters = std::map<std::string, double>;
 
 Distribution random_distribution(const OpDef& op, const RandomAttrs& a) {
   Distribution d{std::string(op.name), {}};
@@ -168,10 +167,9 @@ const RngKey& key_of(const OpDef& op, const void* attrs) {
 }
 
 bool is_drawn(const OpDef& op) {
-  const OpDef* const ops[] = {&op::normal(),   &op::uniform(),          &op::bernoulli(), &op::randint(),
-                              &op::randperm(), &op::exponential(),      &op::geometric(), &op::log_normal(),
-                              &op::cauchy(),   &op::truncated_normal(), &op::dropout(),   &op::multinomial()};
-  return std::find(std::begin(ops), std::end(ops), &op) != std::end(ops);
+  const auto emitters = draw_emitters();
+  return std::any_of(emitters.begin(), emitters.end(),
+                     [&](const EmitterRow& row) { return row.op == op.name; });
 }
 
 Distribution distribution_of(const OpDef& op, const void* attrs) {

@@ -108,10 +108,9 @@ std::map<std::string, int64_t> open_sizes(const std::vector<graph::Declared>& in
 
 using Values = std::map<std::string, graph::Value>;
 
-/// A graph that draws by itself, which gives out what it draws behind its outputs.
+/// Runs a graph that draws by itself, and gives out what it draws behind its outputs.
 graph::Session drawing_session(graph::Model model, const std::vector<DrawInput>& draws,
                                const std::string& file) {
-  draw_by_operators(model, draws);
   for (const DrawInput& d : draws) model.graph.outputs.push_back(declared(d, ""));
   return graph::Session(io::parse_onnx(io::to_onnx(model), file));
 }
@@ -191,14 +190,13 @@ void export_graph(train::Experiment& experiment, const ExportOptions& options,
   result.outputs = model.graph.outputs;
   // What is compared is what was written, read again.
   const graph::Session session(io::parse_model(bytes, result.file));
-  const bool by_operators = options.draws == "operators" && !draws.empty();
   std::optional<graph::Session> drawing;
-  if (by_operators) drawing.emplace(drawing_session(model, draws, result.file));
-  compare(session, experiment, options, preprocessing, draws, drawing ? &*drawing : nullptr, result);
-  if (by_operators) {
+  if (options.draws == "operators" && !draws.empty()) {
     draw_by_operators(model, draws);
     bytes = written();
+    drawing.emplace(drawing_session(model, draws, result.file));
   }
+  compare(session, experiment, options, preprocessing, draws, drawing ? &*drawing : nullptr, result);
   for (const DrawInput& d : draws) result.draws.push_back({d.name, describe(d.distribution)});
   result.opset = model.opsets.at("");
   result.nodes = static_cast<int64_t>(model.graph.nodes.size());

@@ -443,8 +443,8 @@ void fused_linear_kernel(const KernelArgs& args, const Epilogue& e) {
   if (y.numel() == 0) return;
   const int64_t m = args.in(1).dim(0), k = args.in(1).dim(1), n = y.numel() / m;
   const auto input = [&](int i) { return args.has(i) ? row_major(args.in(i)) : Tensor{}; };
-  if (const Tensor w = input(1); suits_packed_linear(w, n))
-    return packed_linear(input(0), w, input(2), input(3), e, y);
+  const Tensor w = input(1);
+  if (suits_packed_linear(w, n)) return packed_linear(input(0), w, input(2), input(3), e, y);
   const auto plan = y.dtype() == DType::kFloat32 && k > 0
                         ? fused_linear_plan(n, m, k, args.has(2), args.has(3), e)
                         : nullptr;
@@ -453,7 +453,7 @@ void fused_linear_kernel(const KernelArgs& args, const Epilogue& e) {
     const Tensor product = linear(args.in(0), args.in(1), args.has(2) ? args.in(2) : Tensor{});
     return y.assign(apply_epilogue(product, args.has(3) ? args.in(3) : Tensor{}, e));
   }
-  onednn::execute_product(*plan, input(0), input(1), input(2), input(3), y);
+  onednn::execute_product(*plan, input(0), w, input(2), input(3), y);
 }
 
 }  // namespace

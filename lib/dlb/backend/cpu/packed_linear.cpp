@@ -68,7 +68,7 @@ void packed_linear(const Tensor& x, const Tensor& weight, const Tensor& bias, co
   const float* const bias_data = bias.defined() ? bias.data<float>() : nullptr;
   const float* const residual_data = residual.defined() ? residual.data<float>() : nullptr;
   const bool starts = bias_data != nullptr || residual_data != nullptr;
-  const int64_t work = std::min(block, rows) * k * kPanel;
+  const int64_t work = block * k * kPanel;
   parallel_for(
       blocks * panels.panel_count(), 1 + 65536 / std::max<int64_t>(work, 1), [&](int64_t begin, int64_t end) {
         const Scratch<float> scratch(activation.is_identity() ? 0 : block * kTogether * kPanel);
