@@ -205,6 +205,13 @@ TEST_CASE("text that is not UTF-8 or has control characters is refused with its 
   CHECK(value_of("\xf0\x9f\x98\x80").as_string() == "\xf0\x9f\x98\x80");
 }
 
+TEST_CASE("every escape is a whole character") {
+  CHECK(value_of("\"q\\N\\u00e9\\_\\L\\x85\\e\"").as_string() ==
+        "q\xc2\x85\xc3\xa9\xc2\xa0\xe2\x80\xa8\xc2\x85\x1b");
+  CHECK(value_of("\xc3\x85\xe1\x85\xa0").as_string() == "\xc3\x85\xe1\x85\xa0");
+  CHECK(parse("\"\\_k\": 1").entries()[0].key == "\xc2\xa0k");
+}
+
 TEST_CASE("an empty config is an empty map") {
   for (const char* text : {"", "\n", "# only a comment\n", "---\n", "{}", "null", "---\n...\n"}) {
     const Node root = parse(text);

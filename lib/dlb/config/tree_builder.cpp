@@ -143,8 +143,27 @@ void TreeBuilder::OnAlias(const YAML::Mark& yaml_mark, YAML::anchor_t anchor) {
   add(std::move(copy), target->second.extent, 0);
 }
 
+namespace {
+
+/// The text of a scalar as UTF-8: of the escapes \N and \_, which are U+0085 and U+00A0, yaml-cpp makes a
+/// single byte each. All else in it is whole characters, so such a byte stands where one begins.
+std::string as_utf8(const std::string& scalar) {
+  std::string text;
+  for (size_t at = 0; at < scalar.size();) {
+    const auto byte = static_cast<unsigned char>(scalar[at]);
+    if (byte == 0x85 || byte == 0xA0) text += '\xC2';
+    const size_t length = byte >= 0xF0 ? 4 : byte >= 0xE0 ? 3 : byte >= 0xC0 ? 2 : 1;
+    text += scalar.substr(at, length);
+    at += length;
+  }
+  return text;
+}
+
+}  // namespace
+
 void TreeBuilder::OnScalar(const YAML::Mark& yaml_mark, const std::string& tag, YAML::anchor_t anchor,
-                           const std::string& value) {
+                           const std::string& scalar) {
+  const std::string value = as_utf8(scalar);
   const Mark mark = note(yaml_mark);
   const int offset = text_offset(last_position_, value);
   const size_t quoted = quoted_size(last_position_);
